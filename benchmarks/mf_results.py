@@ -1,0 +1,284 @@
+"""Matrix factorisation on gowalla and yelp2018: dense, SparseRec and its rivals at equal bytes; writes docs/results.
+
+Three phases, each resumable: what is in the results file is not done again.
+
+    python benchmarks/mf_results.py tune    # settings of every method, chosen on validation
+    python benchmarks/mf_results.py run     # the chosen settings, several seeds, test part read once
+    python benchmarks/mf_results.py report  # docs/results/mf.md and the plot, from the results file
+
+Every method has the same loss, epochs, negatives and the same list of settings to choose from. What is measured is the
+exported file through the device runtime.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE.parent / "docs" / "results" / "mf.jsonl"
+PAGE = HERE.parent / "docs" / "results" / "mf.md"
+PLOT = HERE.parent / "docs" / "results" / "mf.png"
+
+DIM, DENSITY = 64, 0.1
+DATASETS = ("gowalla", "yelp2018")
+METHODS: dict[str, dict] = {
+    "dense": {"method": "dense"},
+    "SparseRec": {"method": "sparserec", "density": DENSITY},
+    "static NMF mask": {"method": "static", "init": "nmf", "density": DENSITY},
+    "static random mask": {"method": "static", "init": "random", "density": DENSITY},
+    "narrow dense": {"method": "dense", "dim": None},
+}
+CANDIDATES: tuple[dict, ...] = (
+    {"similarity": "dot", "temperature": 1.0, "lr": 0.02},
+    {"similarity": "dot", "temperature": 1.0, "lr": 0.04},
+    {"similarity": "cosine", "temperature": 0.15, "lr": 0.02},
+)
+
+
+def settings_of(method: str, dataset: str, candidate: dict) -> dict:
+    settings = {"dim": DIM, **METHODS[method], **candidate}
+    if settings["dim"] is None:
+        settings["dim"] = narrow_dim(dataset)
+    return settings
+
+
+def narrow_dim(dataset: str) -> int:
+    """The widest dense table whose exported file is not larger than SparseRec's at the density above."""
+    from sparserec.artefact import dense_file_bytes, sparse_file_bytes
+    from sparserec.interactions import load
+    from sparserec.sparsity import budget_of
+
+    facts = load(data_path(dataset)).interactions
+    rows = {"n_items": facts.n_items, "n_users": facts.n_users}
+    nnz = budget_of(DENSITY, facts.n_items + facts.n_users, DIM)
+    allowed = sparse_file_bytes(**rows, nnz=nnz, dim=DIM, values_dtype="int8")
+    return max(d for d in range(1, DIM) if dense_file_bytes(**rows, dim=d, values_dtype="int8") <= allowed)
+
+
+def data_path(dataset: str) -> str:
+    root = os.environ.get("SPARSEREC_DATA")
+    if not root:
+        sys.exit("set SPARSEREC_DATA to the folder that holds gowalla/ and yelp2018/")
+    return str(Path(root) / dataset)
+
+
+def one(job: dict) -> dict:
+    """Train, export and evaluate one job in this process."""
+    import sparserec
+    from sparserec.artefact import inspect
+    from sparserec.device import Recommender
+    from sparserec.training import evaluate_on_device
+
+    folder = Path(job["folder"])
+    shutil.rmtree(folder, ignore_errors=True)
+    data = sparserec.load(data_path(job["dataset"]))
+    began = time.perf_counter()
+    run = sparserec.train(data, folder, recipe="mf", threads=job["threads"], **job["settings"])
+    seconds = time.perf_counter() - began
+    best = run.valid_metrics()
+    result = {"valid": best["ndcg@20"], "valid_recall": best["recall@20"], "epoch": best["epoch"], "seconds": seconds}
+    if job["phase"] == "run":
+        file = folder / "model.safetensors"
+        run.export(file)
+        facts = inspect(file)
+        model = Recommender.open(file)
+        test = evaluate_on_device(model, run.split(), "test").as_dict()
+        result |= {
+            "recall@20": test["recall@20"],
+            "ndcg@20": test["ndcg@20"],
+            "bytes": facts["bytes"]["total"] - facts["bytes"]["ids"],
+            "parameters": run.parameters(),
+        }
+        if job["method"] == "SparseRec":
+            new = evaluate_on_device(model, run.split(), "test", from_history=True).as_dict()
+            result |= {"new_user_recall@20": new["recall@20"], "new_user_ndcg@20": new["ndcg@20"]}
+    result["peak_rss"] = peak_rss()
+    shutil.rmtree(folder, ignore_errors=True)
+    return result
+
+
+def peak_rss() -> int | None:
+    """Highest resident memory of this process in bytes; getrusage's figure would include the parent's."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return None
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
+
+
+def done(phase: str) -> dict[tuple, dict]:
+    if not RESULTS.exists():
+        return {}
+    entries = [json.loads(line) for line in RESULTS.read_text().splitlines() if line]
+    return {key_of(entry): entry for entry in entries if entry["phase"] == phase}
+
+
+def key_of(job: dict) -> tuple:
+    return job["dataset"], job["method"], json.dumps(job["settings"], sort_keys=True)
+
+
+def jobs(phase: str, args: argparse.Namespace) -> list[dict]:
+    found = []
+    for dataset in args.datasets:
+        for method in METHODS:
+            if phase == "tune":
+                choices = [({**settings_of(method, dataset, c), "seed": 0}) for c in CANDIDATES]
+            else:
+                best = chosen(dataset, method)
+                choices = [{**best, "seed": seed} for seed in range(args.seeds)]
+            for settings in choices:
+                settings["epochs"] = args.epochs
+                found.append({"phase": phase, "dataset": dataset, "method": method, "settings": settings})
+    return found
+
+
+def chosen(dataset: str, method: str) -> dict:
+    """The candidate with the best validation NDCG@20 for this method and data set."""
+    tried = [e for key, e in done("tune").items() if key[0] == dataset and key[1] == method]
+    if not tried:
+        sys.exit(f"nothing tuned for {method} on {dataset} yet: run the tune phase first")
+    best = max(tried, key=lambda entry: entry["valid"])["settings"]
+    return {name: value for name, value in best.items() if name not in ("seed", "epochs")}
+
+
+def work(phase: str, args: argparse.Namespace) -> None:
+    known = done(phase)
+    todo = [job for job in jobs(phase, args) if key_of(job) not in known]
+    todo = todo[args.shard :: args.shards]
+    print(f"{len(known)} results in {RESULTS}, {len(todo)} to do", flush=True)
+    for number, job in enumerate(todo):
+        job |= {"threads": args.threads, "folder": str(Path(args.work) / f"{phase}-{args.shard}")}
+        # A process a job: peak memory is that job's own, and a crash loses one result.
+        command = [sys.executable, __file__, "one", json.dumps(job)]
+        answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        result = json.loads(answer.stdout.splitlines()[-1])
+        entry = {name: job[name] for name in ("phase", "dataset", "method", "settings", "threads")} | result
+        RESULTS.parent.mkdir(parents=True, exist_ok=True)
+        with RESULTS.open("a") as file:
+            file.write(json.dumps(entry) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        print(
+            f"[{number + 1}/{len(todo)}] {job['dataset']} {job['method']} {job['settings']}: "
+            + ", ".join(f"{name} {value:.4g}" for name, value in result.items()),
+            flush=True,
+        )
+
+
+def report(args: argparse.Namespace) -> None:
+    entries = list(done("run").values())
+    lines = [
+        "# Matrix factorisation at equal bytes",
+        "",
+        "Made by `python benchmarks/mf_results.py report` from `docs/results/mf.jsonl`. Settings of every method were",
+        "chosen on the validation part from the same list; the epoch was chosen on validation in every run; the test part",
+        "was read once, from the exported file through the device runtime. Mean and standard deviation over seeds. Bytes:",
+        "the exported file with values in int8, all indices and the header, raw ids apart; users and items together.",
+    ]
+    for dataset in dict.fromkeys(entry["dataset"] for entry in entries):
+        lines += ["", f"## {dataset}", ""]
+        lines += [
+            "| method | Recall@20 | NDCG@20 | valid NDCG@20 | bytes | bytes/item | parameters | training | seeds "
+            "| settings |"
+        ]
+        lines += ["|---|---|---|---|---|---|---|---|---|---|"]
+        for method in METHODS:
+            group = [e for e in entries if e["dataset"] == dataset and e["method"] == method]
+            if group:
+                lines.append(row(method, group, dataset))
+        news = [e for e in entries if e["dataset"] == dataset and "new_user_recall@20" in e]
+        if news:
+            lines += [
+                "",
+                "Every test user taken as new, their vector summed from the rows of their history instead of read from "
+                f"the user table (SparseRec): Recall@20 {spread(news, 'new_user_recall@20')}, "
+                f"NDCG@20 {spread(news, 'new_user_ndcg@20')}.",
+            ]
+    PAGE.write_text("\n".join(lines) + "\n")
+    plot(entries)
+    print(f"wrote {PAGE} and {PLOT}")
+
+
+def row(method: str, group: list[dict], dataset: str) -> str:
+    from sparserec.interactions import load
+
+    first = group[0]
+    n_items = load(data_path(dataset)).interactions.n_items
+    settings = ", ".join(
+        f"{k} {v}" for k, v in first["settings"].items() if k in ("similarity", "temperature", "lr", "dim")
+    )
+    seconds = statistics.mean(e["seconds"] for e in group)
+    return (
+        f"| {method} | {spread(group, 'recall@20')} | {spread(group, 'ndcg@20')} | {spread(group, 'valid')} | "
+        f"{first['bytes']:,} | {first['bytes'] / n_items:.1f} | {first['parameters']:,} | "
+        f"{seconds:.0f} s, threads: {first['threads']} | {len(group)} | {settings} |"
+    )
+
+
+def spread(group: list[dict], name: str) -> str:
+    values = [entry[name] for entry in group]
+    mean = f"{statistics.mean(values):.4f}"
+    return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):.4f}"
+
+
+def plot(entries: list[dict]) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    names = list(dict.fromkeys(entry["dataset"] for entry in entries))
+    figure, axes = plt.subplots(1, len(names), figsize=(5.2 * len(names), 3.6), squeeze=False)
+    for axis, dataset in zip(axes[0], names, strict=True):
+        for number, method in enumerate(METHODS):
+            group = [e for e in entries if e["dataset"] == dataset and e["method"] == method]
+            if not group:
+                continue
+            values = [e["ndcg@20"] for e in group]
+            error = statistics.stdev(values) if len(values) > 1 else 0.0
+            axis.errorbar(
+                group[0]["bytes"] / 1e6,
+                statistics.mean(values),
+                yerr=error,
+                fmt="o^sDv"[number],
+                capsize=3,
+                label=method,
+            )
+        axis.set(title=dataset, xlabel="exported file without raw ids (MB)", ylabel="test NDCG@20")
+        axis.set_ylim(bottom=0)
+        axis.grid(alpha=0.3)
+    axes[0][0].legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(PLOT, dpi=130, metadata={"Software": None})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("phase", choices=["tune", "run", "report", "one"])
+    parser.add_argument("job", nargs="?", help=argparse.SUPPRESS)
+    parser.add_argument("--datasets", nargs="+", default=list(DATASETS), choices=DATASETS)
+    parser.add_argument("--seeds", type=int, default=3, help="seeds of the run phase (default 3)")
+    parser.add_argument("--epochs", type=int, default=12, help="epochs at most, for every method (default 12)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--shard", type=int, default=0, help="this process does every SHARDS-th job, from SHARD")
+    parser.add_argument("--shards", type=int, default=1)
+    parser.add_argument("--work", default="runs", help="folder for run folders, emptied after each job (default runs)")
+    args = parser.parse_args()
+    if args.phase == "one":
+        print(json.dumps(one(json.loads(args.job))))
+    elif args.phase == "report":
+        report(args)
+    else:
+        work(args.phase, args)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""The artefact: the one file that a device loads."""
+
+from sparserec.artefact.inspection import inspect
+from sparserec.artefact.reader import Artefact, Rows, read
+from sparserec.artefact.schema import ModelCard
+from sparserec.artefact.size import dense_file_bytes, nnz_for_budget, sparse_file_bytes
+from sparserec.artefact.writer import ByteReport, TableData, write
+
+__all__ = [
+    "Artefact",
+    "ByteReport",
+    "ModelCard",
+    "Rows",
+    "TableData",
+    "dense_file_bytes",
+    "inspect",
+    "nnz_for_budget",
+    "read",
+    "sparse_file_bytes",
+    "write",
+]

@@ -1,0 +1,100 @@
+"""The safetensors container, read with every claim of its header checked first."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+
+from sparserec.artefact.schema import DTYPES
+from sparserec.errors import SparserecError
+
+MAX_HEADER = 1 << 20
+"""Bytes of the largest header that is parsed: a format-1 header stays below `schema.HEADER_ALLOWANCE`."""
+
+
+def open_container(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str], int]:
+    """Map a safetensors file into memory and give its tensors as read-only views.
+
+    Args:
+        path: the file.
+
+    Returns:
+        tensors by name, the metadata, and the bytes of the header with its length field.
+
+    Raises:
+        SparserecError: when the file is missing, or its header claims anything that is not so.
+    """
+    try:
+        size = os.stat(path).st_size
+        if path.is_dir():
+            raise SparserecError(f"{path} is a folder, not an exported file")
+        if size < 8:
+            raise SparserecError(f"{path}: {'empty' if size == 0 else 'too short to be'} an exported file".replace("empty an", "an empty file, not an"))
+        data = np.memmap(path, dtype=np.uint8, mode="r")
+    except FileNotFoundError:
+        raise SparserecError(f"{path}: no such file") from None
+    except OSError as error:
+        raise SparserecError(f"{path}: cannot be read ({error.strerror or error})") from None
+    try:
+        return _parse(data)
+    except SparserecError as error:
+        raise SparserecError(f"{path}: {error}") from None
+
+
+def _parse(data: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, str], int]:
+    length = int(data[:8].view("<u8")[0])
+    if length > MAX_HEADER or 8 + length > len(data):
+        raise SparserecError("not an exported file, or cut off: its header is longer than the file or than allowed")
+    try:
+        header = json.loads(bytes(data[8 : 8 + length]).decode("utf-8"), object_pairs_hook=_distinct)
+    except (ValueError, RecursionError):
+        raise SparserecError("not an exported file: its header is not JSON") from None
+    if not isinstance(header, dict):
+        raise SparserecError("not an exported file: its header is not a JSON object")
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise SparserecError("the metadata of the header is not a set of texts")
+    body = data[8 + length :]
+    spans = sorted((_span(name, entry, len(body)) for name, entry in header.items()), key=lambda span: (span[1], span[2]))
+    tensors, end = {}, 0
+    for name, first, last, dtype, shape in spans:
+        if first != end:
+            raise SparserecError(f"tensor {name!r} overlaps another or leaves a gap")
+        end = last
+        # A copy only where the file does not align the bytes for the type; views otherwise.
+        tensors[name] = np.frombuffer(body, dtype=dtype, count=(last - first) // dtype.itemsize, offset=first).reshape(shape)
+    if end != len(body):
+        raise SparserecError("the file is cut off, or holds bytes that belong to no tensor")
+    return tensors, metadata, 8 + length
+
+
+def _span(name: str, entry: object, available: int) -> tuple[str, int, int, np.dtype, tuple[int, ...]]:
+    """Check one entry of the header against the bytes there are."""
+    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
+        raise SparserecError(f"the header's entry {name[:60]!r} is not a type, a shape and offsets")
+    kind, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
+    if not isinstance(kind, str) or kind not in DTYPES:
+        raise SparserecError(f"tensor {name[:60]!r} is of a type that is not allowed: {str(kind)[:20]!r}")
+    if not _naturals(shape) or len(shape) > 2 or not _naturals(offsets) or len(offsets) != 2:
+        raise SparserecError(f"tensor {name[:60]!r} has a shape or offsets that are not natural numbers")
+    first, last = offsets
+    if not first <= last <= available:
+        raise SparserecError(f"tensor {name[:60]!r} lies outside the file, which may be cut off")
+    if math.prod(shape) * DTYPES[kind].itemsize != last - first:
+        raise SparserecError(f"tensor {name[:60]!r} does not have the bytes that its shape says")
+    return name, first, last, DTYPES[kind], tuple(shape)
+
+
+def _naturals(value: object) -> bool:
+    return isinstance(value, list) and all(type(number) is int and 0 <= number < 2**48 for number in value)
+
+
+def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise SparserecError("a name occurs twice in the header")
+    return found

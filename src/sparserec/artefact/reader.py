@@ -1,0 +1,194 @@
+"""Reading an artefact: nothing is used before everything has been checked."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sparserec.artefact.container import open_container
+from sparserec.artefact.quantise import from_int8
+from sparserec.artefact.schema import CARD_KEY, TENSORS, ModelCard, digest, type_name
+from sparserec.errors import SparserecError
+from sparserec.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one side, users or items.
+
+    Attributes:
+        n: number of rows.
+        dim: number of columns.
+        values: (nnz,) or, for a dense table, (n, dim); int8 or float16, as in the file.
+        scales: (dim,) float32, one for each column, with int8; else None.
+        indptr: (n + 1,) int64 row pointers; None for a dense table.
+        columns: (nnz,) uint8 or uint16; None for a dense table.
+        factors: (n,) float16, multiplied into scores; None for ones.
+        history_factors: (n,) float16, multiplied into rows when a history is summed; None for ones.
+    """
+
+    n: int
+    dim: int
+    values: np.ndarray
+    scales: np.ndarray | None
+    indptr: np.ndarray | None
+    columns: np.ndarray | None
+    factors: np.ndarray | None
+    history_factors: np.ndarray | None
+
+    @property
+    def dense(self) -> bool:
+        """Whether every entry is stored."""
+        return self.columns is None
+
+    def dequantised(self) -> np.ndarray:
+        """The values as float32, in the shape of `values`."""
+        if self.scales is None:
+            return self.values.astype(np.float32)
+        if self.columns is None:
+            return self.values.astype(np.float32) * self.scales
+        return from_int8(self.values, self.columns, self.scales)
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A checked artefact. The arrays are read-only views into the mapped file.
+
+    Attributes:
+        card: the model card.
+        items: the item rows.
+        users: the user rows, or None.
+        item_ids: raw ids of the items.
+        user_ids: raw ids of the users, or None.
+        tensors: every tensor of the file by name.
+        header_bytes: bytes before the first tensor.
+    """
+
+    card: ModelCard
+    items: Rows
+    users: Rows | None
+    item_ids: Vocabulary
+    user_ids: Vocabulary | None
+    tensors: dict[str, np.ndarray]
+    header_bytes: int
+
+
+def read(path: str | os.PathLike[str], *, verify_digest: bool = True) -> Artefact:
+    """Open an artefact and check it: header, shapes, row lengths, columns, scales, ids, card and digest.
+
+    Memory taken is the file itself, mapped, and arrays of its rows; nothing is executed.
+
+    Args:
+        path: the file.
+        verify_digest: compare the SHA-256 over the tensors with the card's.
+
+    Raises:
+        SparserecError: one sentence that names the file and what is wrong with it.
+    """
+    file = Path(path)
+    tensors, metadata, header_bytes = open_container(file)
+    try:
+        if CARD_KEY not in metadata:
+            raise SparserecError("not exported by sparserec: it has no model card")
+        card = ModelCard.from_json(metadata[CARD_KEY])
+        _check_names(tensors)
+        if verify_digest and digest(tensors) != card.sha256:
+            raise SparserecError("the tensors are not those that were written: their SHA-256 differs from the card's")
+        items = _rows("items", tensors, card.dim, card.n_items)
+        users = _rows("users", tensors, card.dim, card.n_users) if card.n_users else None
+        _check_card(card, items, users, tensors)
+        item_ids = _ids("items", tensors, card.n_items)
+        user_ids = _ids("users", tensors, card.n_users) if card.n_users else None
+    except SparserecError as error:
+        raise SparserecError(f"{file}: {error}") from None
+    return Artefact(card, items, users, item_ids, user_ids, tensors, header_bytes)
+
+
+def _check_names(tensors: dict[str, np.ndarray]) -> None:
+    for name, tensor in tensors.items():
+        side, _, kind = name.partition(".")
+        if side not in ("items", "users") or kind not in TENSORS:
+            raise SparserecError(f"it holds a tensor that does not belong there: {name[:60]!r}")
+        if type_name(tensor.dtype) not in TENSORS[kind]:
+            raise SparserecError(f"tensor {name!r} is {type_name(tensor.dtype)}, not {' or '.join(TENSORS[kind])}")
+
+
+def _rows(side: str, tensors: dict[str, np.ndarray], dim: int, n: int) -> Rows:
+    """Check one side's tensors against each other."""
+    if not 1 <= dim <= 65_536 or n < 1:
+        raise SparserecError(f"the card's {dim} columns or {n} {side} are out of range")
+    found = {kind: tensors.get(f"{side}.{kind}") for kind in TENSORS}
+    values, scales = found["values"], found["scales"]
+    if values is None:
+        raise SparserecError(f"tensor '{side}.values' is missing")
+    if (scales is not None) != (values.dtype == np.int8):
+        raise SparserecError(f"'{side}.scales' must be there with int8 values, and only with them")
+    if scales is not None and (scales.shape != (dim,) or not np.isfinite(scales).all() or (scales < 0).any()):
+        raise SparserecError(f"'{side}.scales' must be {dim} finite numbers, none below 0")
+    if values.dtype == np.float16 and not np.isfinite(values).all():
+        raise SparserecError(f"'{side}.values' holds values that are not finite numbers")
+    for kind in ("factors", "history_factors"):
+        factor = found[kind]
+        if factor is not None and (factor.shape != (n,) or not np.isfinite(factor).all()):
+            raise SparserecError(f"'{side}.{kind}' must be {n} finite numbers, one a row")
+    columns, lengths = found["columns"], found["row_lengths"]
+    if columns is None and lengths is None:
+        if values.shape != (n, dim):
+            raise SparserecError(f"'{side}.values' of a dense table must be of shape {(n, dim)}, not {values.shape}")
+        return Rows(n, dim, values, scales, None, None, found["factors"], found["history_factors"])
+    if columns is None or lengths is None or values.ndim != 1 or columns.shape != values.shape or lengths.shape != (n,):
+        raise SparserecError(f"'{side}': a sparse table needs {n} row lengths, and as many columns as values")
+    indptr = _pointers(side, lengths, len(values))
+    _check_columns(side, columns, indptr, dim)
+    return Rows(n, dim, values, scales, indptr, columns, found["factors"], found["history_factors"])
+
+
+def _pointers(side: str, lengths: np.ndarray, nnz: int) -> np.ndarray:
+    if (lengths == 0).any():
+        raise SparserecError(f"'{side}.row_lengths' has an empty row")
+    indptr = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=indptr[1:])
+    if indptr[-1] != nnz:
+        raise SparserecError(f"'{side}.row_lengths' add up to {int(indptr[-1])}, but there are {nnz} values")
+    return indptr
+
+
+def _check_columns(side: str, columns: np.ndarray, indptr: np.ndarray, dim: int) -> None:
+    if columns.dtype != (np.uint8 if dim <= 256 else np.dtype("<u2")):
+        raise SparserecError(f"'{side}.columns' must be U8 up to 256 columns and U16 beyond")
+    if int(columns.max()) >= dim:
+        raise SparserecError(f"'{side}.columns' names column {int(columns.max())} of a table of {dim}")
+    ascends = columns[1:] > columns[:-1]
+    ascends[indptr[1:-1] - 1] = True
+    if not ascends.all():
+        raise SparserecError(f"'{side}.columns' must ascend strictly within each row")
+
+
+def _check_card(card: ModelCard, items: Rows, users: Rows | None, tensors: dict[str, np.ndarray]) -> None:
+    nnz = items.values.size + (users.values.size if users is not None else 0)
+    if card.nnz != nnz:
+        raise SparserecError(f"the card counts {card.nnz} values, the tensors hold {nnz}")
+    if card.scoring != ("users" if users is not None else "history"):
+        raise SparserecError(f"the card's scoring {card.scoring[:20]!r} does not fit its {card.n_users} users")
+    if users is None and any(name.startswith("users.") for name in tensors):
+        raise SparserecError("it holds tensors of users, but its card counts none")
+
+
+def _ids(side: str, tensors: dict[str, np.ndarray], n: int) -> Vocabulary:
+    blob, offsets = tensors.get(f"{side}.ids"), tensors.get(f"{side}.id_offsets")
+    if blob is None or offsets is None or blob.ndim != 1 or offsets.shape != (n + 1,):
+        raise SparserecError(f"'{side}.ids' and {n + 1} '{side}.id_offsets' must be there")
+    bounds = offsets.astype(np.int64)
+    if bounds[0] != 0 or bounds[-1] != len(blob) or (np.diff(bounds) < 0).any():
+        raise SparserecError(f"'{side}.id_offsets' must ascend from 0 to the length of '{side}.ids'")
+    ids = Vocabulary(blob, bounds)
+    try:
+        names = ids.to_list()
+    except UnicodeDecodeError:
+        raise SparserecError(f"'{side}.ids' holds an id that is not UTF-8") from None
+    if len(set(names)) != n:
+        raise SparserecError(f"'{side}.ids' holds an id twice")
+    return ids

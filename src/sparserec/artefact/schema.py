@@ -1,0 +1,137 @@
+"""What an artefact holds, as data: docs/artefact-format.md says the same in words."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from sparserec.errors import SparserecError
+
+FORMAT_VERSION = 1
+CARD_KEY = "sparserec"
+HEADER_ALLOWANCE = 8192
+"""Bytes that the header, with the model card in it, may take at most; a byte budget sets them aside."""
+
+DTYPES: dict[str, np.dtype] = {
+    "U8": np.dtype("u1"),
+    "I8": np.dtype("i1"),
+    "U16": np.dtype("<u2"),
+    "U32": np.dtype("<u4"),
+    "F16": np.dtype("<f2"),
+    "F32": np.dtype("<f4"),
+}
+"""Types of the container that a format-1 file uses, little-endian."""
+
+TENSORS: dict[str, tuple[str, ...]] = {
+    "values": ("I8", "F16"),
+    "scales": ("F32",),
+    "columns": ("U8", "U16"),
+    "row_lengths": ("U8", "U16"),
+    "factors": ("F16",),
+    "history_factors": ("F16",),
+    "ids": ("U8",),
+    "id_offsets": ("U32",),
+}
+"""Names of a side's tensors, after "items." or "users.", and the types each may have."""
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a file says about itself.
+
+    Attributes:
+        format_version: of the file format.
+        scoring: "users" when a user table is shipped, "history" when users are sums of item rows.
+        dim: columns of the tables.
+        n_items: rows of the item table.
+        n_users: rows of the user table, 0 without one.
+        nnz: values over both tables.
+        density: nnz divided by (n_items + n_users) * dim.
+        recipe: the configuration of the training.
+        data_fingerprint: SHA-256 of the interactions and their split.
+        metrics: of the model, on validation.
+        package_version: of sparserec.
+        sha256: over the tensors, see `digest`.
+    """
+
+    format_version: int
+    scoring: str
+    dim: int
+    n_items: int
+    n_users: int
+    nnz: int
+    density: float
+    recipe: dict[str, Any]
+    data_fingerprint: str
+    metrics: dict[str, float]
+    package_version: str
+    sha256: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The card as plain data."""
+        return asdict(self)
+
+    def to_json(self) -> str:
+        """The card as JSON with sorted keys and no spaces: the same card, the same text."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelCard:
+        """Parse and check a card. Raises SparserecError that says what is wrong with it."""
+        try:
+            raw = json.loads(text)
+        except (ValueError, RecursionError):
+            raise SparserecError("the model card is not JSON") from None
+        if not isinstance(raw, dict):
+            raise SparserecError("the model card is not a JSON object")
+        version = raw.get("format_version")
+        if version != FORMAT_VERSION or isinstance(version, bool):
+            raise SparserecError(
+                f"format version {str(version)[:40]} is not supported; this package reads version {FORMAT_VERSION}"
+            )
+        kinds: dict[str, tuple[type, ...]] = {
+            "format_version": (int,),
+            "scoring": (str,),
+            "dim": (int,),
+            "n_items": (int,),
+            "n_users": (int,),
+            "nnz": (int,),
+            "density": (int, float),
+            "recipe": (dict,),
+            "data_fingerprint": (str,),
+            "metrics": (dict,),
+            "package_version": (str,),
+            "sha256": (str,),
+        }
+        for name, kind in kinds.items():
+            if not isinstance(raw.get(name), kind) or isinstance(raw.get(name), bool):
+                raise SparserecError(f"the model card's {name!r} is missing or of the wrong type")
+        return cls(**{name: raw[name] for name in kinds})
+
+
+def digest(tensors: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 over tensors, in hexadecimal.
+
+    For each name in sorted order: the name, a zero byte, the container's type name, a zero byte, the sizes in decimal joined by
+    commas, a zero byte, then the little-endian bytes of the tensor.
+    """
+    hashed = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        shape = ",".join(map(str, tensor.shape))
+        hashed.update(f"{name}\0{type_name(tensor.dtype)}\0{shape}\0".encode())
+        hashed.update(np.ascontiguousarray(tensor).data)
+    return hashed.hexdigest()
+
+
+def type_name(dtype: np.dtype) -> str:
+    """The container's name of a NumPy type, such as "F16"."""
+    for name, known in DTYPES.items():
+        if known == dtype:
+            return name
+    raise SparserecError(f"a tensor of type {dtype} does not belong in an artefact")

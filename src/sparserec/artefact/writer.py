@@ -1,0 +1,182 @@
+"""Writing an artefact: the same content gives the same bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sparserec import __version__
+from sparserec.artefact.quantise import to_float16, to_int8
+from sparserec.artefact.schema import CARD_KEY, FORMAT_VERSION, HEADER_ALLOWANCE, ModelCard, digest, type_name
+from sparserec.artefact.size import ValueType
+from sparserec.errors import SparserecError
+from sparserec.files import replacing
+from sparserec.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class TableData:
+    """A sparse table in CSR.
+
+    Attributes:
+        indptr: (n + 1,) int64.
+        columns: (nnz,) integers, strictly ascending within a row.
+        values: (nnz,) float32.
+        dim: number of columns.
+    """
+
+    indptr: np.ndarray
+    columns: np.ndarray
+    values: np.ndarray
+    dim: int
+
+
+@dataclass(frozen=True)
+class ByteReport:
+    """Where the bytes of a file are; the parts add up to the total."""
+
+    total: int
+    header: int
+    items: int
+    users: int
+    ids: int
+
+
+def write(
+    path: Path,
+    *,
+    items: TableData | np.ndarray,
+    item_ids: Vocabulary,
+    users: TableData | np.ndarray | None = None,
+    user_ids: Vocabulary | None = None,
+    item_factors: np.ndarray | None = None,
+    history_factors: np.ndarray | None = None,
+    recipe: Mapping[str, Any] | None = None,
+    data_fingerprint: str = "",
+    metrics: Mapping[str, float] | None = None,
+    values_dtype: ValueType = "int8",
+) -> ByteReport:
+    """Write one model to one file, atomically.
+
+    Args:
+        path: the file.
+        items: the item table, sparse or (n_items, dim) float32.
+        item_ids: raw ids of the items.
+        users: the user table, or None when users are sums of item rows.
+        user_ids: raw ids of the users, with a user table.
+        item_factors: (n_items,), multiplied into scores.
+        history_factors: (n_items,), multiplied into item rows when a history is summed.
+        recipe: the configuration of the training, for the model card.
+        data_fingerprint: SHA-256 of the interactions, for the card.
+        metrics: for the card.
+        values_dtype: "int8" with a scale for each column, or "float16".
+
+    Raises:
+        SparserecError: when a table can't be written in this type, or the file can't be written.
+    """
+    if (users is None) != (user_ids is None):
+        raise SparserecError("a user table and the ids of its users belong together")
+    tensors = _table("items", items, values_dtype) | _ids("items", item_ids)
+    for name, factor in (("factors", item_factors), ("history_factors", history_factors)):
+        if factor is not None:
+            tensors[f"items.{name}"] = to_float16(factor)
+    if users is not None and user_ids is not None:
+        tensors |= _table("users", users, values_dtype) | _ids("users", user_ids)
+    n_items, n_users = len(item_ids), len(user_ids) if user_ids is not None else 0
+    for table, n in ((items, n_items), (users, n_users)):
+        if table is not None and _count(table) != n:
+            raise SparserecError(f"a table of {_count(table)} rows came with {n} ids")
+    dim = items.shape[1] if isinstance(items, np.ndarray) else items.dim
+    nnz = sum(tensors[f"{side}.values"].size for side in ("items", "users") if f"{side}.values" in tensors)
+    card = ModelCard(
+        format_version=FORMAT_VERSION,
+        scoring="users" if users is not None else "history",
+        dim=dim,
+        n_items=n_items,
+        n_users=n_users,
+        nnz=nnz,
+        density=nnz / ((n_items + n_users) * dim),
+        recipe=dict(recipe or {}),
+        data_fingerprint=data_fingerprint,
+        metrics=dict(metrics or {}),
+        package_version=__version__,
+        sha256="",
+    )
+    card = replace(card, sha256=digest(tensors))
+    header = _header(tensors, card)
+    with replacing(path) as part, part.open("wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        for name in _order(tensors):
+            file.write(np.ascontiguousarray(tensors[name]).data)
+    return report(tensors, 8 + len(header))
+
+
+def report(tensors: Mapping[str, np.ndarray], header_bytes: int) -> ByteReport:
+    """Add up the bytes of each part."""
+    parts = {"items": 0, "users": 0, "ids": 0}
+    for name, tensor in tensors.items():
+        side, _, kind = name.partition(".")
+        parts["ids" if kind in ("ids", "id_offsets") else side] += tensor.nbytes
+    return ByteReport(total=header_bytes + sum(parts.values()), header=header_bytes, **parts)
+
+
+def _table(side: str, table: TableData | np.ndarray, values_dtype: ValueType) -> dict[str, np.ndarray]:
+    if isinstance(table, np.ndarray):
+        dim = table.shape[1]
+        flat = np.ascontiguousarray(table, dtype=np.float32).reshape(-1)
+        columns = np.tile(np.arange(dim), len(table))
+    else:
+        dim, flat, columns = table.dim, np.asarray(table.values, dtype=np.float32), np.asarray(table.columns)
+    out: dict[str, np.ndarray] = {}
+    if values_dtype == "int8":
+        out[f"{side}.values"], out[f"{side}.scales"] = to_int8(flat, columns, dim)
+    elif values_dtype == "float16":
+        out[f"{side}.values"] = to_float16(flat)
+    else:
+        raise SparserecError(f"values can be written as int8 or float16, not {values_dtype!r}")
+    if isinstance(table, np.ndarray):
+        out[f"{side}.values"] = out[f"{side}.values"].reshape(table.shape)
+        return out
+    lengths = np.diff(table.indptr)
+    if len(lengths) == 0 or lengths.min() < 1:
+        raise SparserecError(f"the {side} table has a row without values")
+    out[f"{side}.columns"] = columns.astype(np.uint8 if dim <= 256 else np.uint16)
+    out[f"{side}.row_lengths"] = lengths.astype(np.uint8 if lengths.max() <= 255 else np.uint16)
+    return out
+
+
+def _ids(side: str, ids: Vocabulary) -> dict[str, np.ndarray]:
+    if len(ids.blob) >= 2**32:
+        raise SparserecError(f"the raw ids of {side} take {len(ids.blob):,} bytes; at most 4 GiB fit a file")
+    return {f"{side}.ids": ids.blob, f"{side}.id_offsets": ids.offsets.astype(np.uint32)}
+
+
+def _count(table: TableData | np.ndarray) -> int:
+    return len(table) if isinstance(table, np.ndarray) else len(table.indptr) - 1
+
+
+def _order(tensors: Mapping[str, np.ndarray]) -> list[str]:
+    """Widest types first, then by name: every tensor then starts at a multiple of its type's size."""
+    return sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
+
+
+def _header(tensors: Mapping[str, np.ndarray], card: ModelCard) -> bytes:
+    entries: dict[str, Any] = {"__metadata__": {CARD_KEY: card.to_json()}}
+    first = 0
+    for name in _order(tensors):
+        tensor = tensors[name]
+        last = first + tensor.nbytes
+        entries[name] = {"dtype": type_name(tensor.dtype), "shape": list(tensor.shape), "data_offsets": [first, last]}
+        first = last
+    text = json.dumps(entries, separators=(",", ":")).encode()
+    header = text + b" " * (-len(text) % 8)
+    if 8 + len(header) > HEADER_ALLOWANCE:
+        raise SparserecError(
+            f"the model card makes a header of {len(header):,} bytes; at most {HEADER_ALLOWANCE - 8:,} are allowed"
+        )
+    return header

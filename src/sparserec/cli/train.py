@@ -1,0 +1,148 @@
+"""`sparserec train`."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sparserec.cli.console import errors, screen
+from sparserec.cli.progress import TrainingProgress
+from sparserec.errors import SparserecError
+
+
+class Model(StrEnum):
+    """Base recommenders."""
+
+    mf = "mf"
+
+
+class Method(StrEnum):
+    """How the mask moves."""
+
+    sparserec = "sparserec"
+    static = "static"
+    set = "set"
+    rigl = "rigl"
+    dense = "dense"
+
+
+class Init(StrEnum):
+    """Where the active parameters are at the start."""
+
+    nmf = "nmf"
+    random = "random"
+    spectral = "spectral"
+
+
+def train(
+    data: Annotated[Path, typer.Argument(help="Interactions: LightGCN folder, CSV, TSV, .inter or Parquet.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The run folder to write.")],
+    recipe: Annotated[str | None, typer.Option(help="A recipe of the package: the settings to start from.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A TOML file of settings, instead of a recipe.")] = None,
+    model: Annotated[Model | None, typer.Option(help="The base recommender.")] = None,
+    method: Annotated[Method | None, typer.Option(help="How the mask moves; dense has none.")] = None,
+    init: Annotated[Init | None, typer.Option(help="Where the active parameters are at the start.")] = None,
+    dim: Annotated[int | None, typer.Option(help="Columns of a table.")] = None,
+    density: Annotated[float | None, typer.Option(help="Share of active parameters, in (0, 1].")] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Bytes of the exported file, raw ids apart: 16B/item, 500kB, 2MB.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the interactions, at most.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random in training.")] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads; all when not given.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, such as --set lr=0.02.")
+    ] = None,
+    user: Annotated[str | None, typer.Option(help="Name of the user column.")] = None,
+    item: Annotated[str | None, typer.Option(help="Name of the item column.")] = None,
+    timestamp: Annotated[str | None, typer.Option(help="Name of the time stamp column.")] = None,
+    rating: Annotated[str | None, typer.Option(help="Name of the rating column.")] = None,
+    min_rating: Annotated[float | None, typer.Option(help="Leave out lower ratings.")] = None,
+    kcore: Annotated[int | None, typer.Option(help="Leave out users and items with fewer interactions.")] = None,
+    split: Annotated[str | None, typer.Option(help="auto, given, random, leave-last or global-time.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out where it stopped.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Train a recommender within a budget and leave a run folder.
+
+    The validation part is cut from the training data and chooses the epoch; the test part is not read. Ctrl-C leaves a
+    run that can be used and resumed.
+
+    Examples:
+
+        sparserec train ratings.csv --out run --budget 16B/item
+
+        sparserec train gowalla/ --out run --model mf --dim 64 --density 0.1 --seed 1
+
+        sparserec train ratings.csv --out run --min-rating 4 --split leave-last --set lr=0.02
+    """
+    from sparserec.training import train as run_training
+
+    given = {
+        "model": model and model.value,
+        "method": method and method.value,
+        "init": init and init.value,
+        "dim": dim,
+        "density": density,
+        "budget": budget,
+        "epochs": epochs,
+        "seed": seed,
+        "data": {
+            "user": user,
+            "item": item,
+            "timestamp": timestamp,
+            "rating": rating,
+            "min_rating": min_rating,
+            "kcore": kcore,
+            "split": split,
+        },
+    }
+    if density is not None and budget is not None:
+        raise SparserecError("give either --density or --budget, not both")
+    for text in set_ or []:
+        put(given, text)
+    with TrainingProgress(quiet) as progress:
+        run = run_training(
+            data,
+            out,
+            recipe=recipe,
+            config=config,
+            threads=threads,
+            resume=resume,
+            report=progress.report,
+            stage=progress.stage,
+            **given,
+        )
+    if run.ended == "interrupted":
+        errors.print(f"interrupted; {out} can be used as it is, and --resume continues it", highlight=False)
+        sys.exit(130)
+    if not quiet:
+        best = run.valid_metrics()
+        screen.print(
+            f"{run.ended}: {run.parameters():,} active parameters, best epoch {best['epoch'] + 1}, "
+            f"valid recall@20 {best['recall@20']:.4f}, ndcg@20 {best['ndcg@20']:.4f}\n"
+            f"next: sparserec evaluate {out} {data}   or   sparserec export {out} --out model.safetensors",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def put(settings: dict, text: str) -> None:
+    """Put `key=value` into settings; `section.key=value` goes into a section. Values are TOML, else text."""
+    import tomllib
+
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise SparserecError(f"--set {text!r}: write it as KEY=VALUE, for example --set lr=0.02")
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value
+    *sections, key = name.strip().split(".")
+    for part in sections:
+        settings = settings.setdefault(part, {})
+    settings[key] = parsed

@@ -1,0 +1,146 @@
+"""Train, validation and test: four ways to cut, all seeded, all over the same vocabularies."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sparserec.errors import SparserecError
+from sparserec.interactions.types import Dataset, Interactions, Split
+
+KINDS = ("auto", "given", "random", "leave-last", "global-time")
+MIN_HISTORY = 5  # users with fewer training interactions give none to validation
+MIN_VALID_USERS = 1000
+
+
+def split(
+    dataset: Dataset,
+    *,
+    kind: str = "auto",
+    seed: int = 0,
+    test_fraction: float = 0.2,
+    valid_users: float = 0.2,
+    valid_fraction: float = 0.2,
+) -> Split:
+    """Cut a data set into train, validation and test.
+
+    Kinds:
+        given: the test file that came with the data set; it decides nothing about train and validation.
+        random: of each user with n >= 2 interactions, round(test_fraction * n), at least 1 and at most n - 1.
+        leave-last: the newest interaction of each user with at least 2 is test; the one before it, of users
+            with at least 3, is validation.
+        global-time: everything from one moment on is test, the moment being where the newest `test_fraction`
+            of all interactions begins (those that share its timestamp are test too). Test interactions of
+            users without an earlier one are dropped; the users stay in the vocabulary.
+        auto: given where the data set has a test file, else random.
+
+    Validation of given, random and global-time is cut from train: `valid_users` of the users with at least 5
+    training interactions, drawn at random, but at least 1000 (or all of them), each giving
+    round(valid_fraction * n) interactions and at least 1: at random, or the newest for global-time. Equal
+    timestamps are put in an order drawn from the seed.
+
+    Args:
+        dataset: what `load` or `synthetic` returned.
+        kind: one of the above.
+        seed: any integer of at least 0; the same seed gives the same split.
+        test_fraction: in (0, 1).
+        valid_users: in [0, 1]; 0 for no validation.
+        valid_fraction: in (0, 1).
+
+    Raises:
+        SparserecError: an argument out of range, a kind that needs a test file or timestamps where there are
+            none, or a cut that leaves nothing to train on.
+    """
+    _check(kind, seed, test_fraction, valid_users, valid_fraction)
+    if kind == "auto":
+        kind = "random" if dataset.test is None else "given"
+    base = dataset.interactions
+    if kind in ("leave-last", "global-time") and base.timestamps is None:
+        raise SparserecError(
+            f"{dataset.source}: a {kind} split needs timestamps; name their column, or use kind='random'"
+        )
+    # Two streams of randomness, so that validation is drawn alike whether the test part was drawn or given.
+    for_test, for_valid = (np.random.Generator(np.random.PCG64([int(seed), part])) for part in (0, 1))
+
+    if kind == "leave-last":
+        rank, degree = _ranks(base, _by_time(base, for_test))
+        is_test = (rank == 0) & (degree >= 2)
+        is_valid = (rank == 1) & (degree >= 3)
+        train, valid, test = base.where(~(is_test | is_valid)), base.where(is_valid), base.where(is_test)
+    else:
+        if kind == "given":
+            if dataset.test is None:
+                raise SparserecError(f"{dataset.source}: a given split needs a test file; use kind='random'")
+            pool, test = base, dataset.test
+        elif kind == "random":
+            rank, degree = _ranks(base, for_test.random(base.nnz))
+            taken = np.where(degree >= 2, _share(degree, test_fraction), 0)
+            pool, test = base.where(rank >= taken), base.where(rank < taken)
+        else:
+            pool, test = _cut_at_moment(base, test_fraction, dataset.source)
+        keys = _by_time(pool, for_valid) if kind == "global-time" else for_valid.random(pool.nnz)
+        held = _validation(pool, keys, for_valid, valid_users, valid_fraction)
+        train, valid = pool.where(~held), pool.where(held)
+    return Split(train, valid, test, kind, int(seed))
+
+
+def _check(kind: str, seed: int, test_fraction: float, valid_users: float, valid_fraction: float) -> None:
+    if kind not in KINDS:
+        raise SparserecError(f"unknown kind of split {kind!r}; it must be one of {', '.join(KINDS)}")
+    for name, value in (("test_fraction", test_fraction), ("valid_fraction", valid_fraction)):
+        if not 0 < value < 1:
+            raise SparserecError(f"{name} must be above 0 and below 1, not {value!r}")
+    if not 0 <= valid_users <= 1:
+        raise SparserecError(f"valid_users must be from 0 to 1, not {valid_users!r}")
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise SparserecError(f"seed must be an integer of at least 0, not {seed!r}")
+
+
+def _cut_at_moment(base: Interactions, fraction: float, source: str) -> tuple[Interactions, Interactions]:
+    """Before, and from the moment on for users who have a before."""
+    times = base.timestamps
+    assert times is not None  # checked by the caller
+    first = base.nnz - max(int(fraction * base.nnz + 0.5), 1)
+    moment = np.partition(times, first)[first]
+    late = times >= moment
+    if late.all():
+        raise SparserecError(
+            f"{source}: the newest {fraction:g} of the interactions reach back to the earliest timestamp, "
+            "so nothing is left to train on; lower test_fraction or use kind='leave-last'"
+        )
+    train = base.where(~late)
+    known = np.repeat(train.user_degrees() > 0, base.user_degrees())
+    return train, base.where(late & known)
+
+
+def _validation(
+    pool: Interactions, keys: np.ndarray, rng: np.random.Generator, users: float, fraction: float
+) -> np.ndarray:
+    """(nnz,) bool: which of the pool's interactions are held out, by ascending key within each drawn user."""
+    able = np.flatnonzero(pool.user_degrees() >= MIN_HISTORY)
+    count = max(int(users * len(able) + 0.5), min(len(able), MIN_VALID_USERS)) if users > 0 else 0
+    drawn = np.zeros(pool.n_users, dtype=bool)
+    drawn[rng.choice(able, size=count, replace=False)] = True
+    rank, degree = _ranks(pool, keys)
+    return np.repeat(drawn, pool.user_degrees()) & (rank < _share(degree, fraction))
+
+
+def _share(count: np.ndarray, fraction: float) -> np.ndarray:
+    """`fraction` of each count, rounded half up, at least 1 and never all of it (0 of 1)."""
+    return np.clip((fraction * count + 0.5).astype(np.int64), 1, np.maximum(count - 1, 0))
+
+
+def _by_time(part: Interactions, rng: np.random.Generator) -> np.ndarray:
+    """(nnz,) int64 keys, 0 for the newest of all; equal timestamps in an order drawn from `rng`."""
+    assert part.timestamps is not None  # checked by the caller
+    order = np.lexsort((rng.random(part.nnz), part.timestamps))[::-1]
+    keys = np.empty(part.nnz, dtype=np.int64)
+    keys[order] = np.arange(part.nnz)
+    return keys
+
+
+def _ranks(part: Interactions, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rank of each interaction within its user by ascending key, and its user's degree, both (nnz,) int64."""
+    rows = part.rows()
+    rank = np.empty(part.nnz, dtype=np.int64)
+    rank[np.lexsort((keys, rows))] = np.arange(part.nnz) - part.indptr[rows]
+    return rank, part.user_degrees()[rows]

@@ -1,0 +1,218 @@
+"""The three types that travel: Interactions (one CSR), Dataset (what a file held) and Split (three parts)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from sparserec.errors import SparserecError
+from sparserec.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """Binary feedback in CSR: which user touched which item, and when that is known.
+
+    Args:
+        indptr: (n_users + 1,) int64, ascending; user `u` owns positions `indptr[u]:indptr[u + 1]`.
+        indices: (nnz,) int32, item indices, strictly ascending within a user.
+        users: ids of the rows.
+        items: ids of the columns.
+        timestamps: (nnz,) int64 in the unit of the file, or None.
+        duplicates: repeated (user, item) pairs folded into one on reading.
+    """
+
+    indptr: np.ndarray
+    indices: np.ndarray
+    users: Vocabulary
+    items: Vocabulary
+    timestamps: np.ndarray | None = None
+    duplicates: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        users: np.ndarray,
+        items: np.ndarray,
+        user_ids: Vocabulary,
+        item_ids: Vocabulary,
+        timestamps: np.ndarray | None = None,
+    ) -> Interactions:
+        """Sort index pairs into CSR and fold repeated pairs, keeping the latest timestamp of each.
+
+        Args:
+            users: (n,) integers in [0, len(user_ids)).
+            items: (n,) integers in [0, len(item_ids)).
+            user_ids: ids of the rows, used or not.
+            item_ids: ids of the columns, used or not.
+            timestamps: (n,) integers, or None.
+
+        Raises:
+            SparserecError: the arrays differ in length, or an index is out of range.
+        """
+        n_users, n_items = len(user_ids), len(item_ids)
+        if len(users) != len(items) or (timestamps is not None and len(timestamps) != len(users)):
+            raise SparserecError("users, items and timestamps must be arrays of one length")
+        for name, index, size in (("users", users, n_users), ("items", items, n_items)):
+            if len(index) and not (index.min() >= 0 and index.max() < size):
+                raise SparserecError(f"{name} must hold indices from 0 to {size - 1}, one for each known id")
+        return cls.of_keys(pair_keys(users, items, n_items), user_ids, item_ids, timestamps)
+
+    @classmethod
+    def of_keys(
+        cls, keys: np.ndarray, user_ids: Vocabulary, item_ids: Vocabulary, timestamps: np.ndarray | None
+    ) -> Interactions:
+        """As `of`, from the keys of `pair_keys`, which it may overwrite; 32 bytes a pair at the peak.
+
+        Args:
+            keys: (n,) int64, not checked.
+            user_ids, item_ids: ids of the rows and columns.
+            timestamps: (n,) int64, or None.
+        """
+        n_users, width = len(user_ids), max(len(item_ids), 1)
+        if timestamps is None:
+            keys.sort()
+        else:
+            order = np.argsort(keys)
+            keys = keys[order]
+            timestamps = np.asarray(timestamps, dtype=np.int64)[order]
+            del order
+        first = np.ones(len(keys), dtype=bool)
+        np.not_equal(keys[1:], keys[:-1], out=first[1:])
+        starts = np.flatnonzero(first)
+        duplicates = len(keys) - len(starts)
+        if duplicates:
+            keys = keys[starts]
+            timestamps = None if timestamps is None else np.maximum.reduceat(timestamps, starts)
+        indptr = np.searchsorted(keys, np.arange(n_users + 1, dtype=np.int64) * width).astype(np.int64)
+        keys %= width
+        return cls(indptr, keys.astype(np.int32), user_ids, item_ids, timestamps, duplicates)
+
+    @property
+    def n_users(self) -> int:
+        """Rows, users without an interaction included."""
+        return len(self.users)
+
+    @property
+    def n_items(self) -> int:
+        """Columns, items without an interaction included."""
+        return len(self.items)
+
+    @property
+    def nnz(self) -> int:
+        """Distinct (user, item) pairs."""
+        return len(self.indices)
+
+    def csr(self) -> csr_array:
+        """(n_users, n_items) float32 SciPy CSR array of ones."""
+        ones = np.ones(self.nnz, dtype=np.float32)
+        return csr_array((ones, self.indices, self.indptr), shape=(self.n_users, self.n_items))
+
+    def rows(self) -> np.ndarray:
+        """(nnz,) int64: the user index of every interaction, beside `indices`."""
+        return np.repeat(np.arange(self.n_users, dtype=np.int64), self.user_degrees())
+
+    def user_degrees(self) -> np.ndarray:
+        """(n_users,) int64: interactions of each user."""
+        return np.diff(self.indptr)
+
+    def item_degrees(self) -> np.ndarray:
+        """(n_items,) int64: interactions of each item."""
+        return np.bincount(self.indices, minlength=self.n_items)
+
+    def where(self, keep: np.ndarray) -> Interactions:
+        """The interactions marked in `keep` (nnz,) bool, over the same vocabularies."""
+        before = np.zeros(self.nnz + 1, dtype=np.int64)
+        np.cumsum(keep, out=before[1:])
+        times = None if self.timestamps is None else self.timestamps[keep]
+        return Interactions(before[self.indptr], self.indices[keep], self.users, self.items, times)
+
+    def fingerprint(self) -> str:
+        """SHA-256 (64 hex digits) over indptr, indices and the ids, in a fixed byte order.
+
+        Timestamps and the file's format have no part in it: the same pairs read from CSV and from Parquet
+        have the same fingerprint.
+        """
+        digest = hashlib.sha256(b"sparserec interactions 1")
+        parts = ((self.indptr, "<i8"), (self.indices, "<i4"))
+        for ids in (self.users, self.items):
+            parts = (*parts, (ids.offsets, "<i8"), (ids.blob, "u1"))
+        for array, kind in parts:
+            digest.update(len(array).to_bytes(8, "little"))
+            digest.update(np.ascontiguousarray(array, dtype=kind).data)
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What `sparserec.load` returns.
+
+    Args:
+        interactions: everything that may be trained on.
+        test: a given test file, over the same vocabularies, or None.
+        source: the file name as the caller gave it, for messages.
+        timestamped: whether `interactions` has timestamps.
+    """
+
+    interactions: Interactions
+    test: Interactions | None
+    source: str
+    timestamped: bool
+
+
+@dataclass(frozen=True)
+class Split:
+    """Three disjoint parts over the same two vocabularies.
+
+    Args:
+        train: what the model learns from.
+        valid: what choices are made on.
+        test: what the reported number is computed on; never looked at before.
+        kind: given, random, leave-last or global-time.
+        seed: the seed that it was drawn with.
+    """
+
+    train: Interactions
+    valid: Interactions
+    test: Interactions
+    kind: str
+    seed: int
+
+    def history(self, part: str) -> Interactions:
+        """What is known of the users when `part` is judged: train for valid, train and valid for test.
+
+        Raises:
+            SparserecError: `part` is neither "valid" nor "test".
+        """
+        if part == "valid":
+            return self.train
+        if part == "test":
+            return _union((self.train, self.valid))
+        raise SparserecError(f"part must be 'valid' or 'test', not {part!r}")
+
+    def fingerprint(self) -> str:
+        """SHA-256 (64 hex digits) over the fingerprints of the three parts."""
+        parts = "".join(part.fingerprint() for part in (self.train, self.valid, self.test))
+        return hashlib.sha256(f"sparserec split 1{parts}".encode()).hexdigest()
+
+
+def pair_keys(users: np.ndarray, items: np.ndarray, n_items: int) -> np.ndarray:
+    """(n,) int64, one integer a (user, item) pair: sorting them sorts by user, then by item."""
+    keys = np.asarray(users).astype(np.int64)
+    keys *= max(n_items, 1)
+    keys += items
+    return keys
+
+
+def _union(parts: Iterable[Interactions]) -> Interactions:
+    """All interactions of several parts over the same vocabularies."""
+    parts = tuple(parts)
+    users = np.concatenate([part.rows() for part in parts])
+    items = np.concatenate([part.indices for part in parts])
+    times = [part.timestamps for part in parts if part.timestamps is not None]
+    joined = np.concatenate(times) if len(times) == len(parts) else None
+    return Interactions.of(users, items, parts[0].users, parts[0].items, joined)

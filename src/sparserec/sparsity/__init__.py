@@ -1,0 +1,23 @@
+"""Sparsity: exact budgets, initial masks, and the explorers that move them."""
+
+from sparserec.sparsity.budget import parse_budget
+from sparserec.sparsity.explorers import EXPLORERS, Explorer, ExplorerConfig, Policy, Revision, make_explorer
+from sparserec.sparsity.initial import masks_of_factors, nmf_factors, random_mask, spectral_factors, varimax
+from sparserec.sparsity.masks import CsrMask, budget_of
+
+__all__ = [
+    "EXPLORERS",
+    "CsrMask",
+    "Explorer",
+    "ExplorerConfig",
+    "Policy",
+    "Revision",
+    "budget_of",
+    "make_explorer",
+    "masks_of_factors",
+    "nmf_factors",
+    "parse_budget",
+    "random_mask",
+    "spectral_factors",
+    "varimax",
+]

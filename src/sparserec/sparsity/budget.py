@@ -1,0 +1,26 @@
+"""Budgets in bytes, as people write them."""
+
+from __future__ import annotations
+
+import re
+
+from sparserec.errors import SparserecError
+
+_UNITS = {"B": 1, "kB": 1000, "MB": 1_000_000, "GB": 1_000_000_000, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+_PATTERN = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*(/\s*item)?\s*$")
+
+
+def parse_budget(text: str, n_items: int) -> int:
+    """Bytes of the exported file, raw ids apart, from "16B/item", "500kB" or "2MB".
+
+    Raises:
+        SparserecError: when the text is none of these.
+    """
+    match = _PATTERN.match(text)
+    units = {name.lower(): size for name, size in _UNITS.items()}
+    if match is None or match[2].lower() not in units:
+        raise SparserecError(
+            f"budget {text!r} can't be read; write for example 16B/item, 500kB or 2MB (units: {', '.join(_UNITS)})"
+        )
+    size = float(match[1]) * units[match[2].lower()] * (n_items if match[3] else 1)
+    return int(size)

@@ -1,0 +1,30 @@
+"""Evidence: the gradients of watched rows, added up over an exploration window."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+Accumulation = Literal["signed", "absolute", "decay"]
+
+DECAY = 0.99
+"""What a step multiplies older evidence of a touched row with, for "decay"."""
+
+
+def accumulate(kind: Accumulation, evidence: np.ndarray, positions: np.ndarray, gradients: np.ndarray) -> None:
+    """Add one step's gradients to the evidence, in place.
+
+    Args:
+        kind: "signed" sums gradients, so that contradicting ones cancel; "absolute" sums their magnitudes; "decay" is a
+            signed sum in which older gradients of a row fade by `DECAY` whenever the row is touched.
+        evidence: (S, dim) float32.
+        positions: (W,) distinct row numbers of `evidence`.
+        gradients: (W, dim) float32.
+    """
+    if kind == "absolute":
+        evidence[positions] += np.abs(gradients)
+    elif kind == "decay":
+        evidence[positions] = DECAY * evidence[positions] + gradients
+    else:
+        evidence[positions] += gradients

@@ -1,0 +1,203 @@
+"""The explorer: which parameters are active, and when that changes. The budget arithmetic is written here, once.
+
+A method is a choice of four things: which rows are watched, how their gradients become evidence, the score by which
+parameters are dropped, and the score by which coordinates are grown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from sparserec.errors import SparserecError
+from sparserec.sparsity.evidence import Accumulation, accumulate
+from sparserec.sparsity.masks import forget_active, largest_growable, smallest_droppable
+from sparserec.sparsity.sampling import sample_rows
+from sparserec.sparsity.schedules import drop_fraction, is_due
+from sparserec.sparsity.seam import Revisable
+
+
+@dataclass(frozen=True)
+class ExplorerConfig:
+    """When the mask moves, how much of it, and which rows are looked at.
+
+    Attributes:
+        interval: steps between explorations.
+        end: step from which the mask stands still.
+        drop_fraction: share of the active parameters that the first exploration moves, in [0, 1).
+        sample_fraction: share of all rows that is watched, in (0, 1].
+        importance: what a row's probability to be watched grows with: "interactions" ** alpha, the "gradient" norm
+            it showed lately, or nothing ("uniform").
+        alpha: exponent of the interactions.
+        accumulate: how gradients add up, see `evidence.accumulate`.
+    """
+
+    interval: int
+    end: int
+    drop_fraction: float = 0.2
+    sample_fraction: float = 0.2
+    importance: Literal["interactions", "gradient", "uniform"] = "interactions"
+    alpha: float = 0.5
+    accumulate: Accumulation = "signed"
+
+
+@dataclass(frozen=True)
+class Revision:
+    """What one exploration did: parameters dropped, and as many grown."""
+
+    dropped: int
+    grown: int
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What tells one method from another.
+
+    Attributes:
+        watches: "sample" watches a sample of rows through the whole window, "all" every row in the last step of a
+            window, "none" nothing.
+        grow_scores: evidence (S, dim), watched rows (S,), their interactions (S,) and a generator -> scores (S, dim) >= 0.
+        explores: False for a mask that never moves.
+    """
+
+    watches: Literal["sample", "all", "none"]
+    grow_scores: Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
+    explores: bool = True
+
+
+class Explorer:
+    """Moves the active parameters of one or several tables under one constant budget.
+
+    Args:
+        policy: the method.
+        tables: the tables that share the budget.
+        config: when and how much.
+        importance: interactions of every row, (n_rows,) for each table.
+        seed: of everything random here; drawn from counters, so a resumed run goes on as before.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        tables: Sequence[Revisable],
+        config: ExplorerConfig,
+        importance: Sequence[np.ndarray],
+        seed: int,
+    ):
+        self._policy, self._tables, self._config, self._seed = policy, list(tables), config, seed
+        self._interactions = [np.asarray(part, dtype=np.float64) for part in importance]
+        self._activity = [np.zeros(table.n_rows, dtype=np.float32) for table in self._tables]
+        self._round = 0
+        self._watched: list[np.ndarray] | None = None
+        self._evidence: list[np.ndarray] = []
+
+    def watch(self, step: int) -> None:
+        """Before the forward pass of a step: tell the tables which rows to keep full gradients of."""
+        if self._policy.watches == "none" or step >= self._config.end:
+            if self._watched is not None:
+                self._look_at([np.zeros(0, dtype=np.int64)] * len(self._tables))
+                self._watched = None
+            return
+        if self._policy.watches == "all":
+            last = is_due(step + 1, self._config.interval, self._config.end)
+            rows = [np.arange(table.n_rows if last else 0) for table in self._tables]
+            if self._watched is None or len(rows[0]) != len(self._watched[0]):
+                self._look_at(rows)
+        elif self._watched is None:
+            self._look_at(self._draw())
+
+    def observe(self) -> None:
+        """After the backward pass: add what the watched rows showed to the evidence."""
+        if self._watched is None:
+            return
+        for number, table in enumerate(self._tables):
+            positions, gradients = table.watched_gradients()
+            if len(positions) == 0:
+                continue
+            accumulate(self._config.accumulate, self._evidence[number], positions, gradients)
+            if self._config.importance == "gradient":
+                rows = self._watched[number][positions]
+                norms = np.linalg.norm(gradients, axis=1)
+                self._activity[number][rows] += 0.1 * (norms - self._activity[number][rows])
+
+    def due(self, step: int) -> bool:
+        """Whether `revise` is to be called after this many steps."""
+        return self._policy.explores and is_due(step, self._config.interval, self._config.end)
+
+    def revise(self, step: int) -> Revision:
+        """Drop the smallest |w|, grow as many coordinates by the evidence, and begin a new window. The budget is exact."""
+        generator = np.random.default_rng([self._seed, 5, self._round])
+        structures = [table.structure() for table in self._tables]
+        rows = self._rows()
+        empty = [np.zeros((0, table.dim), np.float32) for table in self._tables]
+        evidence = self._evidence if self._watched is not None else empty
+        scores = [
+            forget_active(self._policy.grow_scores(own, watched, generator), watched, *structure)
+            for own, watched, structure in zip(evidence, rows, structures, strict=True)
+        ]
+        budget = sum(table.nnz for table in self._tables)
+        count = int(drop_fraction(step, self._config.end, self._config.drop_fraction) * budget)
+        magnitudes = [table.magnitudes() for table in self._tables]
+        spare = sum(table.nnz - table.n_rows for table in self._tables)
+        grow = largest_growable(scores, min(count, spare))
+        grown = sum(len(positions) for positions, _ in grow)
+        drop = smallest_droppable([indptr for indptr, _ in structures], magnitudes, grown)
+        for table, dropped, (positions, columns), watched in zip(self._tables, drop, grow, rows, strict=True):
+            table.revise(~dropped, watched[positions], columns)
+        if sum(table.nnz for table in self._tables) != budget:
+            raise SparserecError("an exploration changed the number of active parameters; this is a defect, please report it")
+        self._round += 1
+        self._watched = None
+        return Revision(dropped=grown, grown=grown)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that a resumed run needs."""
+        state = {"round": np.array([self._round], dtype=np.int64)}
+        for number, activity in enumerate(self._activity):
+            state[f"activity.{number}"] = activity
+        if self._watched is not None:
+            for number, (rows, evidence) in enumerate(zip(self._watched, self._evidence, strict=True)):
+                state |= {f"watched.{number}": rows, f"evidence.{number}": evidence}
+        return state
+
+    def load(self, state: dict[str, np.ndarray]) -> None:
+        """Put back what `state` returned."""
+        self._round = int(state["round"][0])
+        self._activity = [state[f"activity.{number}"].copy() for number in range(len(self._tables))]
+        self._watched = None
+        if "watched.0" in state:
+            self._look_at([state[f"watched.{number}"].copy() for number in range(len(self._tables))])
+            self._evidence = [state[f"evidence.{number}"].copy() for number in range(len(self._tables))]
+
+    def _rows(self) -> list[np.ndarray]:
+        none = [np.zeros(0, dtype=np.int64)] * len(self._tables)
+        return none if self._watched is None else self._watched
+
+    def _look_at(self, rows: list[np.ndarray]) -> None:
+        self._watched = rows
+        for table, own in zip(self._tables, rows, strict=True):
+            table.watch(own)
+        self._evidence = [
+            np.zeros((len(own), table.dim), dtype=np.float32) for own, table in zip(rows, self._tables, strict=True)
+        ]
+
+    def _draw(self) -> list[np.ndarray]:
+        """The watched rows of this window: one sample over the rows of all tables."""
+        generator = np.random.default_rng([self._seed, 4, self._round])
+        sizes = [table.n_rows for table in self._tables]
+        count = max(1, round(self._config.sample_fraction * sum(sizes)))
+        chosen = sample_rows(np.concatenate(self._importance()), count, generator)
+        bounds = np.concatenate(([0], np.cumsum(sizes)))
+        return [chosen[(chosen >= a) & (chosen < b)] - a for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+
+    def _importance(self) -> list[np.ndarray]:
+        if self._config.importance == "uniform":
+            return [np.ones(table.n_rows) for table in self._tables]
+        if self._config.importance == "gradient" and self._round > 0:
+            # A row never watched counts as an average one, so that it is looked at some day.
+            typical = [float(part[part > 0].mean()) if (part > 0).any() else 1.0 for part in self._activity]
+            return [np.where(part > 0, part, mean) for part, mean in zip(self._activity, typical, strict=True)]
+        return [part**self._config.alpha for part in self._interactions]

@@ -1,0 +1,8 @@
+"""A mask that never moves: the initial one is the last one."""
+
+from __future__ import annotations
+
+from sparserec.sparsity.explorers.base import Policy
+from sparserec.sparsity.explorers.scores import by_magnitude
+
+STATIC = Policy(watches="none", grow_scores=by_magnitude, explores=False)

@@ -1,0 +1,194 @@
+"""Initial masks: where the active parameters are before the first step."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import scipy.sparse as sp
+from numba import njit, prange
+from sklearn.decomposition import NMF
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.extmath import randomized_svd
+
+from sparserec.errors import SparserecError
+from sparserec.sparsity.masks import CsrMask, largest, pointers
+
+
+def normalised(interactions: sp.csr_array) -> sp.csr_array:
+    """D_u^-1/2 R D_i^-1/2: interactions divided by the roots of both degrees; empty rows and columns stay empty."""
+    roots = [1 / np.sqrt(np.maximum(np.asarray(interactions.sum(axis=axis)).ravel(), 1)) for axis in (1, 0)]
+    scaled = sp.diags_array(roots[0]) @ interactions @ sp.diags_array(roots[1])
+    return sp.csr_array(scaled, dtype=np.float32)
+
+
+def nmf_factors(
+    interactions: sp.csr_array, dim: int, *, normalise: bool = True, balance: bool = True, seed: int = 0, max_iter: int = 40
+) -> tuple[np.ndarray, np.ndarray]:
+    """Nonnegative factors of the interactions: R ~ W H^T.
+
+    The factors are dense while they are computed, (n_users + n_items) x dim float32 for a moment before training starts.
+
+    Args:
+        interactions: (n_users, n_items) binary.
+        dim: number of columns, at most the smaller side of the matrix.
+        normalise: factorise D_u^-1/2 R D_i^-1/2 instead of R.
+        balance: scale the columns so that W's and H's have equal norms.
+        seed: of the initialisation's randomised SVD.
+        max_iter: sweeps of coordinate descent.
+
+    Returns:
+        W (n_users, dim) and H (n_items, dim), float32, >= 0.
+    """
+    _check_dim(interactions, dim)
+    matrix = normalised(interactions) if normalise else interactions
+    model = NMF(dim, init="nndsvda", max_iter=max_iter, tol=1e-4, random_state=seed)
+    with warnings.catch_warnings():
+        # The mask needs the factors' support, which settles long before the objective does.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        users = model.fit_transform(matrix)
+    items = model.components_.T
+    if balance:
+        user_norm = np.maximum(np.linalg.norm(users, axis=0), 1e-12)
+        item_norm = np.maximum(np.linalg.norm(items, axis=0), 1e-12)
+        middle = np.sqrt(user_norm * item_norm)
+        users, items = users * (middle / user_norm), items * (middle / item_norm)
+    return users.astype(np.float32), items.astype(np.float32)
+
+
+def spectral_factors(
+    interactions: sp.csr_array, dim: int, *, power: float = 0.5, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Truncated SVD of the normalised interactions, rotated so that each row has few large entries.
+
+    Columns are scaled by the singular values to a power, then rotated by varimax with Kaiser weights: the rotation leaves all inner
+    products as they are and concentrates every row on few columns.
+
+    Args:
+        interactions: (n_users, n_items) binary.
+        dim: number of columns.
+        power: exponent of the singular values on each side; 0.5 splits them evenly.
+        seed: of the randomised SVD.
+
+    Returns:
+        user factors (n_users, dim) and item factors (n_items, dim), float32, signed.
+    """
+    _check_dim(interactions, dim)
+    left, singular, right = randomized_svd(normalised(interactions), dim, n_iter=4, random_state=seed)
+    scale = singular**power
+    users, items = (left * scale).astype(np.float32), (right.T * scale).astype(np.float32)
+    rotation = varimax(np.vstack([users, items]))
+    return users @ rotation, items @ rotation
+
+
+def varimax(loadings: np.ndarray, max_iter: int = 60, tolerance: float = 1e-5) -> np.ndarray:
+    """The orthogonal rotation (d, d) that maximises the varimax criterion of row-normalised loadings.
+
+    Source: Kaiser, "The varimax criterion for analytic rotation in factor analysis", 1958.
+
+    Args:
+        loadings: (n, d); rows are brought to unit length first (Kaiser's weights).
+        max_iter: most iterations.
+        tolerance: relative gain of the criterion below which it stops.
+    """
+    norms = np.linalg.norm(loadings, axis=1, keepdims=True)
+    unit = (loadings / np.maximum(norms, 1e-12)).astype(np.float32)
+    rotation = np.eye(loadings.shape[1], dtype=np.float32)
+    before = 0.0
+    for _ in range(max_iter):
+        turned = unit @ rotation
+        target = unit.T @ (turned**3 - turned * (turned**2).mean(axis=0))
+        left, singular, right = np.linalg.svd(target)
+        rotation = (left @ right).astype(np.float32)
+        if singular.sum() < before * (1 + tolerance):
+            break
+        before = float(singular.sum())
+    return rotation
+
+
+def masks_of_factors(
+    factors: list[np.ndarray], budget: int, weights: list[np.ndarray] | None = None, *, per_table: bool = False
+) -> list[CsrMask]:
+    """The largest |entries| of stacked factors, every row keeping at least one, with their values.
+
+    Args:
+        factors: (n_rows, dim) of each table.
+        budget: active parameters over all tables together.
+        per_table: give each table its share of the budget by rows, instead of letting them compete.
+    """
+    if per_table:
+        rows = np.array([len(part) for part in factors])
+        shares = np.floor(budget * np.cumsum(rows) / rows.sum()).astype(np.int64)
+        return [
+            masks_of_factors([part], int(share))[0]
+            for part, share in zip(factors, np.diff(shares, prepend=0), strict=True)
+        ]
+    stacked = np.vstack(factors)
+    scores = np.abs(stacked)
+    if weights is not None:
+        scores *= np.concatenate(weights)[:, None].astype(np.float32)
+    indptr, columns = largest(scores, budget)
+    row = np.repeat(np.arange(len(stacked)), np.diff(indptr))
+    values = stacked[row, columns]
+    masks, first = [], 0
+    for part in factors:
+        own = indptr[first : first + len(part) + 1]
+        masks.append(CsrMask(own - own[0], columns[own[0] : own[-1]], values[own[0] : own[-1]]))
+        first += len(part)
+    return masks
+
+
+def random_mask(n_rows: int, dim: int, budget: int, generator: np.random.Generator) -> CsrMask:
+    """A uniformly random mask with exactly `budget` active coordinates and at least one in each row.
+
+    Nothing of size n_rows x dim is allocated: row lengths are drawn first, then distinct columns row by row.
+    """
+    if not n_rows <= budget <= n_rows * dim:
+        raise SparserecError(f"a budget of {budget:,} does not fit {n_rows:,} rows of {dim} columns")
+    lengths = generator.multivariate_hypergeometric([dim] * n_rows, budget) if n_rows <= 1000 else None
+    if lengths is None:
+        lengths = generator.binomial(dim, budget / (n_rows * dim), n_rows)
+    lengths = np.clip(lengths, 1, dim).astype(np.int64)
+    _settle(lengths, budget - int(lengths.sum()), dim, generator)
+    indptr = pointers(lengths)
+    columns = np.empty(budget, dtype=np.uint8 if dim <= 256 else np.uint16)
+    _draw_columns(indptr, dim, generator.integers(0, 2**63, n_rows, dtype=np.uint64), columns)
+    return CsrMask(indptr, columns, np.zeros(budget, dtype=np.float32))
+
+
+def _settle(lengths: np.ndarray, missing: int, dim: int, generator: np.random.Generator) -> None:
+    """Add or take single coordinates in random rows until the budget is met; lengths stay between 1 and dim."""
+    while missing:
+        free = np.flatnonzero(lengths < dim if missing > 0 else lengths > 1)
+        chosen = generator.choice(free, min(abs(missing), len(free)), replace=False)
+        lengths[chosen] += np.sign(missing)
+        missing -= int(np.sign(missing)) * len(chosen)
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _draw_columns(indptr, dim, seeds, columns):
+    """Distinct ascending columns for each row by selection sampling; each row has a seed of its own."""
+    for row in prange(len(indptr) - 1):
+        state = seeds[row] | np.uint64(1)
+        slot, wanted = indptr[row], indptr[row + 1] - indptr[row]
+        for column in range(dim):
+            # xorshift64*: good enough to pick columns, and the same on any number of threads.
+            state ^= state >> np.uint64(12)
+            state ^= state << np.uint64(25)
+            state ^= state >> np.uint64(27)
+            uniform = np.float64((state * np.uint64(2685821657736338717)) >> np.uint64(11)) / 9007199254740992.0
+            if uniform * (dim - column) < wanted:
+                columns[slot] = column
+                slot += 1
+                wanted -= 1
+                if wanted == 0:
+                    break
+
+
+def _check_dim(interactions: sp.csr_array, dim: int) -> None:
+    limit = min(interactions.shape)
+    if dim > limit:
+        raise SparserecError(
+            f"a factorisation has at most {limit} columns here (the smaller of users and items), not {dim}; "
+            "choose a smaller dim or the random start"
+        )

@@ -1,0 +1,149 @@
+"""Masks: exact budgets, and which parameters to drop and to grow. Pure functions.
+
+Wherever scores tie, the lower index goes first; so a count is exact, and the same input gives the same mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from sparserec.errors import SparserecError
+
+
+@dataclass(frozen=True)
+class CsrMask:
+    """Active coordinates of one table, and values for them where the mask came from a factorisation.
+
+    Attributes:
+        indptr: (n_rows + 1,) int64.
+        columns: (nnz,) int64, ascending within a row.
+        values: (nnz,) float32; zeros when there are none.
+    """
+
+    indptr: np.ndarray
+    columns: np.ndarray
+    values: np.ndarray
+
+
+def budget_of(density: float, n_rows: int, dim: int) -> int:
+    """floor(density * n_rows * dim), exactly: the density is taken as the decimal number that was written.
+
+    Raises:
+        SparserecError: when that is less than one active parameter a row, or more than a dense table has.
+    """
+    if not 0 < density <= 1:
+        raise SparserecError(f"density must lie in (0, 1], not {density}")
+    budget = int(Fraction(repr(float(density))) * n_rows * dim)
+    if budget < n_rows:
+        raise SparserecError(
+            f"density {density} gives {budget:,} active parameters for {n_rows:,} rows of {dim} columns; every row "
+            f"needs one, so the density must be at least {1 / dim:.6g}"
+        )
+    return budget
+
+
+def largest(scores: np.ndarray, budget: int) -> tuple[np.ndarray, np.ndarray]:
+    """The `budget` largest entries of a matrix, every row keeping at least its largest one.
+
+    Args:
+        scores: (n, d) float, >= 0.
+        budget: between n and n * d.
+
+    Returns:
+        indptr (n + 1,) int64 and columns (budget,) int64, ascending within a row.
+    """
+    n, d = scores.shape
+    if not n <= budget <= n * d:
+        raise SparserecError(f"a budget of {budget:,} does not fit {n:,} rows of {d} columns: at least one, at most all")
+    raised = np.array(scores, dtype=np.float32)
+    raised[np.arange(n), raised.argmax(axis=1)] = np.inf
+    mask = np.zeros(n * d, dtype=bool)
+    mask[smallest_indices(-raised.reshape(-1), budget)] = True
+    rows, columns = np.nonzero(mask.reshape(n, d))
+    return pointers(np.bincount(rows, minlength=n)), columns
+
+
+def smallest_indices(values: np.ndarray, count: int) -> np.ndarray:
+    """Indices of the `count` smallest values (m,), ascending; among equal values the lowest indices."""
+    if count <= 0:
+        return np.zeros(0, dtype=np.int64)
+    if count >= len(values):
+        return np.arange(len(values))
+    bound = np.partition(values, count - 1)[count - 1]
+    below = np.flatnonzero(values < bound)
+    ties = np.flatnonzero(values == bound)[: count - len(below)]
+    return np.sort(np.concatenate([below, ties]))
+
+
+def droppable(indptr: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Which active parameters may be dropped: all but the largest of each row (the first of them on a tie), (nnz,) bool."""
+    length = np.diff(indptr)
+    best = np.maximum.reduceat(scores, indptr[:-1])
+    is_best = np.flatnonzero(scores == np.repeat(best, length))
+    row = np.searchsorted(indptr, is_best, side="right") - 1
+    first = np.flatnonzero(np.diff(row, prepend=-1))
+    may = np.ones(len(scores), dtype=bool)
+    may[is_best[first]] = False
+    return may
+
+
+def smallest_droppable(indptrs: Sequence[np.ndarray], scores: Sequence[np.ndarray], count: int) -> list[np.ndarray]:
+    """Mark the `count` droppable parameters with the smallest scores over several tables.
+
+    Args:
+        indptrs: row pointers of each table.
+        scores: (nnz,) of each table, >= 0.
+        count: how many to drop; fewer are marked when fewer may be dropped.
+
+    Returns:
+        a (nnz,) bool array for each table, True where to drop.
+    """
+    joined = np.concatenate([np.asarray(part, dtype=np.float32) for part in scores])
+    may = np.concatenate([droppable(indptr, part) for indptr, part in zip(indptrs, scores, strict=True)])
+    candidates = np.flatnonzero(may)
+    drop = np.zeros(len(joined), dtype=bool)
+    drop[candidates[smallest_indices(joined[candidates], min(count, len(candidates)))]] = True
+    return np.split(drop, np.cumsum([len(part) for part in scores])[:-1])
+
+
+def forget_active(scores: np.ndarray, rows: np.ndarray, indptr: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Grow scores (S, dim) of the rows (S,) with -1 at the active coordinates: those can't be grown."""
+    inactive = np.array(scores, dtype=np.float32)
+    length = indptr[rows + 1] - indptr[rows]
+    position = np.repeat(np.arange(len(rows)), length)
+    slot = np.repeat(indptr[rows] - (np.cumsum(length) - length), length) + np.arange(len(position))
+    inactive[position, columns[slot].astype(np.int64)] = -1
+    return inactive
+
+
+def largest_growable(scores: Sequence[np.ndarray], count: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The `count` coordinates with the largest positive scores over several tables.
+
+    Args:
+        scores: (S, dim) of each table; coordinates that can't be grown have a score <= 0.
+        count: how many to grow; fewer are found when fewer scores are positive.
+
+    Returns:
+        for each table the positions among its rows and the columns, both (K,) int64, sorted by position, then column.
+    """
+    flat = [part.reshape(-1) for part in scores]
+    joined = np.concatenate(flat)
+    positive = np.flatnonzero(joined > 0)
+    chosen = positive[smallest_indices(-joined[positive], count)]
+    found, start = [], 0
+    for part, matrix in zip(flat, scores, strict=True):
+        own = chosen[(chosen >= start) & (chosen < start + len(part))] - start
+        found.append((own // matrix.shape[1], own % matrix.shape[1]))
+        start += len(part)
+    return found
+
+
+def pointers(counts: np.ndarray) -> np.ndarray:
+    """Row pointers (n + 1,) int64 from row lengths (n,)."""
+    out = np.zeros(len(counts) + 1, dtype=np.int64)
+    np.cumsum(counts, out=out[1:])
+    return out

@@ -1,0 +1,8 @@
+"""Tables: how the embedding of a row is represented, trained and kept."""
+
+from sparserec.tables.base import SlotGradients, Table
+from sparserec.tables.dense import DenseTable
+from sparserec.tables.optimizer import RowAdam
+from sparserec.tables.sparse import SparseTable, column_dtype
+
+__all__ = ["DenseTable", "RowAdam", "SlotGradients", "SparseTable", "Table", "column_dtype"]

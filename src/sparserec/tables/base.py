@@ -1,0 +1,71 @@
+"""What every table offers: rows in, a dense batch out, and gradients by row to its optimiser."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class SlotGradients:
+    """Gradients of the parameters of the rows that one batch touched, each row once.
+
+    A row's parameters are consecutive slots of the table's flat value array.
+
+    Attributes:
+        first_slot: (T,) int64, the first slot of each touched row.
+        offsets: (T + 1,) int64; row `t` has the gradients `values[offsets[t]:offsets[t + 1]]`.
+        values: (offsets[-1],) float32.
+    """
+
+    first_slot: Tensor
+    offsets: Tensor
+    values: Tensor
+
+
+class Table(Protocol):
+    """An embedding table: `n_rows` rows of `dim` numbers, however it stores them.
+
+    The training loop calls `lookup`, then `backward` on a loss, then hands `take_gradients` to the optimiser. Only tables
+    and optimisers know where the parameters are.
+    """
+
+    n_rows: int
+    dim: int
+
+    @property
+    def values(self) -> Tensor:
+        """(parameters,) float32: the flat array that the optimiser updates in place."""
+        ...
+
+    @property
+    def nnz(self) -> int:
+        """How many parameters the table has now."""
+        ...
+
+    def lookup(self, rows: Tensor) -> Tensor:
+        """Rows (B,) int64, repeats allowed -> a dense batch (B, dim) float32 that gradients flow back from."""
+        ...
+
+    def take_gradients(self) -> SlotGradients | None:
+        """The gradients since the last call, summed by row, and forget them. None when there are none."""
+        ...
+
+    def attach(self, name: str, dtype: torch.dtype) -> None:
+        """Keep a zero-filled array aligned with `values` under this name (an optimiser's moments)."""
+        ...
+
+    def attached(self, name: str) -> Tensor:
+        """The array kept under this name, (parameters,)."""
+        ...
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that a checkpoint needs, the attached arrays included."""
+        ...
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Put back what `state` returned."""
+        ...

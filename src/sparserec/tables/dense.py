@@ -1,0 +1,83 @@
+"""DenseTable: every parameter exists. The baseline, with the same optimiser and the same seam."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sparserec.errors import SparserecError
+from sparserec.tables import ops
+from sparserec.tables.base import SlotGradients
+from sparserec.tables.sparse import load_attached
+
+
+class _Lookup(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, anchor: Tensor, table: DenseTable, rows: Tensor) -> Tensor:
+        ctx.table, ctx.rows = table, rows
+        return table.matrix.index_select(0, rows)
+
+    @staticmethod
+    def backward(ctx, *gradients: Tensor):
+        ctx.table.inbox.append((ctx.rows, gradients[0]))
+        return None, None, None
+
+
+class DenseTable:
+    """`n_rows` x `dim` embeddings, all of them stored; only the rows that a batch touched are updated.
+
+    Args:
+        matrix: (n_rows, dim) float32.
+    """
+
+    def __init__(self, matrix: np.ndarray):
+        self.n_rows, self.dim = matrix.shape
+        self.values = torch.from_numpy(np.ascontiguousarray(matrix, dtype=np.float32)).reshape(-1)
+        self.inbox: list[tuple[Tensor, Tensor]] = []
+        self._anchor = torch.zeros((), requires_grad=True)
+        self._attached: dict[str, Tensor] = {}
+
+    @property
+    def matrix(self) -> Tensor:
+        """The table as a matrix (n_rows, dim); a view."""
+        return self.values.view(self.n_rows, self.dim)
+
+    @property
+    def nnz(self) -> int:
+        """Number of parameters, n_rows x dim."""
+        return len(self.values)
+
+    def lookup(self, rows: Tensor) -> Tensor:
+        """Rows (B,) int64, repeats allowed -> dense (B, dim) float32 that gradients flow back from."""
+        return _Lookup.apply(self._anchor, self, rows)  # type: ignore[return-value]
+
+    def take_gradients(self) -> SlotGradients | None:
+        """Gradients of the touched rows since the last call; None when there are none."""
+        if not self.inbox:
+            return None
+        rows = torch.cat([rows for rows, _ in self.inbox])
+        gradients = torch.cat([gradient for _, gradient in self.inbox])
+        self.inbox.clear()
+        touched, summed = ops.sum_rows(gradients, rows)
+        offsets = torch.arange(len(touched) + 1) * self.dim
+        return SlotGradients(touched * self.dim, offsets, summed.reshape(-1))
+
+    def attach(self, name: str, dtype: torch.dtype) -> None:
+        """Keep a zero-filled array aligned with `values` under this name."""
+        self._attached[name] = torch.zeros(self.nnz, dtype=dtype)
+
+    def attached(self, name: str) -> Tensor:
+        """The array kept under this name, (n_rows * dim,)."""
+        return self._attached[name]
+
+    def state(self) -> dict[str, Tensor]:
+        """Values and attached arrays."""
+        return {"values": self.values, **{f"attached.{name}": array for name, array in self._attached.items()}}
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Put back what `state` returned, after checking it."""
+        if state["values"].shape != self.values.shape:
+            raise SparserecError(f"the saved table has {len(state['values'])} parameters, this one {self.nnz}")
+        self.values = state["values"].clone()
+        load_attached(self._attached, state)

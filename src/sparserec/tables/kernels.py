@@ -1,0 +1,110 @@
+"""Numba kernels for the CPU. Each has a plain twin in `reference.py` or in its test.
+
+Every kernel writes one row's results from one thread, in an order fixed by the data, so the result does not depend on the
+number of threads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+_OPTIONS = {"parallel": True, "cache": True, "nogil": True}
+
+
+@njit(**_OPTIONS)
+def gather(values, columns, indptr, rows, out):
+    """Write the rows (B,) of a sparse table into `out` (B, dim) float32."""
+    for b in prange(len(rows)):
+        out[b, :] = 0.0
+        row = rows[b]
+        for slot in range(indptr[row], indptr[row + 1]):
+            out[b, columns[slot]] = values[slot]
+
+
+@njit(**_OPTIONS)
+def reduce_active(gradients, order, bounds, touched, columns, indptr, offsets, out):
+    """Sum gradients (B, dim) by touched row, at its active coordinates only, into `out` (offsets[-1],)."""
+    for t in prange(len(touched)):
+        first = indptr[touched[t]]
+        base = offsets[t]
+        length = offsets[t + 1] - base
+        for k in range(length):
+            out[base + k] = 0.0
+        for i in range(bounds[t], bounds[t + 1]):
+            b = order[i]
+            for k in range(length):
+                out[base + k] += gradients[b, columns[first + k]]
+
+
+@njit(**_OPTIONS)
+def reduce_full(gradients, order, bounds, which, out):
+    """Sum gradients (B, dim) of the touched rows number `which` (W,), all coordinates, into `out` (W, dim)."""
+    for w in prange(len(which)):
+        t = which[w]
+        out[w, :] = 0.0
+        for i in range(bounds[t], bounds[t + 1]):
+            b = order[i]
+            for c in range(gradients.shape[1]):
+                out[w, c] += gradients[b, c]
+
+
+@njit(**_OPTIONS)
+def adam(values, mean, square, age, first_slot, offsets, gradients, correct, lr, beta1, beta2, epsilon, decay):
+    """One lazy Adam step on the slots of the touched rows; see `optimizer.RowAdam`.
+
+    `correct` (2, A) float32 holds 1 / (1 - beta ** a) at index a; ages saturate at A - 1.
+    """
+    oldest = correct.shape[1] - 1
+    for t in prange(len(first_slot)):
+        for k in range(offsets[t], offsets[t + 1]):
+            slot = first_slot[t] + k - offsets[t]
+            g = gradients[k] + decay * values[slot]
+            m = beta1 * mean[slot] + (np.float32(1.0) - beta1) * g
+            s = beta2 * square[slot] + (np.float32(1.0) - beta2) * g * g
+            a = age[slot]
+            if a < oldest:
+                a += 1
+            mean[slot] = m
+            square[slot] = s
+            age[slot] = a
+            values[slot] -= lr * m * correct[0, a] / (np.sqrt(s * correct[1, a]) + epsilon)
+
+
+@njit(**_OPTIONS)
+def merge_sources(keep, columns, indptr, grow_indptr, grow_columns, new_indptr, new_columns, source):
+    """Merge kept and grown coordinates row by row, columns ascending.
+
+    Writes `new_columns` and `source`: the old slot of each new one, or -1 for a grown coordinate. Returns nothing; the
+    caller has checked that no grown coordinate is active.
+    """
+    for row in prange(len(indptr) - 1):
+        out = new_indptr[row]
+        g = grow_indptr[row]
+        g_end = grow_indptr[row + 1]
+        for slot in range(indptr[row], indptr[row + 1]):
+            if not keep[slot]:
+                continue
+            while g < g_end and grow_columns[g] < columns[slot]:
+                new_columns[out] = grow_columns[g]
+                source[out] = -1
+                out += 1
+                g += 1
+            new_columns[out] = columns[slot]
+            source[out] = slot
+            out += 1
+        while g < g_end:
+            new_columns[out] = grow_columns[g]
+            source[out] = -1
+            out += 1
+            g += 1
+
+
+@njit(**_OPTIONS)
+def move(old, source, out):
+    """`out[i] = old[source[i]]`, or 0 where the source is -1."""
+    for i in prange(len(source)):
+        if source[i] >= 0:
+            out[i] = old[source[i]]
+        else:
+            out[i] = 0

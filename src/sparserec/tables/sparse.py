@@ -1,0 +1,209 @@
+"""SparseTable: an embedding table that holds its active parameters and nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sparserec.errors import SparserecError
+from sparserec.tables import kernels, ops
+from sparserec.tables.base import SlotGradients
+
+
+class _Lookup(torch.autograd.Function):
+    """Sparse rows forward; backward hands the batch's gradient to the table, which reduces it when asked."""
+
+    @staticmethod
+    def forward(ctx, anchor: Tensor, table: SparseTable, rows: Tensor) -> Tensor:
+        ctx.table, ctx.rows = table, rows
+        return ops.gather_rows(table.values, table.columns, table.indptr, rows, table.dim)
+
+    @staticmethod
+    def backward(ctx, *gradients: Tensor):
+        ctx.table.inbox.append((ctx.rows, gradients[0]))
+        return None, None, None
+
+
+class SparseTable:
+    """`n_rows` x `dim` embeddings of which only the active parameters exist, in CSR.
+
+    Nothing of size n_rows x dim is allocated, forward, backward or when the structure is revised. Gradients don't pass
+    through `torch.Tensor.grad`: the backward pass leaves the batch's gradient in the table, where the optimiser takes the
+    active coordinates (`take_gradients`) and the explorer the watched rows in full (`watched_gradients`).
+
+    Args:
+        indptr: (n_rows + 1,) int64 row pointers.
+        columns: (nnz,) integers below `dim`, strictly ascending within a row.
+        values: (nnz,) float32.
+        dim: number of columns, at most 65,536.
+
+    Raises:
+        SparserecError: when the structure is not a valid CSR structure.
+    """
+
+    def __init__(self, indptr: np.ndarray, columns: np.ndarray, values: np.ndarray, dim: int):
+        if not 1 <= dim <= 65_536:
+            raise SparserecError(f"dim must lie between 1 and 65536, not {dim}")
+        self.n_rows, self.dim = len(indptr) - 1, dim
+        self._set_structure(np.asarray(indptr, np.int64), np.asarray(columns).astype(column_dtype(dim)))
+        self.values = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
+        check_structure(self.indptr.numpy(), self.columns.numpy(), len(self.values), dim)
+        self.inbox: list[tuple[Tensor, Tensor]] = []
+        self._anchor = torch.zeros((), requires_grad=True)
+        self._attached: dict[str, Tensor] = {}
+        self._watched = torch.zeros(0, dtype=torch.int64)
+        self._reduced: tuple[SlotGradients, Tensor, Tensor] | None = None
+
+    @property
+    def nnz(self) -> int:
+        """Number of active parameters."""
+        return len(self.values)
+
+    def lookup(self, rows: Tensor) -> Tensor:
+        """Rows (B,) int64, repeats allowed -> dense (B, dim) float32 that gradients flow back from."""
+        return _Lookup.apply(self._anchor, self, rows)  # type: ignore[return-value]
+
+    # -- gradients --------------------------------------------------------------------------------------------------
+
+    def _reduce(self) -> tuple[SlotGradients, Tensor, Tensor] | None:
+        """Sum what the backward pass left by row, once."""
+        if self._reduced is None and self.inbox:
+            rows = torch.cat([rows for rows, _ in self.inbox])
+            gradients = torch.cat([gradient for _, gradient in self.inbox])
+            self.inbox.clear()
+            parts = ops.reduce_rows(gradients, rows, self.columns, self.indptr, self._watched)
+            self._reduced = (SlotGradients(*parts[:3]), parts[3], parts[4])
+        return self._reduced
+
+    def take_gradients(self) -> SlotGradients | None:
+        """Gradients of the active parameters of the touched rows since the last call; None when there are none."""
+        reduced = self._reduce()
+        self._reduced = None
+        return reduced[0] if reduced else None
+
+    def watch(self, rows: np.ndarray) -> None:
+        """Ask for full gradients of these rows, (S,) int64 ascending and distinct, from the next backward pass on."""
+        self._watched = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.int64))
+
+    def watched_gradients(self) -> tuple[np.ndarray, np.ndarray]:
+        """Full gradients of the watched rows that this step touched; call it before `take_gradients`.
+
+        Returns:
+            (W,) int64 positions into the watched rows, ascending, and (W, dim) float32.
+        """
+        reduced = self._reduce()
+        if reduced is None:
+            return np.zeros(0, np.int64), np.zeros((0, self.dim), np.float32)
+        return reduced[1].numpy(), reduced[2].numpy()
+
+    # -- structure --------------------------------------------------------------------------------------------------
+
+    def structure(self) -> tuple[np.ndarray, np.ndarray]:
+        """Row pointers (n_rows + 1,) int64 and columns (nnz,) uint8 or uint16, ascending within a row; views."""
+        return self.indptr.numpy(), self.columns.numpy()
+
+    def magnitudes(self) -> np.ndarray:
+        """|w| of every active parameter, (nnz,) float32."""
+        return self.values.abs().numpy()
+
+    def revise(self, keep: np.ndarray, grow_rows: np.ndarray, grow_columns: np.ndarray) -> None:
+        """Drop and grow parameters; grown ones start at 0, with zero in every attached array (fresh moments).
+
+        Args:
+            keep: (nnz,) bool, False for the parameters to drop.
+            grow_rows: (K,) int64 and
+            grow_columns: (K,) integers, the coordinates to grow, sorted by row, then column.
+
+        Raises:
+            SparserecError: when a row would become empty or a grown coordinate is active already.
+        """
+        old_indptr, old_columns = self.structure()
+        grown = np.bincount(grow_rows, minlength=self.n_rows)
+        grow_indptr = _pointers(grown)
+        kept_before = np.concatenate(([0], np.cumsum(keep, dtype=np.int64)))
+        indptr = kept_before[old_indptr] + grow_indptr
+        if np.any(np.diff(indptr) == 0):
+            raise SparserecError("a revision may not leave a row without active parameters")
+        columns = np.empty(indptr[-1], dtype=old_columns.dtype)
+        source = np.empty(indptr[-1], dtype=np.int32 if self.nnz < 2**31 else np.int64)
+        kernels.merge_sources(
+            keep, old_columns, old_indptr, grow_indptr, grow_columns.astype(old_columns.dtype), indptr, columns, source
+        )
+        _check_ascending(indptr, columns)
+        self._set_structure(indptr, columns)
+        self.values = _moved(self.values, source)
+        self._attached = {name: _moved(array, source) for name, array in self._attached.items()}
+
+    def _set_structure(self, indptr: np.ndarray, columns: np.ndarray) -> None:
+        self.indptr, self.columns = torch.from_numpy(indptr), torch.from_numpy(columns)
+
+    # -- state ------------------------------------------------------------------------------------------------------
+
+    def attach(self, name: str, dtype: torch.dtype) -> None:
+        """Keep a zero-filled array aligned with `values`, through every revision, under this name."""
+        self._attached[name] = torch.zeros(self.nnz, dtype=dtype)
+
+    def attached(self, name: str) -> Tensor:
+        """The array kept under this name, (nnz,)."""
+        return self._attached[name]
+
+    def state(self) -> dict[str, Tensor]:
+        """Structure, values and attached arrays."""
+        kept = {f"attached.{name}": array for name, array in self._attached.items()}
+        return {"indptr": self.indptr, "columns": self.columns, "values": self.values, **kept}
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Put back what `state` returned, after checking it."""
+        indptr, columns = state["indptr"].numpy().copy(), state["columns"].numpy().copy()
+        check_structure(indptr, columns, len(state["values"]), self.dim)
+        if len(indptr) != self.n_rows + 1:
+            raise SparserecError(f"the saved table has {len(indptr) - 1} rows, this one {self.n_rows}")
+        self._set_structure(indptr, columns)
+        self.values = state["values"].clone()
+        load_attached(self._attached, state)
+
+
+def column_dtype(dim: int) -> type[np.unsignedinteger]:
+    """The smallest type that holds a column index: uint8 up to 256 columns, else uint16."""
+    return np.uint8 if dim <= 256 else np.uint16
+
+
+def check_structure(indptr: np.ndarray, columns: np.ndarray, nnz: int, dim: int) -> None:
+    """Raise SparserecError unless this is CSR with no empty row and columns strictly ascending below `dim`."""
+    if len(indptr) < 2 or indptr[0] != 0 or indptr[-1] != nnz or len(columns) != nnz:
+        raise SparserecError("row pointers must start at 0 and end at the number of active parameters")
+    if np.any(np.diff(indptr) < 1):
+        raise SparserecError("every row of a sparse table needs at least one active parameter")
+    if nnz and int(columns.max()) >= dim:
+        raise SparserecError(f"column {int(columns.max())} does not exist in a table of {dim} columns")
+    _check_ascending(indptr, columns)
+
+
+def load_attached(attached: dict[str, Tensor], state: dict[str, Tensor]) -> None:
+    """Fill the attached arrays from a saved state; a missing or unknown one is an error."""
+    saved = {name.removeprefix("attached."): array for name, array in state.items() if name.startswith("attached.")}
+    if saved.keys() != attached.keys():
+        raise SparserecError(f"optimiser state {sorted(saved)} was saved, {sorted(attached)} is expected")
+    for name in attached:
+        attached[name] = saved[name].clone()
+
+
+def _check_ascending(indptr: np.ndarray, columns: np.ndarray) -> None:
+    follows = np.ones(len(columns), dtype=bool)
+    follows[1:] = columns[1:] > columns[:-1]
+    follows[indptr[:-1]] = True
+    if not follows.all():
+        raise SparserecError("columns must be strictly ascending within a row: is a grown coordinate already active?")
+
+
+def _pointers(counts: np.ndarray) -> np.ndarray:
+    pointers = np.zeros(len(counts) + 1, dtype=np.int64)
+    np.cumsum(counts, out=pointers[1:])
+    return pointers
+
+
+def _moved(array: Tensor, source: np.ndarray) -> Tensor:
+    out = np.empty(len(source), dtype=array.numpy().dtype)
+    kernels.move(array.numpy(), source, out)
+    return torch.from_numpy(out)

@@ -1,0 +1,136 @@
+"""`train`: the whole way from interactions to a run folder in one call."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numba
+import torch
+
+from sparserec.errors import SparserecError
+from sparserec.interactions import Dataset
+from sparserec.tables import RowAdam
+from sparserec.training.build import build_explorer, build_model, build_objective, build_plan, build_sampler
+from sparserec.training.config import RunConfig, load_config
+from sparserec.training.data import cut, read
+from sparserec.training.run import Run
+from sparserec.training.trainer import Reporter, Trainer
+
+
+def train(
+    data: Dataset | str | os.PathLike[str],
+    /,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    recipe: str | None = None,
+    config: RunConfig | str | os.PathLike[str] | None = None,
+    threads: int | None = None,
+    resume: bool = False,
+    report: Reporter | None = None,
+    stage: Callable[[str], None] | None = None,
+    **settings: Any,
+) -> Run:
+    """Train a recommender and return its run.
+
+    The validation part is cut from the training data; the test part is not looked at. Ctrl-C ends the training
+    early and leaves a run folder that can be evaluated, exported and resumed; `Run.ended` says so.
+
+    Args:
+        data: what `sparserec.load` returned, or a file or folder to load.
+        out: the run folder; a new temporary folder when None.
+        recipe: name of a recipe of the package.
+        config: a complete `RunConfig`, or a TOML file, instead of a recipe.
+        threads: CPU threads; all when None. The result does not depend on it, see docs/guide/training.md.
+        resume: continue the run in `out` if there is one.
+        report: called with a `Progress` after every step.
+        stage: called with a few words when a long stage begins.
+        **settings: single settings of `RunConfig`, put over the recipe or file.
+
+    Raises:
+        SparserecError: for settings or data that cannot be used; nothing is left half-written.
+    """
+    say = stage or (lambda words: None)
+    chosen = _settle(recipe, config, settings)
+    set_threads(threads)
+    dataset = data if isinstance(data, Dataset) else _read(data, chosen, say)
+    say("splitting")
+    parts = cut(dataset, chosen.data)
+    folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="sparserec-"))
+    known = resume and (folder / "config.toml").exists()
+    if not known and (folder / "config.toml").exists():
+        raise SparserecError(f"{folder} holds a run already; resume it (--resume) or choose another folder")
+    say("building the initial mask")
+    model = build_model(chosen, parts)
+    plan = build_plan(chosen, parts)
+    run = Run.open(folder, parts) if known else Run.create(folder, chosen, parts, dataset.source)
+    optimizers = [RowAdam(table, lr=plan.lr, weight_decay=chosen.weight_decay) for table in model.tables.values()]
+    with _stop_on_interrupt() as stop:
+        trainer = Trainer(
+            model,
+            optimizers,
+            build_explorer(chosen, model, parts, plan.epochs * -(-parts.train.nnz // plan.batch_size)),
+            build_objective(chosen),
+            build_sampler(chosen, parts),
+            parts,
+            plan,
+            folder,
+            report,
+            stop,
+        )
+        if known:
+            say("resuming")
+            trainer.resume()
+        say("training")
+        run.ended = trainer.run()
+    return run
+
+
+def set_threads(threads: int | None) -> None:
+    """Set the number of CPU threads of torch and of the kernels; None takes what the machine has."""
+    count = threads if threads is not None else os.cpu_count() or 1
+    if count < 1:
+        raise SparserecError(f"threads must be at least 1, not {count}")
+    torch.set_num_threads(count)
+    numba.set_num_threads(min(count, os.cpu_count() or 1))
+
+
+def _settle(
+    recipe: str | None, config: RunConfig | str | os.PathLike[str] | None, settings: dict[str, Any]
+) -> RunConfig:
+    if isinstance(config, RunConfig):
+        if recipe is not None or settings:
+            raise SparserecError("give either a complete configuration or a recipe with settings, not both")
+        return config
+    return load_config(recipe, Path(config) if config is not None else None, **settings)
+
+
+def _read(data: str | os.PathLike[str], config: RunConfig, say: Callable[[str], None]) -> Dataset:
+    say(f"reading {data}")
+    return read(data, config.data)
+
+
+@contextmanager
+def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C into a wish to stop; a second one interrupts at once."""
+    wish = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield wish.is_set
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def ask(number: int, frame: Any) -> None:
+        wish.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield wish.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)

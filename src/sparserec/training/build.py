@@ -1,0 +1,168 @@
+"""From a configuration and a split to the parts that the training loop puts together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+
+from sparserec.artefact import nnz_for_budget
+from sparserec.errors import SparserecError
+from sparserec.interactions import Split
+from sparserec.objectives import BPR, NegativeSampler, Objective, SampledSoftmax
+from sparserec.recommenders import RECOMMENDERS, Recommender
+from sparserec.sparsity import (
+    CsrMask,
+    Explorer,
+    ExplorerConfig,
+    budget_of,
+    make_explorer,
+    masks_of_factors,
+    nmf_factors,
+    parse_budget,
+    random_mask,
+    spectral_factors,
+)
+from sparserec.tables import DenseTable, SparseTable, Table
+from sparserec.training.config import RunConfig
+from sparserec.training.trainer import Plan
+
+NORMAL_SCALE = 0.01
+"""Standard deviation of initial values that come from no factorisation; Adam's first steps are of this size too."""
+
+
+def build_plan(config: RunConfig, split: Split) -> Plan:
+    """The numbers of the loop."""
+    described = json.dumps(config.model_dump(), sort_keys=True) + split.fingerprint()
+    return Plan(
+        epochs=config.epochs,
+        patience=config.patience,
+        batch_size=config.batch_size,
+        lr=config.lr,
+        seed=config.seed,
+        fingerprint=hashlib.sha256(described.encode()).hexdigest(),
+    )
+
+
+def build_model(config: RunConfig, split: Split) -> Recommender:
+    """The recommender with its tables at their initial mask and values."""
+    users, items = _dense_tables(config, split) if config.method == "dense" else _sparse_tables(config, split)
+    return RECOMMENDERS[config.model](users, items, similarity=config.similarity)
+
+
+def build_objective(config: RunConfig) -> Objective:
+    """The loss."""
+    return SampledSoftmax(config.temperature) if config.loss == "softmax" else BPR()
+
+
+def build_sampler(config: RunConfig, split: Split) -> NegativeSampler:
+    """The negatives: shared by the batch for the softmax, each user's own for BPR."""
+    return NegativeSampler(
+        split.train.indptr,
+        split.train.indices,
+        split.train.n_items,
+        count=config.n_negatives,
+        kind=config.negatives,
+        shared=config.loss == "softmax",
+    )
+
+
+def build_explorer(config: RunConfig, model: Recommender, split: Split, steps: int) -> Explorer:
+    """The explorer over the model's tables; `steps` is the length of the whole training."""
+    settings = config.exploration
+    end = max(1, int(steps * settings.end))
+    kind = "static" if config.method == "dense" else config.method
+    explorer = ExplorerConfig(
+        interval=max(1, end // max(1, settings.rounds)),
+        end=end if settings.rounds else 0,
+        drop_fraction=settings.drop_fraction,
+        sample_fraction=settings.sample_fraction,
+        importance=settings.importance,
+        alpha=settings.alpha,
+        accumulate=settings.accumulate,
+    )
+    degrees = {"users": split.train.user_degrees(), "items": split.train.item_degrees()}
+    tables = [table for table in model.tables.values() if isinstance(table, SparseTable)]
+    importance = [degrees[name] for name in model.tables][: len(tables)]
+    return make_explorer(kind, tables, explorer, importance, config.seed)
+
+
+def active_parameters(config: RunConfig, n_users: int, n_items: int) -> int:
+    """The budget in active parameters, from the density or from the bytes of the exported file."""
+    if config.budget is None:
+        return budget_of(config.density, n_users + n_items, config.dim)
+    return nnz_for_budget(
+        parse_budget(config.budget, n_items),
+        n_items=n_items,
+        n_users=n_users,
+        dim=config.dim,
+        values_dtype=config.values,
+    )
+
+
+def _dense_tables(config: RunConfig, split: Split) -> tuple[Table, Table]:
+    if config.budget is not None:
+        raise SparserecError("a dense table has no budget to keep: choose dim instead, or another method")
+    sizes = (split.train.n_users, split.train.n_items)
+    if _starts_normal(config):
+        generator = _generator(config)
+        users, items = (_normal((count, config.dim), generator) for count in sizes)
+    else:
+        users, items = (_unit_rows(part) for part in _factors(config, split))
+    return DenseTable(users), DenseTable(items)
+
+
+def _sparse_tables(config: RunConfig, split: Split) -> tuple[Table, Table]:
+    sizes = (split.train.n_users, split.train.n_items)
+    budget = active_parameters(config, *sizes)
+    generator = _generator(config)
+    if config.init == "random":
+        joined = random_mask(sum(sizes), config.dim, budget, generator)
+        cut = joined.indptr[sizes[0]]
+        masks = [
+            CsrMask(joined.indptr[: sizes[0] + 1], joined.columns[:cut], joined.values[:cut]),
+            CsrMask(joined.indptr[sizes[0] :] - cut, joined.columns[cut:], joined.values[cut:]),
+        ]
+    else:
+        import os
+        a=float(os.environ.get("DEGP","0"))
+        degs=[split.train.user_degrees(), split.train.item_degrees()]
+        fs=_factors(config, split)
+        masks = masks_of_factors(fs, budget, [np.maximum(d,1)**a for d in degs])
+    users, items = (_sparse_table(config, mask, generator) for mask in masks)
+    return users, items
+
+
+def _factors(config: RunConfig, split: Split) -> list[np.ndarray]:
+    """The factorisation that the mask, and perhaps the values, come from."""
+    factorise = nmf_factors if config.init == "nmf" else spectral_factors
+    return list(factorise(split.train.csr(), config.dim, seed=config.seed))
+
+
+def _sparse_table(config: RunConfig, mask: CsrMask, generator: np.random.Generator) -> SparseTable:
+    if _starts_normal(config):
+        values = _normal(len(mask.columns), generator)
+    else:
+        length = np.diff(mask.indptr)
+        norms = np.sqrt(np.add.reduceat(mask.values**2, mask.indptr[:-1]))
+        values = mask.values / np.repeat(np.maximum(norms, 1e-12), length)
+        # A row without interactions has no factors: it starts small instead of at exactly 0, where nothing moves.
+        values = np.where(values == 0, NORMAL_SCALE, values)
+    return SparseTable(mask.indptr, mask.columns, values, config.dim)
+
+
+def _starts_normal(config: RunConfig) -> bool:
+    return config.init == "random" or config.init_values == "normal"
+
+
+def _generator(config: RunConfig) -> np.random.Generator:
+    return np.random.default_rng([config.seed, 3])
+
+
+def _normal(shape: int | tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+    return generator.standard_normal(shape, dtype=np.float32) * NORMAL_SCALE
+
+
+def _unit_rows(matrix: np.ndarray) -> np.ndarray:
+    return matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12) + 0.0

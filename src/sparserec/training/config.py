@@ -1,0 +1,172 @@
+"""The configuration of a training run: parsed once, checked, and written beside its results."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sparserec.errors import SparserecError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(_Section):
+    """How the interactions are read and split. Part of a run: an evaluation must read the data in the same way."""
+
+    user: str | None = None
+    """Name of the user column; None finds it by its usual names."""
+    item: str | None = None
+    """Name of the item column."""
+    timestamp: str | None = None
+    """Name of the time stamp column."""
+    rating: str | None = None
+    """Name of the rating column, needed with `min_rating`."""
+    min_rating: float | None = None
+    """Interactions rated lower are left out."""
+    kcore: int = Field(default=0, ge=0)
+    """Users and items with fewer interactions are left out, repeatedly."""
+    split: Literal["auto", "given", "random", "leave-last", "global-time"] = "auto"
+    """How the test part is cut; "auto" takes the given test file, else "random"."""
+    split_seed: int = 0
+    """Seed of the split; apart from the seed of training, so that seeds can be compared on one split."""
+    test_fraction: float = Field(default=0.2, gt=0, lt=1)
+    """Share of the interactions that is cut off as the test part."""
+    valid_users: float = Field(default=0.2, gt=0, le=1)
+    """Share of the users whose interactions are used for validation."""
+    valid_fraction: float = Field(default=0.2, gt=0, lt=1)
+    """Share of such a user's training interactions that is held out for validation."""
+
+
+class ExplorationConfig(_Section):
+    """When and where the mask moves; see docs/guide/sparsity.md."""
+
+    rounds: int = Field(default=6, ge=0)
+    """Explorations over the whole training, evenly spaced until `end`."""
+    end: float = Field(default=0.6, gt=0, le=1)
+    """Share of the steps after which the mask stands still."""
+    drop_fraction: float = Field(default=0.2, ge=0, lt=1)
+    """Share of the active parameters that the first exploration moves; decays to 0 as a cosine."""
+    sample_fraction: float = Field(default=0.3, gt=0, le=1)
+    """Share of the rows whose gradients are watched in full."""
+    importance: Literal["interactions", "gradient", "uniform"] = "interactions"
+    """What the probability of a row to be watched grows with."""
+    alpha: float = Field(default=0.5, ge=0)
+    """Exponent of the number of interactions."""
+    accumulate: Literal["signed", "absolute", "decay"] = "signed"
+    """How gradients add up over the window."""
+
+
+class RunConfig(_Section):
+    """Everything that decides the result of a run, apart from the data. `threads` is a run condition and not here."""
+
+    model: Literal["mf"] = "mf"
+    """The base recommender."""
+    method: Literal["sparserec", "static", "set", "rigl", "dense"] = "sparserec"
+    """How the mask moves; "dense" has none."""
+    init: Literal["nmf", "random", "spectral"] = "nmf"
+    """Where the active parameters are at the start."""
+    init_values: Literal["factors", "normal"] = "factors"
+    """Initial values: the factors that gave the mask, or normal numbers ("random" always takes these)."""
+    dim: int = Field(default=64, ge=1, le=65_536)
+    """Columns of a table."""
+    density: float = Field(default=0.1, gt=0, le=1)
+    """Share of active parameters; ignored when `budget` is given."""
+    budget: str | None = None
+    """Bytes of the exported file, raw ids apart: "16B/item", "500kB" or "2MB"."""
+    similarity: Literal["cosine", "dot"] = "dot"
+    """How a user row and an item row make a score."""
+    loss: Literal["softmax", "bpr"] = "softmax"
+    """The objective."""
+    temperature: float = Field(default=1.0, gt=0)
+    """Divides the scores in the softmax."""
+    negatives: Literal["uniform", "popularity"] = "uniform"
+    """Distribution of the negative items."""
+    n_negatives: int = Field(default=256, ge=1)
+    """Negatives a batch (softmax, shared) or a positive (bpr, own)."""
+    batch_size: int = Field(default=1024, ge=1)
+    """Interactions a step."""
+    lr: float = Field(default=0.04, gt=0)
+    """Initial step size; decays as a cosine to 5 % over `epochs`."""
+    weight_decay: float = Field(default=3e-5, ge=0)
+    """L2 coefficient on the rows of the batch."""
+    epochs: int = Field(default=12, ge=1)
+    """Passes over the training interactions at most."""
+    patience: int = Field(default=3, ge=1)
+    """Epochs without a better validation NDCG@20 before training stops."""
+    values: Literal["int8", "float16"] = "int8"
+    """Type of the values in the exported file."""
+    seed: int = Field(default=0, ge=0)
+    """Seed of everything random in training."""
+    recipe: str = "mf"
+    """Name of the recipe that the settings started from."""
+    exploration: ExplorationConfig = ExplorationConfig()
+    data: DataConfig = DataConfig()
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with the package."""
+    folder = resources.files("sparserec") / "recipes"
+    return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
+
+
+def load_config(recipe: str | None = None, file: Path | None = None, **overrides: Any) -> RunConfig:
+    """A configuration from a recipe or a TOML file, with single settings put over it.
+
+    Args:
+        recipe: name of a recipe of the package; "mf" when neither is given.
+        file: a TOML file of the user's, instead of a recipe.
+        **overrides: settings by name; None means not given. A dictionary goes into a section.
+
+    Raises:
+        SparserecError: for an unknown recipe, a file that isn't TOML, an unknown key or a value out of range.
+    """
+    if recipe is not None and file is not None:
+        raise SparserecError("give either a recipe or a configuration file, not both")
+    settings, origin = (_read(file), str(file)) if file else _recipe(recipe or "mf")
+    for name, value in overrides.items():
+        if isinstance(value, dict):
+            settings[name] = {**settings.get(name, {}), **{k: v for k, v in value.items() if v is not None}}
+        elif value is not None:
+            settings[name] = value
+    return parse_config(settings, origin)
+
+
+def parse_config(settings: dict[str, Any], origin: str) -> RunConfig:
+    """Check settings. Raises SparserecError that names `origin`, the key and what is allowed."""
+    try:
+        return RunConfig.model_validate(settings)
+    except ValidationError as error:
+        raise SparserecError(f"{origin}: {_explain(error)}") from None
+
+
+def _recipe(name: str) -> tuple[dict[str, Any], str]:
+    if name not in recipe_names():
+        raise SparserecError(f"unknown recipe {name!r}; there are: {', '.join(recipe_names())}")
+    text = (resources.files("sparserec") / "recipes" / f"{name}.toml").read_text()
+    return {**tomllib.loads(text), "recipe": name}, f"recipe {name}"
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text())
+    except FileNotFoundError:
+        raise SparserecError(f"{file}: no such configuration file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SparserecError(f"{file}: not a TOML file ({error})") from None
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    if first["type"] == "extra_forbidden":
+        section: type[BaseModel] = RunConfig
+        for part in path[:-1]:
+            section = type(section.model_fields[part].default)
+        return f"unknown setting {'.'.join(path)!r}; allowed are: {', '.join(section.model_fields)}"
+    return f"setting {'.'.join(path)!r}: {first['msg'].lower()} (it is {first['input']!r})"

@@ -1,0 +1,165 @@
+"""The run folder: everything that training leaves behind, and what can be done with it afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+
+from sparserec.artefact import ByteReport
+from sparserec.errors import SparserecError
+from sparserec.evaluation import Metrics, evaluate
+from sparserec.files import write_text
+from sparserec.interactions import Split
+from sparserec.recommenders import Recommender
+from sparserec.tables import DenseTable, SparseTable, Table
+from sparserec.training.build import RECOMMENDERS
+from sparserec.training.checkpoint import load_state, section
+from sparserec.training.config import RunConfig, load_config
+from sparserec.training.data import cut, read
+from sparserec.training.export import write_artefact
+from sparserec.training.ids import load_ids, save_ids
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What a run remembers of its data: enough to recognise it."""
+
+    source: str
+    fingerprint: str
+    n_users: int
+    n_items: int
+    train: int
+    valid: int
+
+
+class Run:
+    """A trained run in a folder. Open one with `Run.open`, or get one from `sparserec.train`.
+
+    The folder holds `config.toml`, `data.json`, `ids.safetensors`, `checkpoint.safetensors` (the last state),
+    `best.safetensors` (the tables of the epoch that validation chose) and `metrics.json`.
+    """
+
+    def __init__(self, folder: Path, config: RunConfig, facts: DataFacts, split: Split | None = None):
+        self.folder, self.config, self.facts = folder, config, facts
+        self.ended = ""
+        """Why training ended: "finished", "stopped early" or "interrupted"; empty for a run that was opened."""
+        self._split = split
+
+    @classmethod
+    def create(cls, folder: Path, config: RunConfig, split: Split, source: str) -> Run:
+        """Make the folder of a new run. Raises SparserecError when it holds a run already."""
+        if (folder / "config.toml").exists():
+            raise SparserecError(f"{folder} holds a run already; resume it (--resume) or choose another folder")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SparserecError(f"cannot make the run folder {folder}: {error.strerror or error}") from None
+        facts = DataFacts(
+            source=source,
+            fingerprint=split.fingerprint(),
+            n_users=split.train.n_users,
+            n_items=split.train.n_items,
+            train=split.train.nnz,
+            valid=split.valid.nnz,
+        )
+        save_ids(folder / "ids.safetensors", split.train.users, split.train.items)
+        write_text(folder / "data.json", json.dumps(facts.__dict__, indent=2) + "\n")
+        settings = config.model_dump(exclude_none=True)
+        write_text(folder / "config.toml", tomli_w.dumps(settings))
+        return cls(folder, config, facts, split)
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str], split: Split | None = None) -> Run:
+        """Open a run folder. Raises SparserecError when it isn't one, or is damaged."""
+        path = Path(folder)
+        if not (path / "config.toml").exists():
+            raise SparserecError(f"{path} is not a run folder: it has no config.toml")
+        config = load_config(file=path / "config.toml")
+        try:
+            facts = DataFacts(**json.loads((path / "data.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise SparserecError(f"{path / 'data.json'}: not readable as the facts of a run's data ({error})") from None
+        run = cls(path, config, facts)
+        if split is not None:
+            run.attach(split, "the interactions given")
+        return run
+
+    def attach(self, split: Split, name: str) -> None:
+        """Give the run its data back. Raises SparserecError when it is another data set, or was cut differently."""
+        if split.fingerprint() != self.facts.fingerprint:
+            raise SparserecError(
+                f"{self.folder} was trained on other data than {name}: it has {self.facts.n_users} users, "
+                f"{self.facts.n_items} items and {self.facts.train} training interactions from {self.facts.source!r}"
+            )
+        self._split = split
+
+    def split(self) -> Split:
+        """The run's data, read again from where it came from if need be."""
+        if self._split is None:
+            self.attach(cut(read(self.facts.source, self.config.data), self.config.data), self.facts.source)
+        assert self._split is not None
+        return self._split
+
+    def best(self) -> tuple[Recommender, dict[str, Any]]:
+        """The model of the epoch that validation chose, and its facts: epoch and validation metrics."""
+        tensors, facts = load_state(self.folder / "best.safetensors")
+        tables: dict[str, Table] = {}
+        rows = {"users": self.facts.n_users, "items": self.facts.n_items}
+        for name, count in rows.items():
+            part = {key: tensor.numpy() for key, tensor in section(name, tensors).items()}
+            if "columns" in part:
+                tables[name] = SparseTable(part["indptr"], part["columns"], part["values"], self.config.dim)
+            else:
+                tables[name] = DenseTable(part["values"].reshape(count, self.config.dim))
+            if tables[name].n_rows != count:
+                raise SparserecError(f"{self.folder}: best.safetensors has {tables[name].n_rows} {name}, not {count}")
+        model = RECOMMENDERS[self.config.model](**tables, similarity=self.config.similarity)
+        return model, facts
+
+    def evaluate(self, part: str = "test", ks: tuple[int, ...] = (20,), per_user: bool = False) -> Metrics:
+        """Full-ranking metrics of the chosen model on "valid" or "test"; also written to metrics.json."""
+        split = self.split()
+        if part not in ("valid", "test"):
+            raise SparserecError(f"part must be 'valid' or 'test', not {part!r}")
+        relevant = split.valid if part == "valid" else split.test
+        if relevant.nnz == 0:
+            raise SparserecError(f"the {part} part of {self.facts.source!r} holds no interactions")
+        model, _ = self.best()
+        metrics = evaluate(model.scorer(), split.history(part), relevant, ks=ks, per_user=per_user)
+        self._remember(part, metrics.as_dict())
+        return metrics
+
+    def _remember(self, part: str, values: dict[str, float]) -> None:
+        path = self.folder / "metrics.json"
+        known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        known[part] = {**known.get(part, {}), **values}
+        write_text(path, json.dumps(known, indent=2, sort_keys=True) + "\n")
+
+    def export(self, path: str | os.PathLike[str]) -> ByteReport:
+        """Write the chosen model as one file for devices. The same run gives the same bytes."""
+        model, facts = self.best()
+        users, items = load_ids(self.folder / "ids.safetensors")
+        if len(users) != self.facts.n_users or len(items) != self.facts.n_items:
+            raise SparserecError(f"{self.folder / 'ids.safetensors'} does not fit the run: train it anew")
+        return write_artefact(
+            Path(path), model.served(), users, items, self.config, self.facts.fingerprint, facts.get("valid", {})
+        )
+
+    def history(self) -> list[dict[str, float]]:
+        """One entry for each finished epoch: epoch, loss, validation metrics, seconds."""
+        return load_state(self.folder / "checkpoint.safetensors")[1]["history"]
+
+    def valid_metrics(self) -> dict[str, float]:
+        """The entry of the epoch that validation chose; empty when training was stopped before the first one."""
+        return load_state(self.folder / "best.safetensors")[1]["valid"]
+
+    def parameters(self) -> int:
+        """Active parameters of the chosen model."""
+        model, _ = self.best()
+        return int(np.sum([table.nnz for table in model.tables.values()]))

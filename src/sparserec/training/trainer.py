@@ -1,0 +1,266 @@
+"""The training loop. It reads top to bottom as the method does: step, accumulate, explore, validate, save."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sparserec.errors import SparserecError
+from sparserec.evaluation import evaluate
+from sparserec.interactions import Split
+from sparserec.objectives import NegativeSampler, Objective
+from sparserec.recommenders import Batch, Recommender
+from sparserec.tables import RowAdam
+from sparserec.training.checkpoint import as_tensors, load_state, prefixed, save_state, section
+
+CHOSEN_BY = "ndcg@20"
+"""The validation metric that early stopping looks at."""
+
+
+class Explorer(Protocol):
+    """What the loop needs of an explorer; see `sparserec.sparsity.explorers`."""
+
+    def watch(self, step: int) -> None: ...  # noqa: D102
+    def observe(self) -> None: ...  # noqa: D102
+    def due(self, step: int) -> bool: ...  # noqa: D102
+    def revise(self, step: int) -> Any: ...  # noqa: D102
+    def state(self) -> dict[str, np.ndarray]: ...  # noqa: D102
+    def load(self, state: dict[str, np.ndarray]) -> None: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The numbers of a training run that the loop needs.
+
+    Attributes:
+        epochs: passes over the interactions at most.
+        patience: epochs without a better validation value before it stops.
+        batch_size: interactions a step.
+        lr: initial step size; decays as a cosine to 5 % over all epochs.
+        seed: seed of the order of interactions and of the negatives.
+        fingerprint: of the configuration and the data; a checkpoint of another is refused.
+    """
+
+    epochs: int
+    patience: int
+    batch_size: int
+    lr: float
+    seed: int
+    fingerprint: str
+
+    def lr_at(self, progress: float) -> float:
+        """Step size at a share `progress` in [0, 1] of the whole training."""
+        return self.lr * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a reporter is told after a step.
+
+    Attributes:
+        epoch: the epoch that is running, from 0; `epochs` is the most there will be.
+        step: steps done, of `steps` at most, over the whole training.
+        loss: mean loss of the epoch so far.
+        active: active parameters.
+        seconds: since this process began to train.
+        history: one entry for each finished epoch: epoch, loss, validation metrics, seconds.
+    """
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    active: int
+    seconds: float
+    history: tuple[dict[str, float], ...]
+
+
+Reporter = Callable[[Progress], None]
+
+
+@dataclass
+class _State:
+    """Where the training stands; with the tables and the explorer, all that a resumed run needs."""
+
+    step: int = 0
+    loss_sum: float = 0.0
+    best: float = -1.0
+    best_epoch: int = -1
+    finished: bool = False
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+class Trainer:
+    """Trains a recommender on a split and keeps its run folder up to date.
+
+    Randomness is drawn from counters (seed, epoch, step), never from a running generator, so a run that is resumed
+    from any step goes on as if it had not stopped.
+
+    Args:
+        model: the recommender; its tables are trained in place.
+        optimizers: one for each table.
+        explorer: moves the active parameters; a static one never does.
+        objective: the loss.
+        sampler: draws the negatives.
+        split: the interactions; only `train` and `valid` are read.
+        plan: the numbers.
+        folder: the run folder, for `checkpoint.safetensors` and `best.safetensors`.
+        report: told of the progress after every step.
+        stop: asked after every step; True saves a checkpoint and ends the training.
+        checkpoint_every: seconds between checkpoints within an epoch.
+    """
+
+    def __init__(
+        self,
+        model: Recommender,
+        optimizers: list[RowAdam],
+        explorer: Explorer,
+        objective: Objective,
+        sampler: NegativeSampler,
+        split: Split,
+        plan: Plan,
+        folder: Path,
+        report: Reporter | None = None,
+        stop: Callable[[], bool] | None = None,
+        checkpoint_every: float = 60.0,
+    ):
+        self._model, self._optimizers, self._explorer = model, optimizers, explorer
+        self._objective, self._sampler, self._split, self._plan = objective, sampler, split, plan
+        self._folder, self._report, self._checkpoint_every = folder, report, checkpoint_every
+        self._stop = stop or (lambda: False)
+        self._users = split.train.rows()
+        self._state = _State()
+        self._steps_an_epoch = math.ceil(split.train.nnz / plan.batch_size)
+        self._began = self._saved_at = time.monotonic()
+
+    @property
+    def history(self) -> list[dict[str, float]]:
+        """One entry for each finished epoch."""
+        return self._state.history
+
+    def resume(self) -> bool:
+        """Continue from the checkpoint in the folder, if there is one. Raises SparserecError if it is another run's."""
+        path = self._folder / "checkpoint.safetensors"
+        if not path.exists():
+            return False
+        tensors, facts = load_state(path)
+        if facts.pop("fingerprint", None) != self._plan.fingerprint:
+            raise SparserecError(f"{path}: was made with other data or another configuration; train into a new folder")
+        for name, table in self._model.tables.items():
+            table.load(section(name, tensors))
+        self._explorer.load({name: tensor.numpy() for name, tensor in section("explorer", tensors).items()})
+        self._state = _State(**facts)
+        return True
+
+    def run(self) -> str:
+        """Train to the end. Returns why it ended: "finished", "stopped early" or "interrupted"."""
+        state, plan = self._state, self._plan
+        while not state.finished:
+            epoch, first = divmod(state.step, self._steps_an_epoch)
+            if epoch >= plan.epochs:
+                state.finished = True
+                break
+            order = np.random.default_rng([plan.seed, 1, epoch]).permutation(len(self._users))
+            for number in range(first, self._steps_an_epoch):
+                self._step(epoch, order[number * plan.batch_size : (number + 1) * plan.batch_size])
+                if self._stop():
+                    self._save_interrupted()
+                    return "interrupted"
+                if time.monotonic() - self._saved_at > self._checkpoint_every:
+                    self._save()
+            self._end_epoch(epoch)
+        return "stopped early" if state.step < plan.epochs * self._steps_an_epoch else "finished"
+
+    def _step(self, epoch: int, chosen: np.ndarray) -> None:
+        """One batch: scores, loss, gradients, update; then the explorer, when it is due."""
+        state, plan = self._state, self._plan
+        generator = np.random.default_rng([plan.seed, 2, state.step])
+        users = self._users[chosen]
+        negatives, allowed = self._sampler.draw(users, generator)
+        batch = Batch(
+            users=torch.from_numpy(users),
+            positives=torch.from_numpy(self._split.train.indices[chosen].astype(np.int64)),
+            negatives=torch.from_numpy(negatives),
+        )
+        self._explorer.watch(state.step)
+        positive, negative = self._model.scores(batch)
+        loss = self._objective(positive, negative, torch.from_numpy(allowed))
+        loss.backward()
+        self._explorer.observe()
+        lr = plan.lr_at(state.step / (plan.epochs * self._steps_an_epoch))
+        for optimizer in self._optimizers:
+            optimizer.lr = lr
+            optimizer.step()
+        state.step += 1
+        if self._explorer.due(state.step):
+            self._explorer.revise(state.step)
+        state.loss_sum += float(loss.detach())
+        if not math.isfinite(state.loss_sum):
+            raise SparserecError(
+                f"the loss is no longer finite at step {state.step} (epoch {epoch}); a smaller lr usually helps"
+            )
+        self._tell(epoch, state.loss_sum / ((state.step - 1) % self._steps_an_epoch + 1))
+
+    def _end_epoch(self, epoch: int) -> None:
+        """Validate, remember the best, decide whether to go on, save."""
+        state = self._state
+        values = evaluate(self._model.scorer(), self._split.train, self._split.valid, ks=(20,)).as_dict()
+        loss = state.loss_sum / self._steps_an_epoch
+        state.loss_sum = 0.0
+        seconds = time.monotonic() - self._began
+        state.history.append({"epoch": epoch, "loss": loss, "seconds": round(seconds, 1), **values})
+        if values[CHOSEN_BY] > state.best:
+            state.best, state.best_epoch = values[CHOSEN_BY], epoch
+            self._save_best(epoch)
+        state.finished = epoch - state.best_epoch >= self._plan.patience or epoch + 1 >= self._plan.epochs
+        self._save()
+        self._tell(epoch, loss)
+
+    def _tell(self, epoch: int, loss: float) -> None:
+        if self._report is None:
+            return
+        self._report(
+            Progress(
+                epoch=epoch,
+                epochs=self._plan.epochs,
+                step=self._state.step,
+                steps=self._plan.epochs * self._steps_an_epoch,
+                loss=loss,
+                active=sum(table.nnz for table in self._model.tables.values()),
+                seconds=time.monotonic() - self._began,
+                history=tuple(self._state.history),
+            )
+        )
+
+    def _tables(self) -> dict[str, Tensor]:
+        tensors: dict[str, Tensor] = {}
+        for name, table in self._model.tables.items():
+            tensors |= prefixed(name, table.state())
+        return tensors
+
+    def _save(self) -> None:
+        tensors = self._tables() | prefixed("explorer", as_tensors(self._explorer.state()))
+        facts = {**asdict(self._state), "fingerprint": self._plan.fingerprint}
+        save_state(self._folder / "checkpoint.safetensors", tensors, facts)
+        self._saved_at = time.monotonic()
+
+    def _save_best(self, epoch: int) -> None:
+        served = {name: tensor for name, tensor in self._tables().items() if ".attached." not in name}
+        metrics = self._state.history[-1] if self._state.history else {}
+        facts = {"epoch": epoch, "fingerprint": self._plan.fingerprint, "valid": metrics}
+        save_state(self._folder / "best.safetensors", served, facts)
+
+    def _save_interrupted(self) -> None:
+        """A run that is stopped before its first validation still leaves tables that can be used."""
+        self._save()
+        if not (self._folder / "best.safetensors").exists():
+            self._save_best(-1)

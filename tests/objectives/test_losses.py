@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from sparserec.objectives import BPR, SampledSoftmax
+
+
+def test_softmax_worked_by_hand():
+    positive = torch.tensor([1.0])
+    negative = torch.tensor([[0.0, 2.0]])
+    allowed = torch.tensor([[True, True]])
+    expected = -math.log(math.exp(2) / (math.exp(2) + math.exp(0) + math.exp(4)))
+    assert SampledSoftmax(0.5)(positive, negative, allowed).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_softmax_leaves_out_forbidden_negatives():
+    positive, negative = torch.tensor([0.3, 0.3]), torch.tensor([[0.1, 9.0], [0.1, 9.0]])
+    allowed = torch.tensor([[True, False], [True, False]])
+    without = SampledSoftmax(1.0)(positive, negative[:, :1], allowed[:, :1])
+    assert SampledSoftmax(1.0)(positive, negative, allowed).item() == pytest.approx(without.item())
+
+
+@pytest.mark.parametrize("loss", [SampledSoftmax(0.2), BPR()])
+def test_a_user_without_any_allowed_negative_costs_nothing_and_has_no_gradient(loss):
+    positive = torch.tensor([0.5], requires_grad=True)
+    negative = torch.tensor([[0.1, 0.2]], requires_grad=True)
+    value = loss(positive, negative, torch.zeros(1, 2, dtype=torch.bool))
+    value.backward()
+    assert value.item() == 0.0
+    assert positive.grad is not None
+    assert torch.isfinite(positive.grad).all()
+    assert (positive.grad == 0).all()
+    assert negative.grad is not None
+    assert (negative.grad == 0).all()
+
+
+def test_bpr_worked_by_hand():
+    value = BPR()(torch.tensor([1.0]), torch.tensor([[0.0, 3.0]]), torch.tensor([[True, True]]))
+    expected = (math.log(1 + math.exp(-1)) + math.log(1 + math.exp(2))) / 2
+    assert value.item() == pytest.approx(expected, rel=1e-6)

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sparserec.errors import SparserecError
+from sparserec.objectives import NegativeSampler
+
+
+def csr(histories):
+    indptr = np.cumsum([0] + [len(h) for h in histories]).astype(np.int64)
+    return indptr, np.array([i for h in histories for i in sorted(h)], dtype=np.int32)
+
+
+histories = st.lists(st.sets(st.integers(0, 11), max_size=9), min_size=1, max_size=6)
+
+
+@given(histories, st.integers(1, 20), st.sampled_from(["uniform", "popularity"]), st.integers(0, 100))
+def test_shared_negatives_are_distinct_and_positives_are_forbidden_exactly(interactions, count, kind, seed):
+    if kind == "popularity" and not any(interactions):
+        return
+    indptr, indices = csr(interactions)
+    sampler = NegativeSampler(indptr, indices, 12, count=count, kind=kind)
+    users = np.arange(len(interactions)).repeat(2)
+    for _ in range(2):  # the second draw shows that the scratch array was cleaned
+        items, allowed = sampler.draw(users, np.random.default_rng(seed))
+        assert (np.diff(items) > 0).all()
+        expected = [[int(item) not in interactions[user] for item in items] for user in users]
+        np.testing.assert_array_equal(allowed, np.array(expected).reshape(allowed.shape))
+
+
+@given(histories, st.integers(1, 4), st.integers(0, 100))
+def test_own_negatives_are_never_a_positive(interactions, count, seed):
+    indptr, indices = csr(interactions)
+    sampler = NegativeSampler(indptr, indices, 12, count=count, shared=False)
+    users = np.arange(len(interactions))
+    items, allowed = sampler.draw(users, np.random.default_rng(seed))
+    assert items.shape == (len(users), count)
+    for user in users:
+        for item, counts in zip(items[user], allowed[user], strict=True):
+            assert counts == (int(item) not in interactions[user])
+
+
+def test_a_user_who_took_everything_gets_no_allowed_negative():
+    indptr, indices = csr([set(range(5))])
+    _, allowed = NegativeSampler(indptr, indices, 5, count=3, shared=False).draw(
+        np.array([0]), np.random.default_rng(0)
+    )
+    assert not allowed.any()
+
+
+def test_popularity_prefers_popular_items_and_never_draws_unseen_ones():
+    indptr, indices = csr([{0}, {0}, {0, 1}, {0}])
+    sampler = NegativeSampler(indptr, indices, 4, count=1, kind="popularity", power=1.0, shared=False)
+    drawn = sampler._items(np.random.default_rng(0), 5000)
+    counts = np.bincount(drawn, minlength=4)
+    assert counts[2] == counts[3] == 0
+    assert 0.77 < counts[0] / 5000 < 0.83  # 4 of 5 interactions
+
+
+def test_the_same_generator_draws_the_same():
+    indptr, indices = csr([{0, 3}, {2}])
+    sampler = NegativeSampler(indptr, indices, 50, count=8)
+    first, _ = sampler.draw(np.array([0, 1]), np.random.default_rng([7, 1]))
+    second, _ = sampler.draw(np.array([0, 1]), np.random.default_rng([7, 1]))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_count_must_be_positive():
+    with pytest.raises(SparserecError, match="n_negatives must be at least 1"):
+        NegativeSampler(*csr([{0}]), 4, count=0)
