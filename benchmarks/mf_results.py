@@ -179,16 +179,14 @@ def report(args: argparse.Namespace) -> None:
         "# Matrix factorisation at equal bytes",
         "",
         "Made by `python benchmarks/mf_results.py report` from `docs/results/mf.jsonl`. Settings of every method were",
-        "chosen on the validation part from the same list; the epoch was chosen on validation in every run; the test part",
-        "was read once, from the exported file through the device runtime. Mean and standard deviation over seeds. Bytes:",
-        "the exported file with values in int8, all indices and the header, raw ids apart; users and items together.",
+        "chosen on the validation part from the same list; in every run validation chose the epoch; the test",
+        "part was read once, from the exported file through the device runtime. Mean and standard deviation over seeds. Bytes:",
+        "Bytes: the exported file with values in int8, all indices and the header, raw ids apart; users and items together.",
     ]
     for dataset in dict.fromkeys(entry["dataset"] for entry in entries):
         lines += ["", f"## {dataset}", ""]
-        lines += [
-            "| method | Recall@20 | NDCG@20 | valid NDCG@20 | bytes | bytes/item | parameters | training | seeds "
-            "| settings |"
-        ]
+        names = "method, Recall@20, NDCG@20, valid NDCG@20, bytes, bytes/item, parameters, training, seeds, settings"
+        lines += [f"| {names.replace(', ', ' | ')} |"]
         lines += ["|---|---|---|---|---|---|---|---|---|---|"]
         for method in METHODS:
             group = [e for e in entries if e["dataset"] == dataset and e["method"] == method]

@@ -15,6 +15,6 @@ def catalogue():
     return dataset
 
 
-@pytest.fixture()
+@pytest.fixture
 def quick():
     return dict(QUICK)

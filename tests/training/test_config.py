@@ -41,7 +41,7 @@ def test_a_wrong_setting_is_named_with_what_is_allowed(settings, message):
 
 
 def test_an_unknown_recipe_lists_the_known_ones():
-    with pytest.raises(SparserecError, match="unknown recipe 'mff'; there are: .*mf"):
+    with pytest.raises(SparserecError, match=r"unknown recipe 'mff'; there are: .*mf"):
         load_config("mff")
 
 

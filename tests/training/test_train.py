@@ -168,7 +168,7 @@ def test_a_byte_budget_holds_for_the_exported_file(catalogue, quick, tmp_path):
     size = (tmp_path / "model.safetensors").stat().st_size - report.ids
     assert size <= allowed
     # the allowance for the header is what may stay unused
-    assert size > allowed - 5000
+    assert size > allowed - 3000
 
 
 @pytest.mark.parametrize(
@@ -224,9 +224,7 @@ def test_a_damaged_run_folder_is_one_clear_error(catalogue, quick, tmp_path):
 
 
 def test_early_stopping_keeps_the_best_epoch(catalogue, quick, tmp_path):
-    run = sparserec.train(
-        catalogue, tmp_path / "run", **{**quick, "epochs": 40, "lr": 0.3, "density": 1.0}, patience=2
-    )
+    run = sparserec.train(catalogue, tmp_path / "run", **{**quick, "epochs": 40, "lr": 0.3, "density": 1.0}, patience=2)
     values = [entry["ndcg@20"] for entry in run.history()]
     assert run.ended == "stopped early"
     assert run.valid_metrics()["epoch"] == int(np.argmax(values)) == len(values) - 3

@@ -33,7 +33,7 @@ def open_container(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str], i
         if path.is_dir():
             raise SparserecError(f"{path} is a folder, not an exported file")
         if size < 8:
-            raise SparserecError(f"{path}: {'empty' if size == 0 else 'too short to be'} an exported file".replace("empty an", "an empty file, not an"))
+            raise SparserecError(f"{path} is {'empty' if size == 0 else 'too short'}: not an exported file, or cut off")
         data = np.memmap(path, dtype=np.uint8, mode="r")
     except FileNotFoundError:
         raise SparserecError(f"{path}: no such file") from None
@@ -59,14 +59,18 @@ def _parse(data: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, str], int
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise SparserecError("the metadata of the header is not a set of texts")
     body = data[8 + length :]
-    spans = sorted((_span(name, entry, len(body)) for name, entry in header.items()), key=lambda span: (span[1], span[2]))
+    spans = sorted(
+        (_span(name, entry, len(body)) for name, entry in header.items()), key=lambda span: (span[1], span[2])
+    )
     tensors, end = {}, 0
     for name, first, last, dtype, shape in spans:
         if first != end:
             raise SparserecError(f"tensor {name!r} overlaps another or leaves a gap")
         end = last
         # A copy only where the file does not align the bytes for the type; views otherwise.
-        tensors[name] = np.frombuffer(body, dtype=dtype, count=(last - first) // dtype.itemsize, offset=first).reshape(shape)
+        tensors[name] = np.frombuffer(body, dtype=dtype, count=(last - first) // dtype.itemsize, offset=first).reshape(
+            shape
+        )
     if end != len(body):
         raise SparserecError("the file is cut off, or holds bytes that belong to no tensor")
     return tensors, metadata, 8 + length

@@ -15,9 +15,9 @@ def inspect(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Every tensor, the bytes of each part, and the model card.
 
     Returns:
-        `tensors` (name, dtype, shape, bytes), `bytes` (total, header, items, users, ids; the parts add up to the total, which is the
-        size on disk), `bytes_per_item` (all but the raw ids, over items), `bytes_per_user` (the user table, over users; None without
-        one) and `card`.
+        `tensors` (name, dtype, shape, bytes), `bytes` (total, header, items, users, ids; the parts add up to the
+        total, which is the size on disk), `bytes_per_item` (all but the raw ids, over items), `bytes_per_user` (the
+        user table, over users; None without one) and `card`.
 
     Raises:
         SparserecError: when the file is no valid artefact.

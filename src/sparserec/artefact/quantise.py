@@ -16,8 +16,8 @@ def to_int8(values: np.ndarray, columns: np.ndarray, dim: int) -> tuple[np.ndarr
         dim: number of columns.
 
     Returns:
-        codes (nnz,) int8 in [-127, 127] and scales (dim,) float32; a value is code * scale of its column, and differs from the
-        original by at most half a scale. A column without values has scale 0.
+        codes (nnz,) int8 in [-127, 127] and scales (dim,) float32; a value is code * scale of its column, and differs
+        from the original by at most half a scale. A column without values has scale 0.
     """
     _check_finite(values)
     largest = np.zeros(dim, dtype=np.float32)

@@ -110,7 +110,8 @@ def read(path: str | os.PathLike[str], *, verify_digest: bool = True) -> Artefac
 def _check_names(tensors: dict[str, np.ndarray]) -> None:
     for name, tensor in tensors.items():
         side, _, kind = name.partition(".")
-        if side not in ("items", "users") or kind not in TENSORS:
+        factor = kind in ("factors", "history_factors")
+        if side not in ("items", "users") or kind not in TENSORS or (factor and side == "users"):
             raise SparserecError(f"it holds a tensor that does not belong there: {name[:60]!r}")
         if type_name(tensor.dtype) not in TENSORS[kind]:
             raise SparserecError(f"tensor {name!r} is {type_name(tensor.dtype)}, not {' or '.join(TENSORS[kind])}")

@@ -14,8 +14,10 @@ from sparserec.errors import SparserecError
 
 FORMAT_VERSION = 1
 CARD_KEY = "sparserec"
-HEADER_ALLOWANCE = 8192
+HEADER_ALLOWANCE = 4096
 """Bytes that the header, with the model card in it, may take at most; a byte budget sets them aside."""
+MAX_NESTING = 32
+"""Objects and lists within one another that a model card may have."""
 
 DTYPES: dict[str, np.dtype] = {
     "U8": np.dtype("u1"),
@@ -78,7 +80,10 @@ class ModelCard:
 
     def to_json(self) -> str:
         """The card as JSON with sorted keys and no spaces: the same card, the same text."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        try:
+            return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        except ValueError:
+            raise SparserecError("the model card has a number that is not finite; check its metrics") from None
 
     @classmethod
     def from_json(cls, text: str) -> ModelCard:
@@ -89,6 +94,8 @@ class ModelCard:
             raise SparserecError("the model card is not JSON") from None
         if not isinstance(raw, dict):
             raise SparserecError("the model card is not a JSON object")
+        if _deeper(raw, MAX_NESTING):
+            raise SparserecError(f"the model card is nested more than {MAX_NESTING} deep")
         version = raw.get("format_version")
         if version != FORMAT_VERSION or isinstance(version, bool):
             raise SparserecError(
@@ -117,8 +124,8 @@ class ModelCard:
 def digest(tensors: Mapping[str, np.ndarray]) -> str:
     """SHA-256 over tensors, in hexadecimal.
 
-    For each name in sorted order: the name, a zero byte, the container's type name, a zero byte, the sizes in decimal joined by
-    commas, a zero byte, then the little-endian bytes of the tensor.
+    For each name in sorted order: the name, a zero byte, the container's type name, a zero byte, the sizes in decimal
+    joined by commas, a zero byte, then the little-endian bytes of the tensor.
     """
     hashed = hashlib.sha256()
     for name in sorted(tensors):
@@ -127,6 +134,15 @@ def digest(tensors: Mapping[str, np.ndarray]) -> str:
         hashed.update(f"{name}\0{type_name(tensor.dtype)}\0{shape}\0".encode())
         hashed.update(np.ascontiguousarray(tensor).data)
     return hashed.hexdigest()
+
+
+def _deeper(value: object, levels: int) -> bool:
+    """Whether plain data has more than `levels` objects and lists within one another."""
+    if not isinstance(value, (dict, list)):
+        return False
+    return levels == 0 or any(
+        _deeper(part, levels - 1) for part in (value.values() if isinstance(value, dict) else value)
+    )
 
 
 def type_name(dtype: np.dtype) -> str:

@@ -84,6 +84,8 @@ def write(
     tensors = _table("items", items, values_dtype) | _ids("items", item_ids)
     for name, factor in (("factors", item_factors), ("history_factors", history_factors)):
         if factor is not None:
+            if factor.shape != (len(item_ids),):
+                raise SparserecError(f"{len(item_ids)} items came with {name} of shape {factor.shape}, not one each")
             tensors[f"items.{name}"] = to_float16(factor)
     if users is not None and user_ids is not None:
         tensors |= _table("users", users, values_dtype) | _ids("users", user_ids)
@@ -91,7 +93,9 @@ def write(
     for table, n in ((items, n_items), (users, n_users)):
         if table is not None and _count(table) != n:
             raise SparserecError(f"a table of {_count(table)} rows came with {n} ids")
-    dim = items.shape[1] if isinstance(items, np.ndarray) else items.dim
+    dim = _dim(items)
+    if users is not None and _dim(users) != dim:
+        raise SparserecError(f"a user table of {_dim(users)} columns came with an item table of {dim}")
     nnz = sum(tensors[f"{side}.values"].size for side in ("items", "users") if f"{side}.values" in tensors)
     card = ModelCard(
         format_version=FORMAT_VERSION,
@@ -126,12 +130,15 @@ def report(tensors: Mapping[str, np.ndarray], header_bytes: int) -> ByteReport:
 
 
 def _table(side: str, table: TableData | np.ndarray, values_dtype: ValueType) -> dict[str, np.ndarray]:
+    dim = _dim(table)
+    if not 1 <= dim <= 65_536 or _count(table) < 1:
+        raise SparserecError(f"a table of {_count(table)} rows and {dim} columns can't be written")
     if isinstance(table, np.ndarray):
-        dim = table.shape[1]
         flat = np.ascontiguousarray(table, dtype=np.float32).reshape(-1)
         columns = np.tile(np.arange(dim), len(table))
     else:
-        dim, flat, columns = table.dim, np.asarray(table.values, dtype=np.float32), np.asarray(table.columns)
+        flat, columns = np.asarray(table.values, dtype=np.float32), np.asarray(table.columns)
+        _check_rows(side, table)
     out: dict[str, np.ndarray] = {}
     if values_dtype == "int8":
         out[f"{side}.values"], out[f"{side}.scales"] = to_int8(flat, columns, dim)
@@ -143,8 +150,6 @@ def _table(side: str, table: TableData | np.ndarray, values_dtype: ValueType) ->
         out[f"{side}.values"] = out[f"{side}.values"].reshape(table.shape)
         return out
     lengths = np.diff(table.indptr)
-    if len(lengths) == 0 or lengths.min() < 1:
-        raise SparserecError(f"the {side} table has a row without values")
     out[f"{side}.columns"] = columns.astype(np.uint8 if dim <= 256 else np.uint16)
     out[f"{side}.row_lengths"] = lengths.astype(np.uint8 if lengths.max() <= 255 else np.uint16)
     return out
@@ -154,6 +159,25 @@ def _ids(side: str, ids: Vocabulary) -> dict[str, np.ndarray]:
     if len(ids.blob) >= 2**32:
         raise SparserecError(f"the raw ids of {side} take {len(ids.blob):,} bytes; at most 4 GiB fit a file")
     return {f"{side}.ids": ids.blob, f"{side}.id_offsets": ids.offsets.astype(np.uint32)}
+
+
+def _check_rows(side: str, table: TableData) -> None:
+    """Refuse what the reader would refuse."""
+    lengths, columns = np.diff(table.indptr), np.asarray(table.columns)
+    if lengths.min() < 1:
+        raise SparserecError(f"the {side} table has a row without values")
+    if lengths.max() > 65_535:
+        raise SparserecError(f"the {side} table has a row of {lengths.max():,} values; at most 65,535 fit a sparse row")
+    if table.indptr[0] != 0 or not table.indptr[-1] == len(columns) == len(table.values):
+        raise SparserecError(f"the {side} table's row pointers do not fit its columns and values")
+    ascends = np.diff(columns) > 0
+    ascends[table.indptr[1:-1] - 1] = True
+    if columns.min() < 0 or columns.max() >= table.dim or not ascends.all():
+        raise SparserecError(f"the {side} table's columns must ascend within a row, from 0 to {table.dim - 1} at most")
+
+
+def _dim(table: TableData | np.ndarray) -> int:
+    return table.shape[1] if isinstance(table, np.ndarray) else table.dim
 
 
 def _count(table: TableData | np.ndarray) -> int:

@@ -51,7 +51,7 @@ def _run(folder: Path, seed: int, threads: int | None) -> None:
         highlight=False,
     )
     parts = split(dataset, seed=seed)
-    popular = evaluate(Popularity(parts.history("test")), parts.history("test"), parts.test).as_dict()
+    popular = evaluate(Popularity(parts.history("test"), facts.n_items), parts.history("test"), parts.test).as_dict()
     rows = [["popularity", f"{popular['recall@20']:.4f}", f"{popular['ndcg@20']:.4f}", "-", "-", "-"]]
     dense = _train(dataset, folder, "dense", seed, threads)
     sparse = _train(dataset, folder, "sparserec", seed, threads)

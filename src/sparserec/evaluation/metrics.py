@@ -40,12 +40,13 @@ def hit_rate(hits: np.ndarray, relevant: np.ndarray, k: int) -> np.ndarray:
 def ndcg(hits: np.ndarray, relevant: np.ndarray, k: int) -> np.ndarray:
     """Sum of 1 / log2(rank + 1) over hits in the first k, divided by that of min(relevant, k) hits on top.
 
-    Source: Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR techniques", 2002, with binary gains. Arguments as for
-    `recall`.
+    Source: Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR techniques", 2002,
+    with binary gains. Arguments as for `recall`.
     """
     discount = 1 / np.log2(np.arange(2, k + 2))
     ideal = np.cumsum(discount)
-    return hits[:, :k] @ discount / ideal[np.minimum(relevant, k) - 1]
+    gain = (hits[:, :k] * discount).sum(axis=1)
+    return gain / ideal[np.minimum(relevant, k) - 1]
 
 
 def reciprocal_rank(hits: np.ndarray, relevant: np.ndarray, k: int) -> np.ndarray:
@@ -55,7 +56,7 @@ def reciprocal_rank(hits: np.ndarray, relevant: np.ndarray, k: int) -> np.ndarra
 
 
 def average_precision(hits: np.ndarray, relevant: np.ndarray, k: int) -> np.ndarray:
-    """Precision at each hit's rank, summed over the first k and divided by all relevant items. Arguments as for `recall`."""
+    """Precision at each hit's rank, summed over the first k, divided by all relevant; arguments as for `recall`."""
     top = hits[:, :k]
     at_rank = np.cumsum(top, axis=1) / np.arange(1, k + 1)
     return (at_rank * top).sum(axis=1) / relevant

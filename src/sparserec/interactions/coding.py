@@ -160,9 +160,7 @@ def _check(scan: Scan, table: pl.DataFrame) -> None:
     """Refuse overlong lines, missing ids and what is not a number, naming the first place and the count."""
     if "overlong" in table.columns and table["overlong"].any():
         place, _ = _first(scan, pl.col("overlong").is_not_null())
-        raise SparserecError(
-            f"{place}: the line has more fields than the header; quote fields that hold the separator"
-        )
+        raise SparserecError(f"{place}: the line has more fields than the header; quote fields that hold the separator")
     for role in ("user", "item"):
         gaps = table[role].is_null().any()
         written = table[role].unique().cast(pl.String).is_in(MISSING).any()
@@ -171,8 +169,7 @@ def _check(scan: Scan, table: pl.DataFrame) -> None:
             place, count = _first(scan, text.is_null() | text.is_in(MISSING))
             if count:
                 raise SparserecError(
-                    f"{place}: no {role} id in column {scan.names[role]!r} ({count} such in all); "
-                    "every row needs one"
+                    f"{place}: no {role} id in column {scan.names[role]!r} ({count} such in all); every row needs one"
                 )
     if "liked" in table.columns and table["liked"].is_null().any():
         rating = pl.col("rating").cast(pl.Float64, strict=False)

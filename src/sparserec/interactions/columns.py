@@ -59,9 +59,7 @@ def find_columns(present: Sequence[str], wanted: Columns, path: object) -> dict[
     for role, synonyms in SYNONYMS.items():
         if role in given:
             if given[role] not in present:
-                raise SparserecError(
-                    f"{path}: there is no column {given[role]!r} for {role}; present: {listing}"
-                )
+                raise SparserecError(f"{path}: there is no column {given[role]!r} for {role}; present: {listing}")
             matches = [i for i, name in enumerate(present) if name == given[role]]
         else:
             matches = [i for i, name in enumerate(present) if _plain(name) in synonyms]
@@ -80,9 +78,7 @@ def find_columns(present: Sequence[str], wanted: Columns, path: object) -> dict[
                 why = f"min_rating={wanted.min_rating:g} needs a rating column"
             raise SparserecError(f"{path}: {why}; name it with {role}=; present: {listing}")
     if len(set(found.values())) < len(found):
-        raise SparserecError(
-            f"{path}: user, item, timestamp and rating must be different columns; got {given}"
-        )
+        raise SparserecError(f"{path}: user, item, timestamp and rating must be different columns; got {given}")
     if wanted.min_rating is None:
         found.pop("rating", None)  # named, and known to be there, but not needed
     return found

@@ -21,6 +21,4 @@ def read_delimited(path: Path, columns: Columns) -> Coded:
             number; the sentence names file and line.
     """
     names, separator = read_header(path, SEPARATORS)
-    return read_scan(
-        scan_text(path, names, separator, find_columns(names, columns, path)), columns.min_rating
-    )
+    return read_scan(scan_text(path, names, separator, find_columns(names, columns, path)), columns.min_rating)

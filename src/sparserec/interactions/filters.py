@@ -34,9 +34,7 @@ def kcore(interactions: Interactions, k: int) -> Interactions:
         _subset(interactions.items, items),
         None if times is None else times[keep],
     )
-    return Interactions(
-        kept.indptr, kept.indices, kept.users, kept.items, kept.timestamps, interactions.duplicates
-    )
+    return Interactions(kept.indptr, kept.indices, kept.users, kept.items, kept.timestamps, interactions.duplicates)
 
 
 def _subset(ids: Vocabulary, keep: np.ndarray) -> Vocabulary:

@@ -24,9 +24,7 @@ def read_lightgcn(path: Path, columns: Columns) -> Coded:
     """
     if columns.named() or columns.min_rating is not None:
         asked = ", ".join([f"{role}=" for role in columns.named()] or ["min_rating="])
-        raise SparserecError(
-            f"{path}: LightGCN text has no columns or ratings; leave out {asked} or give format="
-        )
+        raise SparserecError(f"{path}: LightGCN text has no columns or ratings; leave out {asked} or give format=")
     open_binary(path).close()
     line = pl.col("line").str.replace_all("\t", " ", literal=True).str.strip_chars()
     fields = line.str.split(" ").list.filter(pl.element() != "")

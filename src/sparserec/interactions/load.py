@@ -83,9 +83,7 @@ def load(
     if interactions.nnz == 0:
         filters = {"min_rating": min_rating, "kcore": kcore or None}
         used = " and ".join(f"{name}={value:g}" for name, value in filters.items() if value is not None)
-        left = (
-            f"no interactions are left after {used}; lower it" if used else "there are no interactions in it"
-        )
+        left = f"no interactions are left after {used}; lower it" if used else "there are no interactions in it"
         raise SparserecError(f"{train[0]}: {left}")
     return Dataset(interactions, given, os.fspath(path), interactions.timestamps is not None)
 
@@ -104,9 +102,7 @@ def _assemble(train: list[Coded], test: Coded | None) -> tuple[Interactions, Int
         to_user, to_item = _positions(part.user_ids, user_ids), _positions(part.item_ids, item_ids)
         if (to_user < 0).any():
             name = part.user_ids[int(np.flatnonzero(to_user < 0)[0])]
-            raise SparserecError(
-                f"{part.locate(name)}: test user {name!r} is not in {source}; every test user must be"
-            )
+            raise SparserecError(f"{part.locate(name)}: test user {name!r} is not in {source}; every test user must be")
         keys = to_user.astype(np.int64)[part.users]
         keys *= max(len(items), 1)
         keys += to_item[part.items]
@@ -118,12 +114,8 @@ def _assemble(train: list[Coded], test: Coded | None) -> tuple[Interactions, Int
         keys.append(keys_of(part))
         times.append(part.timestamps)
         del part
-    joined = (
-        None if any(t is None for t in times) else (times.pop() if len(times) == 1 else np.concatenate(times))
-    )
-    interactions = Interactions.of_keys(
-        keys.pop() if len(keys) == 1 else np.concatenate(keys), users, items, joined
-    )
+    joined = None if any(t is None for t in times) else (times.pop() if len(times) == 1 else np.concatenate(times))
+    interactions = Interactions.of_keys(keys.pop() if len(keys) == 1 else np.concatenate(keys), users, items, joined)
     return interactions, test and Interactions.of_keys(keys_of(test), users, items, test.timestamps)
 
 

@@ -111,9 +111,7 @@ def _draw(
         scores += rng.gumbel(size=scores.shape)
         top = int(counts[block].max())
         best = np.argpartition(scores, -top, axis=1)[:, -top:]
-        best = np.take_along_axis(
-            best, np.take_along_axis(scores, best, axis=1).argsort(axis=1)[:, ::-1], axis=1
-        )
+        best = np.take_along_axis(best, np.take_along_axis(scores, best, axis=1).argsort(axis=1)[:, ::-1], axis=1)
         taken = np.arange(top) < counts[block, None]
         users.append(np.repeat(block, counts[block]))
         items.append(best[taken])

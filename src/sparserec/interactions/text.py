@@ -30,8 +30,7 @@ def read_header(path: Path, separators: str) -> tuple[list[str], str]:
     names = next(csv.reader([line], delimiter=separator))
     if all(_is_number(name) for name in names):
         raise SparserecError(
-            f"{path}:1: the first line holds numbers; a header with column names is needed, such as "
-            "userId,itemId"
+            f"{path}:1: the first line holds numbers; a header with column names is needed, such as userId,itemId"
         )
     return names, separator
 
@@ -116,9 +115,7 @@ def _explain(path: Path, separator: str, error: Exception) -> SparserecError:
             for line, record in _records(path, separator):
                 start = line + 1 + sum(field.count("\n") for field in record)
         except csv.Error as problem:
-            return SparserecError(
-                f"{path}:{start}: the line is malformed ({problem}); check its quotes and separators"
-            )
+            return SparserecError(f"{path}:{start}: the line is malformed ({problem}); check its quotes and separators")
     except OSError as problem:
         error = problem
     return SparserecError(f"{path}: cannot be read: {str(error).splitlines()[0]}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 from sparserec.errors import SparserecError
 
@@ -22,5 +23,5 @@ def parse_budget(text: str, n_items: int) -> int:
         raise SparserecError(
             f"budget {text!r} can't be read; write for example 16B/item, 500kB or 2MB (units: {', '.join(_UNITS)})"
         )
-    size = float(match[1]) * units[match[2].lower()] * (n_items if match[3] else 1)
+    size = Fraction(match[1]) * units[match[2].lower()] * (n_items if match[3] else 1)
     return int(size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -23,11 +24,18 @@ def normalised(interactions: sp.csr_array) -> sp.csr_array:
 
 
 def nmf_factors(
-    interactions: sp.csr_array, dim: int, *, normalise: bool = True, balance: bool = True, seed: int = 0, max_iter: int = 40
+    interactions: sp.csr_array,
+    dim: int,
+    *,
+    normalise: bool = True,
+    balance: bool = True,
+    seed: int = 0,
+    max_iter: int = 40,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Nonnegative factors of the interactions: R ~ W H^T.
 
-    The factors are dense while they are computed, (n_users + n_items) x dim float32 for a moment before training starts.
+    The factors are dense while they are computed, (n_users + n_items) x dim float32 for a moment before training
+    starts.
 
     Args:
         interactions: (n_users, n_items) binary.
@@ -42,7 +50,8 @@ def nmf_factors(
     """
     _check_dim(interactions, dim)
     matrix = normalised(interactions) if normalise else interactions
-    model = NMF(dim, init="nndsvda", max_iter=max_iter, tol=1e-4, random_state=seed)
+    columns: Any = dim  # its annotation knows only "auto"
+    model = NMF(columns, init="nndsvda", max_iter=max_iter, tol=1e-4, random_state=seed)
     with warnings.catch_warnings():
         # The mask needs the factors' support, which settles long before the objective does.
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -61,8 +70,8 @@ def spectral_factors(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Truncated SVD of the normalised interactions, rotated so that each row has few large entries.
 
-    Columns are scaled by the singular values to a power, then rotated by varimax with Kaiser weights: the rotation leaves all inner
-    products as they are and concentrates every row on few columns.
+    Columns are scaled by the singular values to a power, then rotated by varimax with Kaiser weights: the rotation
+    leaves all inner products as they are and concentrates every row on few columns.
 
     Args:
         interactions: (n_users, n_items) binary.
@@ -74,7 +83,8 @@ def spectral_factors(
         user factors (n_users, dim) and item factors (n_items, dim), float32, signed.
     """
     _check_dim(interactions, dim)
-    left, singular, right = randomized_svd(normalised(interactions), dim, n_iter=4, random_state=seed)
+    power_iterations: Any = 4  # its annotation knows only "auto"
+    left, singular, right = randomized_svd(normalised(interactions), dim, n_iter=power_iterations, random_state=seed)
     scale = singular**power
     users, items = (left * scale).astype(np.float32), (right.T * scale).astype(np.float32)
     rotation = varimax(np.vstack([users, items]))
@@ -107,26 +117,28 @@ def varimax(loadings: np.ndarray, max_iter: int = 60, tolerance: float = 1e-5) -
 
 
 def masks_of_factors(
-    factors: list[np.ndarray], budget: int, weights: list[np.ndarray] | None = None, *, per_table: bool = False
+    factors: list[np.ndarray], budget: int, *, evenness: float = 0.0, per_table: bool = False
 ) -> list[CsrMask]:
     """The largest |entries| of stacked factors, every row keeping at least one, with their values.
 
     Args:
         factors: (n_rows, dim) of each table.
         budget: active parameters over all tables together.
+        evenness: entries compete after a division by their row's norm to this power: with 0 rows with large factors,
+            those of many interactions, get more active parameters; with 1 all rows get about as many.
         per_table: give each table its share of the budget by rows, instead of letting them compete.
     """
     if per_table:
         rows = np.array([len(part) for part in factors])
         shares = np.floor(budget * np.cumsum(rows) / rows.sum()).astype(np.int64)
         return [
-            masks_of_factors([part], int(share))[0]
+            masks_of_factors([part], int(share), evenness=evenness)[0]
             for part, share in zip(factors, np.diff(shares, prepend=0), strict=True)
         ]
     stacked = np.vstack(factors)
     scores = np.abs(stacked)
-    if weights is not None:
-        scores *= np.concatenate(weights)[:, None].astype(np.float32)
+    if evenness:
+        scores /= np.maximum(np.linalg.norm(stacked, axis=1, keepdims=True), 1e-12) ** np.float32(evenness)
     indptr, columns = largest(scores, budget)
     row = np.repeat(np.arange(len(stacked)), np.diff(indptr))
     values = stacked[row, columns]
@@ -186,7 +198,7 @@ def _draw_columns(indptr, dim, seeds, columns):
 
 
 def _check_dim(interactions: sp.csr_array, dim: int) -> None:
-    limit = min(interactions.shape)
+    limit = min(int(side) for side in interactions.shape or ())
     if dim > limit:
         raise SparserecError(
             f"a factorisation has at most {limit} columns here (the smaller of users and items), not {dim}; "

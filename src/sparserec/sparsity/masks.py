@@ -58,7 +58,9 @@ def largest(scores: np.ndarray, budget: int) -> tuple[np.ndarray, np.ndarray]:
     """
     n, d = scores.shape
     if not n <= budget <= n * d:
-        raise SparserecError(f"a budget of {budget:,} does not fit {n:,} rows of {d} columns: at least one, at most all")
+        raise SparserecError(
+            f"a budget of {budget:,} does not fit {n:,} rows of {d} columns: at least one, at most all"
+        )
     raised = np.array(scores, dtype=np.float32)
     raised[np.arange(n), raised.argmax(axis=1)] = np.inf
     mask = np.zeros(n * d, dtype=bool)
@@ -80,7 +82,7 @@ def smallest_indices(values: np.ndarray, count: int) -> np.ndarray:
 
 
 def droppable(indptr: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Which active parameters may be dropped: all but the largest of each row (the first of them on a tie), (nnz,) bool."""
+    """Which active parameters may be dropped: all but the first largest of each row; (nnz,) bool."""
     length = np.diff(indptr)
     best = np.maximum.reduceat(scores, indptr[:-1])
     is_best = np.flatnonzero(scores == np.repeat(best, length))

@@ -10,8 +10,9 @@ from sparserec.sparsity.masks import smallest_indices
 def sample_rows(importance: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
     """Sample rows without replacement, with probability growing with importance.
 
-    Each row gets an exponential number divided by its importance; the smallest win. That draws rows one after the other,
-    each in proportion to importance among those that are left. Rows of importance 0 are taken only when no others are left.
+    Each row gets an exponential number divided by its importance; the smallest win. That draws rows one after the
+    other, each in proportion to importance among those that are left. Rows of importance 0 are taken only when no
+    others are left.
 
     Source: Efraimidis and Spirakis, "Weighted random sampling with a reservoir", 2006.
 

@@ -31,7 +31,7 @@ class Revisable(Protocol):
         ...
 
     def watched_gradients(self) -> tuple[np.ndarray, np.ndarray]:
-        """After a backward pass: positions (W,) into the watched rows, ascending, and their gradients (W, dim) float32."""
+        """After backward: positions (W,) into the watched rows, ascending, and their gradients (W, dim) float32."""
         ...
 
     def revise(self, keep: np.ndarray, grow_rows: np.ndarray, grow_columns: np.ndarray) -> None:

@@ -29,8 +29,8 @@ class SlotGradients:
 class Table(Protocol):
     """An embedding table: `n_rows` rows of `dim` numbers, however it stores them.
 
-    The training loop calls `lookup`, then `backward` on a loss, then hands `take_gradients` to the optimiser. Only tables
-    and optimisers know where the parameters are.
+    The training loop calls `lookup`, then `backward` on a loss, then hands `take_gradients` to the optimiser. Only
+    tables and optimisers know where the parameters are.
     """
 
     n_rows: int

@@ -9,7 +9,7 @@ from torch import Tensor
 from sparserec.errors import SparserecError
 from sparserec.tables import ops
 from sparserec.tables.base import SlotGradients
-from sparserec.tables.sparse import load_attached
+from sparserec.tables.sparse import saved_attached
 
 
 class _Lookup(torch.autograd.Function):
@@ -79,5 +79,5 @@ class DenseTable:
         """Put back what `state` returned, after checking it."""
         if state["values"].shape != self.values.shape:
             raise SparserecError(f"the saved table has {len(state['values'])} parameters, this one {self.nnz}")
+        self._attached = saved_attached(self._attached, state)
         self.values = state["values"].clone()
-        load_attached(self._attached, state)

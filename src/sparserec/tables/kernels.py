@@ -1,7 +1,7 @@
 """Numba kernels for the CPU. Each has a plain twin in `reference.py` or in its test.
 
-Every kernel writes one row's results from one thread, in an order fixed by the data, so the result does not depend on the
-number of threads.
+Every kernel writes one row's results from one thread, in an order fixed by the data, so the result does not depend on
+the number of threads.
 """
 
 from __future__ import annotations
@@ -9,10 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-_OPTIONS = {"parallel": True, "cache": True, "nogil": True}
 
-
-@njit(**_OPTIONS)
+@njit(parallel=True, cache=True, nogil=True)
 def gather(values, columns, indptr, rows, out):
     """Write the rows (B,) of a sparse table into `out` (B, dim) float32."""
     for b in prange(len(rows)):
@@ -22,7 +20,7 @@ def gather(values, columns, indptr, rows, out):
             out[b, columns[slot]] = values[slot]
 
 
-@njit(**_OPTIONS)
+@njit(parallel=True, cache=True, nogil=True)
 def reduce_active(gradients, order, bounds, touched, columns, indptr, offsets, out):
     """Sum gradients (B, dim) by touched row, at its active coordinates only, into `out` (offsets[-1],)."""
     for t in prange(len(touched)):
@@ -37,7 +35,7 @@ def reduce_active(gradients, order, bounds, touched, columns, indptr, offsets, o
                 out[base + k] += gradients[b, columns[first + k]]
 
 
-@njit(**_OPTIONS)
+@njit(parallel=True, cache=True, nogil=True)
 def reduce_full(gradients, order, bounds, which, out):
     """Sum gradients (B, dim) of the touched rows number `which` (W,), all coordinates, into `out` (W, dim)."""
     for w in prange(len(which)):
@@ -49,7 +47,7 @@ def reduce_full(gradients, order, bounds, which, out):
                 out[w, c] += gradients[b, c]
 
 
-@njit(**_OPTIONS)
+@njit(parallel=True, cache=True, nogil=True)
 def adam(values, mean, square, age, first_slot, offsets, gradients, correct, lr, beta1, beta2, epsilon, decay):
     """One lazy Adam step on the slots of the touched rows; see `optimizer.RowAdam`.
 
@@ -71,7 +69,7 @@ def adam(values, mean, square, age, first_slot, offsets, gradients, correct, lr,
             values[slot] -= lr * m * correct[0, a] / (np.sqrt(s * correct[1, a]) + epsilon)
 
 
-@njit(**_OPTIONS)
+@njit(parallel=True, cache=True, nogil=True)
 def merge_sources(keep, columns, indptr, grow_indptr, grow_columns, new_indptr, new_columns, source):
     """Merge kept and grown coordinates row by row, columns ascending.
 
@@ -100,7 +98,7 @@ def merge_sources(keep, columns, indptr, grow_indptr, grow_columns, new_indptr, 
             g += 1
 
 
-@njit(**_OPTIONS)
+@njit(parallel=True, cache=True, nogil=True)
 def move(old, source, out):
     """`out[i] = old[source[i]]`, or 0 where the source is -1."""
     for i in prange(len(source)):

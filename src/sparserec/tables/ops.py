@@ -54,7 +54,12 @@ def _(
 
 
 def group_by_row(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Group equal rows: `order` (B,) sorts them stably, group `t` is `order[bounds[t]:bounds[t + 1]]`, row `touched[t]`."""
+    """Group equal rows.
+
+    Returns:
+        order (B,), a stable sort; bounds (T + 1,), so that group `t` is `order[bounds[t]:bounds[t + 1]]`; touched (T,),
+        the row of each group, ascending.
+    """
     order = np.argsort(rows, kind="stable")
     ordered = rows[order]
     first = np.flatnonzero(np.diff(ordered, prepend=-1))

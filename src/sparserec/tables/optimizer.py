@@ -14,9 +14,10 @@ _AGES = 65_536
 class RowAdam:
     """Lazy Adam on one table: parameters of untouched rows, and their moments, stay as they are.
 
-    Each parameter counts its own updates, so the bias correction is exact for parameters that are updated rarely and for
-    those grown a moment ago. The moments live with the table (`Table.attach`), which moves them with its parameters and
-    gives grown parameters zeros. Memory per parameter: 4 bytes for each of the two moments and 2 for the count.
+    Each parameter counts its own updates, so the bias correction is exact for parameters that are updated rarely and
+    for those grown a moment ago. The moments live with the table (`Table.attach`), which moves them with its
+    parameters and gives grown parameters zeros. Memory per parameter: 4 bytes for each of the two moments and 2 for
+    the count.
 
     Source: Kingma and Ba, "Adam: a method for stochastic optimization", 2015; lazy rows as in torch's `SparseAdam`.
 
@@ -50,10 +51,12 @@ class RowAdam:
         gradients = self.table.take_gradients()
         if gradients is None:
             return
-        attached = (self.table.attached(name).numpy() for name in ("mean", "square", "age"))
+        mean, square, age = (self.table.attached(name).numpy() for name in ("mean", "square", "age"))
         kernels.adam(
             self.table.values.numpy(),
-            *attached,
+            mean,
+            square,
+            age,
             gradients.first_slot.numpy(),
             gradients.offsets.numpy(),
             gradients.values.numpy(),

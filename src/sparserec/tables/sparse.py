@@ -29,8 +29,8 @@ class SparseTable:
     """`n_rows` x `dim` embeddings of which only the active parameters exist, in CSR.
 
     Nothing of size n_rows x dim is allocated, forward, backward or when the structure is revised. Gradients don't pass
-    through `torch.Tensor.grad`: the backward pass leaves the batch's gradient in the table, where the optimiser takes the
-    active coordinates (`take_gradients`) and the explorer the watched rows in full (`watched_gradients`).
+    through `torch.Tensor.grad`: the backward pass leaves the batch's gradient in the table, where the optimiser takes
+    the active coordinates (`take_gradients`) and the explorer the watched rows in full (`watched_gradients`).
 
     Args:
         indptr: (n_rows + 1,) int64 row pointers.
@@ -46,9 +46,10 @@ class SparseTable:
         if not 1 <= dim <= 65_536:
             raise SparserecError(f"dim must lie between 1 and 65536, not {dim}")
         self.n_rows, self.dim = len(indptr) - 1, dim
+        # Checked before the columns are cast: a column that does not fit would wrap around.
+        check_structure(np.asarray(indptr), np.asarray(columns), len(values), dim)
         self._set_structure(np.asarray(indptr, np.int64), np.asarray(columns).astype(column_dtype(dim)))
         self.values = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
-        check_structure(self.indptr.numpy(), self.columns.numpy(), len(self.values), dim)
         self.inbox: list[tuple[Tensor, Tensor]] = []
         self._anchor = torch.zeros((), requires_grad=True)
         self._attached: dict[str, Tensor] = {}
@@ -159,9 +160,9 @@ class SparseTable:
         check_structure(indptr, columns, len(state["values"]), self.dim)
         if len(indptr) != self.n_rows + 1:
             raise SparserecError(f"the saved table has {len(indptr) - 1} rows, this one {self.n_rows}")
+        self._attached = saved_attached(self._attached, state)
         self._set_structure(indptr, columns)
         self.values = state["values"].clone()
-        load_attached(self._attached, state)
 
 
 def column_dtype(dim: int) -> type[np.unsignedinteger]:
@@ -175,18 +176,21 @@ def check_structure(indptr: np.ndarray, columns: np.ndarray, nnz: int, dim: int)
         raise SparserecError("row pointers must start at 0 and end at the number of active parameters")
     if np.any(np.diff(indptr) < 1):
         raise SparserecError("every row of a sparse table needs at least one active parameter")
-    if nnz and int(columns.max()) >= dim:
-        raise SparserecError(f"column {int(columns.max())} does not exist in a table of {dim} columns")
+    for column in (int(columns.min()), int(columns.max())):
+        if not 0 <= column < dim:
+            raise SparserecError(f"column {column} does not exist in a table of {dim} columns")
     _check_ascending(indptr, columns)
 
 
-def load_attached(attached: dict[str, Tensor], state: dict[str, Tensor]) -> None:
-    """Fill the attached arrays from a saved state; a missing or unknown one is an error."""
+def saved_attached(attached: dict[str, Tensor], state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The attached arrays of a saved state; a missing, unknown or short one is an error."""
     saved = {name.removeprefix("attached."): array for name, array in state.items() if name.startswith("attached.")}
     if saved.keys() != attached.keys():
         raise SparserecError(f"optimiser state {sorted(saved)} was saved, {sorted(attached)} is expected")
-    for name in attached:
-        attached[name] = saved[name].clone()
+    for name, array in saved.items():
+        if array.shape != state["values"].shape:
+            raise SparserecError(f"{name} has {len(array)} numbers for {len(state['values'])} parameters")
+    return {name: saved[name].clone() for name in attached}
 
 
 def _check_ascending(indptr: np.ndarray, columns: np.ndarray) -> None:

@@ -125,11 +125,7 @@ def _sparse_tables(config: RunConfig, split: Split) -> tuple[Table, Table]:
             CsrMask(joined.indptr[sizes[0] :] - cut, joined.columns[cut:], joined.values[cut:]),
         ]
     else:
-        import os
-        a=float(os.environ.get("DEGP","0"))
-        degs=[split.train.user_degrees(), split.train.item_degrees()]
-        fs=_factors(config, split)
-        masks = masks_of_factors(fs, budget, [np.maximum(d,1)**a for d in degs])
+        masks = masks_of_factors(_factors(config, split), budget, evenness=config.init_evenness)
     users, items = (_sparse_table(config, mask, generator) for mask in masks)
     return users, items
 

@@ -73,6 +73,8 @@ class RunConfig(_Section):
     """Where the active parameters are at the start."""
     init_values: Literal["factors", "normal"] = "factors"
     """Initial values: the factors that gave the mask, or normal numbers ("random" always takes these)."""
+    init_evenness: float = Field(default=0.0, ge=0, le=1)
+    """How evenly rows share the initial mask: 0 lets large factors win, 1 gives all rows about as many entries."""
     dim: int = Field(default=64, ge=1, le=65_536)
     """Columns of a table."""
     density: float = Field(default=0.1, gt=0, le=1)

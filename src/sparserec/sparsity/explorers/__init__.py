@@ -1,4 +1,4 @@
-"""Explorers: which parameters are active, and when that changes. A new one is a file with its policy and a line here."""
+"""Explorers: which parameters are active, and when that changes. A new one is a file and a line here."""
 
 from __future__ import annotations
 

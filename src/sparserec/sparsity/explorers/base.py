@@ -6,6 +6,7 @@ parameters are dropped, and the score by which coordinates are grown.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -59,7 +60,8 @@ class Policy:
     Attributes:
         watches: "sample" watches a sample of rows through the whole window, "all" every row in the last step of a
             window, "none" nothing.
-        grow_scores: evidence (S, dim), watched rows (S,), their interactions (S,) and a generator -> scores (S, dim) >= 0.
+        grow_scores: evidence (S, dim), watched rows (S,), their interactions (S,) and a generator -> scores (S, dim)
+            >= 0.
         explores: False for a mask that never moves.
     """
 
@@ -128,7 +130,7 @@ class Explorer:
         return self._policy.explores and is_due(step, self._config.interval, self._config.end)
 
     def revise(self, step: int) -> Revision:
-        """Drop the smallest |w|, grow as many coordinates by the evidence, and begin a new window. The budget is exact."""
+        """Drop the smallest |w|, grow as many coordinates by the evidence, begin a new window; the budget is exact."""
         generator = np.random.default_rng([self._seed, 5, self._round])
         structures = [table.structure() for table in self._tables]
         rows = self._rows()
@@ -148,14 +150,16 @@ class Explorer:
         for table, dropped, (positions, columns), watched in zip(self._tables, drop, grow, rows, strict=True):
             table.revise(~dropped, watched[positions], columns)
         if sum(table.nnz for table in self._tables) != budget:
-            raise SparserecError("an exploration changed the number of active parameters; this is a defect, please report it")
+            raise SparserecError(
+                "an exploration changed the number of active parameters; this is a defect, please report it"
+            )
         self._round += 1
         self._watched = None
         return Revision(dropped=grown, grown=grown)
 
     def state(self) -> dict[str, np.ndarray]:
         """All that a resumed run needs."""
-        state = {"round": np.array([self._round], dtype=np.int64)}
+        state: dict[str, np.ndarray] = {"round": np.array([self._round], dtype=np.int64)}
         for number, activity in enumerate(self._activity):
             state[f"activity.{number}"] = activity
         if self._watched is not None:
@@ -191,7 +195,7 @@ class Explorer:
         count = max(1, round(self._config.sample_fraction * sum(sizes)))
         chosen = sample_rows(np.concatenate(self._importance()), count, generator)
         bounds = np.concatenate(([0], np.cumsum(sizes)))
-        return [chosen[(chosen >= a) & (chosen < b)] - a for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+        return [chosen[(chosen >= a) & (chosen < b)] - a for a, b in itertools.pairwise(bounds)]
 
     def _importance(self) -> list[np.ndarray]:
         if self._config.importance == "uniform":

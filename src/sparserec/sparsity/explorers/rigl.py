@@ -1,8 +1,9 @@
 """RigL: grow where the gradient of the last batch alone is largest.
 
-Source: Evci et al., "Rigging the lottery: making all tickets winners" (arXiv 1911.11134). Unlike the original, the budget is global instead of
-layer by layer. Every row is watched in the last step of a window: of an embedding table only the rows of that batch have a gradient,
-but the evidence is as large as a dense table, which is what the sampled rows of SparseRec avoid.
+Source: Evci et al., "Rigging the lottery: making all tickets winners" (arXiv 1911.11134). Unlike the original, the
+budget is global instead of layer by layer. Every row is watched in the last step of a window: of an embedding table
+only the rows of that batch have a gradient, but the evidence is as large as a dense table, which is what the sampled
+rows of SparseRec avoid.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """SparseRec: grow where gradients accumulated over the window are largest, in a sample of important rows.
 
-Source: "Sparser training for on-device recommendation systems" (arXiv 2411.12205); what the abstract leaves open is settled in
-docs/guide/sparsity.md.
+Source: "Sparser training for on-device recommendation systems" (arXiv 2411.12205); what the abstract leaves open is
+settled in docs/guide/sparsity.md.
 """
 
 from __future__ import annotations
