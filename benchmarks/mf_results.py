@@ -180,8 +180,8 @@ def report(args: argparse.Namespace) -> None:
         "",
         "Made by `python benchmarks/mf_results.py report` from `docs/results/mf.jsonl`. Settings of every method were",
         "chosen on the validation part from the same list; in every run validation chose the epoch; the test",
-        "part was read once, from the exported file through the device runtime. Mean and standard deviation over seeds. Bytes:",
-        "Bytes: the exported file with values in int8, all indices and the header, raw ids apart; users and items together.",
+        "part was read once, from the exported file through the device runtime. Mean and spread over seeds. Bytes: the",
+        "exported file with values in int8, all indices and the header, raw ids apart; users and items together.",
     ]
     for dataset in dict.fromkeys(entry["dataset"] for entry in entries):
         lines += ["", f"## {dataset}", ""]

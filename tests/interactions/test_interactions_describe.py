@@ -48,9 +48,7 @@ def test_without_test_file_and_timestamps(tmp_path):
 
 
 def test_top_percent_of_a_larger_catalogue(tmp_path):
-    lines = [
-        f"{user} {' '.join(str(i) for i in range(150) if user % (i + 1) == 0)}" for user in range(1, 150)
-    ]
+    lines = [f"{user} {' '.join(str(i) for i in range(150) if user % (i + 1) == 0)}" for user in range(1, 150)]
     (tmp_path / "x.txt").write_text("\n".join(lines))
     counts = sorted((sum(1 for u in range(1, 150) if u % (i + 1) == 0) for i in range(150)), reverse=True)
     found = describe(load(tmp_path / "x.txt"))

@@ -55,9 +55,7 @@ def test_every_format_gives_the_same_data_and_fingerprint(tmp_path):
     )
     table = pl.read_csv(CSV.encode())
     table.write_parquet(tmp_path / "a.parquet")
-    shuffled = table.with_columns(pl.col("movieId").cast(pl.Categorical)).sample(
-        fraction=1, shuffle=True, seed=1
-    )
+    shuffled = table.with_columns(pl.col("movieId").cast(pl.Categorical)).sample(fraction=1, shuffle=True, seed=1)
     shuffled.write_parquet(tmp_path / "b.pq")
     for path in (save(tmp_path / "a.inter", inter), tmp_path / "a.parquet", tmp_path / "b.pq"):
         other = load(path).interactions
@@ -177,9 +175,7 @@ def test_min_rating_keeps_what_is_at_least_that_and_drops_the_other_ids(tmp_path
 
 def test_kcore_by_hand(tmp_path):
     # Item d has one interaction; without it user 3 has one left; without that, item c has one, and so on.
-    path = save(
-        tmp_path / "x.csv", "user,item,time\n1,a,1\n1,b,2\n2,a,3\n2,b,4\n2,c,5\n3,c,6\n3,d,7\n3,d,8\n"
-    )
+    path = save(tmp_path / "x.csv", "user,item,time\n1,a,1\n1,b,2\n2,a,3\n2,b,4\n2,c,5\n3,c,6\n3,d,7\n3,d,8\n")
     data = load(path, kcore=2).interactions
     assert triples(data) == [("1", "a", 1), ("1", "b", 2), ("2", "a", 3), ("2", "b", 4)]
     assert data.items.to_list() == ["a", "b"]

@@ -64,9 +64,7 @@ def test_global_time_never_cuts_through_one_moment():
 
 
 def test_random_takes_the_share_of_each_user():
-    rows = [
-        (user, item, 0) for user, n in (("a", 1), ("b", 2), ("c", 3), ("d", 4), ("e", 5)) for item in range(n)
-    ]
+    rows = [(user, item, 0) for user, n in (("a", 1), ("b", 2), ("c", 3), ("d", 4), ("e", 5)) for item in range(n)]
     for fraction, taken in ((0.2, [0, 1, 1, 1, 1]), (0.5, [0, 1, 2, 2, 3]), (0.99, [0, 1, 2, 3, 4])):
         cut = split(dataset(rows), kind="random", test_fraction=fraction, valid_users=0)
         assert cut.test.user_degrees().tolist() == taken
@@ -76,9 +74,7 @@ def test_random_takes_the_share_of_each_user():
 
 def test_random_draws_every_interaction_alike():
     rows = [("a", item, 0) for item in range(5)]
-    drawn = [
-        split(dataset(rows), kind="random", seed=seed, valid_users=0).test.indices[0] for seed in range(400)
-    ]
+    drawn = [split(dataset(rows), kind="random", seed=seed, valid_users=0).test.indices[0] for seed in range(400)]
     assert (np.bincount(drawn, minlength=5) > 50).all()  # 80 expected of each
 
 
@@ -184,9 +180,7 @@ def test_what_holds_for_every_split(sizes, kind, seed, fractions, valid_users):
     assert len(everything) == len(set(everything))
     missing = pairs(data.interactions) - set(everything)
     if kind == "global-time":  # only test interactions of users without an earlier one are dropped
-        assert not missing & {
-            (str(u), i) for u in np.flatnonzero(cut.train.user_degrees()) for i in range(12)
-        }
+        assert not missing & {(str(u), i) for u in np.flatnonzero(cut.train.user_degrees()) for i in range(12)}
         known = cut.history("test").timestamps
         assert known is not None
         assert cut.test.timestamps is not None
@@ -207,12 +201,8 @@ def test_another_seed_is_another_split():
     assert len({split(data, kind="random", seed=seed).fingerprint() for seed in range(5)}) == 5
     # user a: one early, then four at one moment, of which the newest one is validation; b's last is test
     rows = [("a", 0, 0), *(("a", item, 1) for item in range(1, 4)), ("a", 4, 1), ("b", 0, 0), ("b", 1, 2)]
-    late = [
-        split(dataset(rows), kind="global-time", seed=seed, test_fraction=0.1).valid for seed in range(20)
-    ]
-    assert (
-        len({tuple(part.indices.tolist()) for part in late}) == 4
-    )  # any of the four newest, never the first
+    late = [split(dataset(rows), kind="global-time", seed=seed, test_fraction=0.1).valid for seed in range(20)]
+    assert len({tuple(part.indices.tolist()) for part in late}) == 4  # any of the four newest, never the first
     assert all(part.timestamps is not None and part.timestamps.tolist() == [1] for part in late)
 
 

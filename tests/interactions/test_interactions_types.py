@@ -107,9 +107,7 @@ def test_history_and_fingerprint_of_a_split():
     assert turned.fingerprint() != split.fingerprint()
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 5), st.integers(-9, 9)), max_size=40), st.randoms()
-)
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 5), st.integers(-9, 9)), max_size=40), st.randoms())
 def test_the_order_of_the_pairs_changes_nothing(pairs, random):
     latest: dict[tuple[int, int], int] = {}
     for user, item, time in pairs:

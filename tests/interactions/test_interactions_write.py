@@ -82,9 +82,7 @@ names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st.lists(names, min_size=2, max_size=6, unique=True), st.lists(names, min_size=2, max_size=6, unique=True)
-)
+@given(st.lists(names, min_size=2, max_size=6, unique=True), st.lists(names, min_size=2, max_size=6, unique=True))
 def test_any_text_is_an_id(tmp_path_factory, users, items):
     folder = tmp_path_factory.mktemp("ids")
     data = Interactions.of(

@@ -170,7 +170,7 @@ def _check_rows(side: str, table: TableData) -> None:
         raise SparserecError(f"the {side} table has a row of {lengths.max():,} values; at most 65,535 fit a sparse row")
     if table.indptr[0] != 0 or not table.indptr[-1] == len(columns) == len(table.values):
         raise SparserecError(f"the {side} table's row pointers do not fit its columns and values")
-    ascends = np.diff(columns) > 0
+    ascends = columns[1:] > columns[:-1]
     ascends[table.indptr[1:-1] - 1] = True
     if columns.min() < 0 or columns.max() >= table.dim or not ascends.all():
         raise SparserecError(f"the {side} table's columns must ascend within a row, from 0 to {table.dim - 1} at most")

@@ -34,7 +34,7 @@ def precision(hits: np.ndarray, relevant: np.ndarray, k: int) -> np.ndarray:
 
 def hit_rate(hits: np.ndarray, relevant: np.ndarray, k: int) -> np.ndarray:
     """1 when anything in the first k is relevant, else 0. Arguments as for `recall`."""
-    return hits[:, :k].any(axis=1).astype(np.float64)
+    return np.asarray(hits[:, :k].any(axis=1), dtype=np.float64)
 
 
 def ndcg(hits: np.ndarray, relevant: np.ndarray, k: int) -> np.ndarray:

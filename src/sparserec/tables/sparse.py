@@ -47,7 +47,7 @@ class SparseTable:
             raise SparserecError(f"dim must lie between 1 and 65536, not {dim}")
         self.n_rows, self.dim = len(indptr) - 1, dim
         # Checked before the columns are cast: a column that does not fit would wrap around.
-        check_structure(np.asarray(indptr), np.asarray(columns), len(values), dim)
+        check_structure(np.asarray(indptr, np.int64), np.asarray(columns), len(values), dim)
         self._set_structure(np.asarray(indptr, np.int64), np.asarray(columns).astype(column_dtype(dim)))
         self.values = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
         self.inbox: list[tuple[Tensor, Tensor]] = []
