@@ -48,7 +48,8 @@ def build_plan(config: RunConfig, split: Split) -> Plan:
 def build_model(config: RunConfig, split: Split) -> Recommender:
     """The recommender with its tables at their initial mask and values."""
     users, items = _dense_tables(config, split) if config.method == "dense" else _sparse_tables(config, split)
-    return RECOMMENDERS[config.model](users, items, similarity=config.similarity)
+    bias = DenseTable(np.zeros((split.train.n_items, 1), dtype=np.float32)) if config.item_bias else None
+    return RECOMMENDERS[config.model](users, items, bias, similarity=config.similarity)
 
 
 def build_objective(config: RunConfig) -> Objective:
@@ -84,7 +85,7 @@ def build_explorer(config: RunConfig, model: Recommender, split: Split, steps: i
     )
     degrees = {"users": split.train.user_degrees(), "items": split.train.item_degrees()}
     tables = [table for table in model.tables.values() if isinstance(table, SparseTable)]
-    importance = [degrees[name] for name in model.tables][: len(tables)]
+    importance = [degrees[name] for name, table in model.tables.items() if isinstance(table, SparseTable)]
     return make_explorer(kind, tables, explorer, importance, config.seed)
 
 

@@ -1,0 +1,168 @@
+"""The whole way through the command line: every verb, as the README shows it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+QUICK = ("--dim", 16, "--epochs", 2, "--quiet", "--set", "batch_size=256", "--set", "n_negatives=32")
+
+
+def test_train_evaluate_export_inspect_recommend(sparserec, ratings, tmp_path):
+    run, file = tmp_path / "run", tmp_path / "model.safetensors"
+    code, out, _ = sparserec("train", ratings, "--out", run, "--density", 0.3, *[a for a in QUICK if a != "--quiet"])
+    assert code == 0
+    assert "valid ndcg@20" in out
+    assert re.search(r"finished: [\d,]+ active parameters", out)
+    code, out, _ = sparserec("evaluate", run, ratings, "--json", "-k", 5, "-k", 20)
+    values = json.loads(out)
+    assert {"recall@5", "recall@20", "ndcg@20", "users", "skipped"} <= values.keys()
+    assert json.loads((run / "metrics.json").read_text())["test"]["ndcg@20"] == values["ndcg@20"]
+    code, out, _ = sparserec("export", run, "--out", file)
+    assert code == 0
+    assert "bytes an item" in out
+    code, out, _ = sparserec("inspect", file, "--json")
+    facts = json.loads(out)
+    assert facts["bytes"]["total"] == file.stat().st_size
+    code, out, _ = sparserec("evaluate", file, ratings, "--json")
+    assert json.loads(out)["ndcg@20"] == pytest.approx(values["ndcg@20"], rel=0.1)  # int8
+    code, out, _ = sparserec("recommend", file, "--history", "m1, m2", "-k", 3, "--json")
+    found = json.loads(out)
+    assert len(found) == 3
+    assert not {"m1", "m2"} & {entry["item"] for entry in found}
+    code, out, _ = sparserec("recommend", file, "--user", "u7", "-k", 3)
+    assert code == 0
+    assert "score" in out
+
+
+def test_a_run_is_evaluated_on_validation(sparserec, ratings, trained):
+    code, out, _ = sparserec("evaluate", trained[0], ratings, "--split", "valid", "--json")
+    assert code == 0
+    assert json.loads(out)["users"] > 0
+
+
+def test_inspect_prints_tables(sparserec, trained):
+    code, out, _ = sparserec("inspect", trained[1])
+    assert code == 0
+    for words in ("items.values", "bytes", "model card", "sha256"):
+        assert words in out
+
+
+def test_describe_and_split(sparserec, ratings, tmp_path):
+    code, out, _ = sparserec("data", "describe", ratings, "--json")
+    assert code == 0
+    assert json.loads(out)["users"] == 150
+    code, out, _ = sparserec("data", "describe", ratings)
+    assert "users" in out
+    code, out, _ = sparserec("data", "split", ratings, "--kind", "leave-last", "--out", tmp_path / "parts")
+    assert code == 0
+    assert "training" in out
+    code, _, _ = sparserec("data", "describe", tmp_path / "parts")
+    assert code == 0
+
+
+@pytest.mark.parametrize("verb", ["", "demo", "train", "evaluate", "export", "recommend", "inspect", "data describe"])
+def test_help_has_examples(sparserec, verb):
+    code, out, _ = sparserec(*verb.split(), "--help")
+    assert code == 0
+    assert "sparserec" in out
+    if verb:
+        assert "Examples" in out
+
+
+def test_version(sparserec):
+    import sparserec as package
+
+    assert sparserec("--version")[1].strip() == package.__version__
+
+
+def test_settings_by_name_reach_the_run(sparserec, ratings, tmp_path):
+    code, _, err = sparserec(
+        *(
+            "train",
+            ratings,
+            "--out",
+            tmp_path / "run",
+            *QUICK,
+            "--method",
+            "set",
+            "--init",
+            "random",
+            "--budget",
+            "20B/item",
+        ),
+        *("--seed", 3, "--min-rating", 4, "--split", "leave-last", "--set", "exploration.rounds=1", "--set", "lr=0.01"),
+    )
+    assert code == 2  # the file's fixed parts alone are larger than 20 bytes for each of 80 items
+    assert "too small" in err
+    code, _, err = sparserec(
+        *(
+            "train",
+            ratings,
+            "--out",
+            tmp_path / "run",
+            *QUICK,
+            "--method",
+            "set",
+            "--init",
+            "random",
+            "--budget",
+            "90B/item",
+        ),
+        *("--seed", 3, "--min-rating", 4, "--split", "leave-last", "--set", "exploration.rounds=1", "--set", "lr=0.01"),
+    )
+    assert code == 0, err
+    text = (tmp_path / "run" / "config.toml").read_text()
+    for words in (
+        'method = "set"',
+        'init = "random"',
+        'budget = "90B/item"',
+        "seed = 3",
+        "min_rating = 4",
+        "rounds = 1",
+    ):
+        assert words in text
+
+
+def test_a_configuration_file_gives_the_same_run(sparserec, ratings, trained, tmp_path):
+    code, _, err = sparserec(
+        "train", ratings, "--out", tmp_path / "again", "--config", trained[0] / "config.toml", "-q"
+    )
+    assert code == 0, err
+    sparserec("export", tmp_path / "again", "--out", tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == trained[1].read_bytes()
+
+
+def test_interrupted_then_resumed(ratings, tmp_path):
+    command = [sys.executable, "-c", "from sparserec.cli import main; main()", "train", str(ratings), "--out"]
+    quick = [str(a) for a in QUICK if a != "--quiet"]
+    settings = [*quick, "--density", "0.3", "--epochs", "400", "--set", "patience=400", "--set", "data.valid_users=1.0"]
+    run = tmp_path / "run"
+    with subprocess.Popen([*command, str(run), *settings], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 120
+        while not (run / "best.safetensors").exists() and time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert b"--resume continues it" in err
+    assert not [name for name in os.listdir(run) if name.endswith(".part")]
+    from sparserec.training import Run
+
+    assert len(Run.open(run).history()) < 400
+
+
+def test_demo(sparserec, tmp_path, monkeypatch):
+    from sparserec.cli import demo
+
+    monkeypatch.setattr(demo, "EPOCHS", 1)
+    code, out, _ = sparserec("demo", "--out", tmp_path)
+    assert code == 0
+    for words in ("popularity", "SparseRec", "recall@20", "bytes/item", "recommends"):
+        assert words in out
+    assert (tmp_path / "sparserec.safetensors").exists()
