@@ -37,14 +37,12 @@ class Served:
         users: the user table, or None for a recommender that works from histories.
         item_scale: (n_items,) float32, multiplied into the item rows before they are written; None for ones.
         user_scale: (n_users,) float32, likewise for the user rows.
-        item_bias: (n_items,) float32, added to scores; None for zeros.
     """
 
     items: Table
     users: Table | None = None
     item_scale: np.ndarray | None = None
     user_scale: np.ndarray | None = None
-    item_bias: np.ndarray | None = None
 
 
 class Scorer(Protocol):

@@ -23,20 +23,11 @@ class MF:
     Args:
         users: (n_users, dim) table.
         items: (n_items, dim) table.
-        bias: (n_items, 1) table of what is added to an item's score whoever asks; None for none.
         similarity: "cosine" or "dot".
     """
 
-    def __init__(
-        self,
-        users: Table,
-        items: Table,
-        bias: Table | None = None,
-        similarity: Literal["cosine", "dot"] = "dot",
-    ):
+    def __init__(self, users: Table, items: Table, similarity: Literal["cosine", "dot"] = "cosine"):
         self.tables: Mapping[str, Table] = {"users": users, "items": items}
-        if bias is not None:
-            self.tables = {**self.tables, "bias": bias}
         self._similarity = similarity
 
     def scores(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -46,16 +37,10 @@ class MF:
         rows = torch.cat([batch.positives, batch.negatives.reshape(-1)])
         items = self._direction(self.tables["items"].lookup(rows))
         positive, negative = items[:count], items[count:]
-        own = (users * positive).sum(1)
         if batch.negatives.dim() == 1:
-            others = users @ negative.T
-        else:
-            others = torch.einsum("bd,bkd->bk", users, negative.view(*batch.negatives.shape, -1))
-        if "bias" not in self.tables:
-            return own, others
-        bias = self.tables["bias"].lookup(rows)[:, 0]
-        shape = (1, -1) if batch.negatives.dim() == 1 else batch.negatives.shape
-        return own + bias[:count], others + bias[count:].view(shape)
+            return (users * positive).sum(1), users @ negative.T
+        own = negative.view(*batch.negatives.shape, -1)
+        return (users * positive).sum(1), torch.einsum("bd,bkd->bk", users, own)
 
     def _direction(self, rows: Tensor) -> Tensor:
         return F.normalize(rows, dim=1, eps=1e-8) if self._similarity == "cosine" else rows
@@ -67,10 +52,9 @@ class MF:
     def served(self) -> Served:
         """The model as it is now; with the cosine, rows are to be scaled to unit length."""
         users, items = self.tables["users"], self.tables["items"]
-        bias = self.tables["bias"].values.numpy() if "bias" in self.tables else None
         if self._similarity == "dot":
-            return Served(items, users, item_bias=bias)
-        return Served(items, users, 1 / row_norms(items), 1 / row_norms(users), bias)
+            return Served(items, users)
+        return Served(items, users, 1 / row_norms(items), 1 / row_norms(users))
 
 
 class MFScorer:
@@ -94,6 +78,4 @@ class MFScorer:
             if self._served.item_scale is not None:
                 items = items * torch.from_numpy(self._served.item_scale[first : first + len(block)])[:, None]
             out[:, first : first + len(block)] = rows @ items.T
-        if self._served.item_bias is not None:
-            out += torch.from_numpy(self._served.item_bias)
         return out.numpy()

@@ -48,8 +48,7 @@ def build_plan(config: RunConfig, split: Split) -> Plan:
 def build_model(config: RunConfig, split: Split) -> Recommender:
     """The recommender with its tables at their initial mask and values."""
     users, items = _dense_tables(config, split) if config.method == "dense" else _sparse_tables(config, split)
-    bias = DenseTable(np.zeros((split.train.n_items, 1), dtype=np.float32)) if config.item_bias else None
-    return RECOMMENDERS[config.model](users, items, bias, similarity=config.similarity)
+    return RECOMMENDERS[config.model](users, items, similarity=config.similarity)
 
 
 def build_objective(config: RunConfig) -> Objective:

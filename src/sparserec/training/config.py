@@ -83,8 +83,6 @@ class RunConfig(_Section):
     """Bytes of the exported file, raw ids apart: "16B/item", "500kB" or "2MB"."""
     similarity: Literal["cosine", "dot"] = "dot"
     """How a user row and an item row make a score."""
-    item_bias: bool = True
-    """Learn a number for each item that is added to its scores."""
     loss: Literal["softmax", "bpr"] = "softmax"
     """The objective."""
     temperature: float = Field(default=1.0, gt=0)

@@ -1,0 +1,64 @@
+"""Small tables for the tests of the file format."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+from sparserec.artefact import TableData
+from sparserec.vocabulary import Vocabulary
+
+
+def sparse(n: int, dim: int, lengths: np.ndarray, seed: int) -> TableData:
+    """A table whose rows have these lengths, at random columns."""
+    random = np.random.default_rng(seed)
+    columns = [np.sort(random.choice(dim, length, replace=False)) for length in lengths]
+    indptr = np.concatenate(([0], np.cumsum(lengths)))
+    assert len(lengths) == n
+    values = random.normal(size=indptr[-1]).astype(np.float32)
+    return TableData(indptr, np.concatenate(columns), values, dim)
+
+
+def densified(table: TableData | np.ndarray) -> np.ndarray:
+    """The table with every entry."""
+    if isinstance(table, np.ndarray):
+        return table
+    full = np.zeros((len(table.indptr) - 1, table.dim), dtype=np.float32)
+    full[np.repeat(np.arange(len(full)), np.diff(table.indptr)), table.columns] = table.values
+    return full
+
+
+@st.composite
+def tables(draw, dim: int, n: int) -> TableData | np.ndarray:
+    """A sparse or a dense table of this size."""
+    seed = draw(st.integers(0, 2**32 - 1))
+    if draw(st.booleans()):
+        return np.random.default_rng(seed).normal(size=(n, dim)).astype(np.float32)
+    lengths = draw(st.lists(st.integers(1, dim), min_size=n, max_size=n))
+    return sparse(n, dim, np.array(lengths), seed)
+
+
+@st.composite
+def models(draw) -> dict:
+    """Arguments of `write`, apart from the path."""
+    dim = draw(st.sampled_from([1, 2, 7, 254, 255, 256, 257]))
+    n_items, n_users = draw(st.integers(1, 6)), draw(st.integers(0, 4))
+    names = st.text(st.characters(codec="utf-8"), max_size=5)
+
+    def ids(n: int) -> Vocabulary:
+        return Vocabulary.of(draw(st.lists(names, min_size=n, max_size=n, unique=True)))
+
+    factors = st.none() | st.lists(st.floats(-4, 4, width=16), min_size=n_items, max_size=n_items).map(np.array)
+    model = {
+        "items": draw(tables(dim, n_items)),
+        "item_ids": ids(n_items),
+        "item_factors": draw(factors),
+        "history_factors": draw(factors),
+        "values_dtype": draw(st.sampled_from(["int8", "float16"])),
+        "recipe": {"method": "static", "name": draw(names)},
+        "metrics": {"ndcg@20": 0.25},
+        "data_fingerprint": "f" * 64,
+    }
+    if n_users:
+        model |= {"users": draw(tables(dim, n_users)), "user_ids": ids(n_users)}
+    return model

@@ -1,0 +1,94 @@
+"""A small valid file, taken apart and put together again by code that shares nothing with the package."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from sparserec.artefact import TableData, write
+from sparserec.vocabulary import Vocabulary
+
+TYPES = {"U8": "u1", "I8": "i1", "U16": "<u2", "U32": "<u4", "F16": "<f2", "F32": "<f4", "F64": "<f8"}
+NAMES = {np.dtype(kind): name for name, kind in TYPES.items()}
+
+
+@dataclass
+class Parts:
+    """A file in parts that can be changed.
+
+    Attributes:
+        tensors: by name, in the order of the file.
+        card: the model card; None leaves it out.
+        header: entries to put over those that follow from the tensors.
+        seal: whether the card's digest is made to fit.
+    """
+
+    tensors: dict[str, np.ndarray]
+    card: dict | None
+    header: dict = field(default_factory=dict)
+    seal: bool = True
+
+    def head(self) -> dict:
+        entries, first = {}, 0
+        for name, tensor in self.tensors.items():
+            last = first + tensor.nbytes
+            entries[name] = {"dtype": NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [first, last]}
+            first = last
+        if self.card is not None:
+            card = self.card | {"sha256": self.digest()} if self.seal else self.card
+            entries["__metadata__"] = {"sparserec": json.dumps(card)}
+        return {name: entries.get(name, {}) | self.header.get(name, {}) for name in [*self.header, *entries]}
+
+    def body(self) -> bytes:
+        return b"".join(tensor.tobytes() for tensor in self.tensors.values())
+
+    def digest(self) -> str:
+        hashed = hashlib.sha256()
+        for name, tensor in sorted(self.tensors.items()):
+            shape = ",".join(map(str, tensor.shape))
+            hashed.update(f"{name}\0{NAMES[tensor.dtype]}\0{shape}\0".encode() + tensor.tobytes())
+        return hashed.hexdigest()
+
+    def pack(self) -> bytes:
+        return framed(json.dumps(self.head()).encode(), self.body())
+
+
+def framed(header: bytes, body: bytes) -> bytes:
+    return len(header).to_bytes(8, "little") + header + body
+
+
+def valid_file(path: Path, *, values_dtype="int8", dense=False) -> bytes:
+    """Three items, two users, four columns, factors."""
+    columns = np.array([0, 1, 3, 2, 0, 3], dtype=np.int64)
+    values = np.array([1, -2, 3, 0.5, 2, -1], dtype=np.float32)
+    items = TableData(np.array([0, 3, 4, 6]), columns, values, 4)
+    users = TableData(np.array([0, 2, 3]), np.array([0, 1, 2]), np.ones(3, dtype=np.float32), 4)
+    write(
+        path,
+        items=np.arange(12, dtype=np.float32).reshape(3, 4) if dense else items,
+        users=np.ones((2, 4), dtype=np.float32) if dense else users,
+        item_ids=Vocabulary.of(["a", "bé", "ccc"]),
+        user_ids=Vocabulary.of(["u", "v"]),
+        item_factors=np.array([1, 0.5, 2]),
+        history_factors=np.array([1, 2, 0.5]),
+        recipe={"method": "static"},
+        values_dtype=values_dtype,
+    )
+    return path.read_bytes()
+
+
+def taken_apart(data: bytes) -> Parts:
+    start = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:start])
+    card = json.loads(header.pop("__metadata__")["sparserec"])
+    tensors = {}
+    for name, entry in sorted(header.items(), key=lambda pair: pair[1]["data_offsets"]):
+        first, last = entry["data_offsets"]
+        flat = np.frombuffer(data[start + first : start + last], dtype=TYPES[entry["dtype"]])
+        tensors[name] = flat.reshape(entry["shape"]).copy()
+    return Parts(tensors, copy.deepcopy(card))

@@ -1,0 +1,490 @@
+"""Files that are cut off, damaged or made to harm end in one sentence that names the file."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+
+import numpy as np
+import pytest
+from hostile_files import Parts, framed, taken_apart, valid_file
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sparserec import SparserecError
+from sparserec.artefact import inspect, read
+from sparserec.device import Recommender
+
+NAME = "model.safetensors"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("hostile")
+
+
+@pytest.fixture(scope="module")
+def valid(folder) -> bytes:
+    return valid_file(folder / "valid")
+
+
+def refused(folder, data: bytes, message: str = ": ", **options) -> None:
+    path = folder / NAME
+    path.write_bytes(data)
+    for action in (read, Recommender.open):
+        with pytest.raises(SparserecError, match=message) as caught:
+            action(path, **options)
+        assert NAME in str(caught.value)
+    if not options:
+        with pytest.raises(SparserecError, match=message):
+            inspect(path)
+
+
+def nested(levels: int) -> str:
+    return "[" * levels + "]" * levels
+
+
+def test_the_parts_make_a_file_that_opens(folder, valid):
+    for data in (valid, valid_file(folder / "dense", dense=True), valid_file(folder / "half", values_dtype="float16")):
+        parts = taken_apart(data)
+        (folder / NAME).write_bytes(parts.pack())
+        tensors = read(folder / NAME).tensors
+        assert {name: tensor.tobytes() for name, tensor in tensors.items()} == {
+            name: tensor.tobytes() for name, tensor in parts.tensors.items()
+        }
+
+
+# The bytes of the file, before anything is parsed.
+
+RAW = {
+    "empty": (lambda data: b"", "empty"),
+    "seven bytes": (lambda data: data[:7], "too short"),
+    "no header": (lambda data: bytes(8), "not JSON"),
+    "header of the largest length": (lambda data: b"\xff" * 8 + data[8:], "longer than the file or than allowed"),
+    "header beyond the file": (lambda data: len(data).to_bytes(8, "little") + data[8:], "longer than the file"),
+    "header larger than allowed": (lambda data: framed(b" " * (1 << 20) + b"{}", b""), "than allowed"),
+    "header not UTF-8": (lambda data: framed(b'{"\xff": 1}', b""), "not JSON"),
+    "header not JSON": (lambda data: framed(b'{"a": ', b""), "not JSON"),
+    "header with a byte order mark": (lambda data: framed(b"\xef\xbb\xbf{}", b""), "not JSON"),
+    "header a list": (lambda data: framed(b"[1, 2]", b""), "not a JSON object"),
+    "header a number": (lambda data: framed(b"NaN", b""), "not a JSON object"),
+    "header nested deeply": (lambda data: framed(nested(100_000).encode(), b""), "not JSON"),
+    "header with a number of many digits": (lambda data: framed(b"9" * 100_000, b""), "not JSON"),
+    "header without tensors": (lambda data: framed(b"{}", b""), "no model card"),
+    "other files": (lambda data: b"PK\x03\x04" + data, "longer than the file"),
+    "bytes after the last tensor": (lambda data: data + b"\0", "bytes that belong to no tensor"),
+    "last byte missing": (lambda data: data[:-1], "cut off"),
+    "a text file": (lambda data: b"user,item\n1,2\n", "longer than the file"),
+}
+
+
+@pytest.mark.parametrize("case", RAW)
+def test_bytes(folder, valid, case):
+    change, message = RAW[case]
+    refused(folder, change(valid), message)
+
+
+def test_cut_off_anywhere(folder, valid):
+    for length in range(len(valid)):
+        (folder / NAME).write_bytes(valid[:length])
+        with pytest.raises(SparserecError, match=NAME):
+            read(folder / NAME)
+
+
+def test_every_flipped_bit_of_a_tensor_is_found(folder, valid):
+    start = 8 + int.from_bytes(valid[:8], "little")
+    for position in range(start, len(valid)):
+        data = bytearray(valid)
+        data[position] ^= 1 << position % 8
+        (folder / NAME).write_bytes(data)
+        with pytest.raises(SparserecError, match=f"{NAME}.*SHA-256"):
+            read(folder / NAME)
+
+
+def test_a_missing_file_and_a_folder(tmp_path):
+    for action in (read, inspect, Recommender.open):
+        with pytest.raises(SparserecError, match="absent: no such file"):
+            action(tmp_path / "absent")
+        with pytest.raises(SparserecError, match=f"{tmp_path.name} is a folder"):
+            action(tmp_path)
+
+
+# The header: claims about tensors. "items.columns" has 6 bytes of U8 in shape [6].
+
+
+def entry(**changes):
+    def change(parts: Parts) -> bytes:
+        parts.header["items.columns"] = changes
+        return parts.pack()
+
+    return change
+
+
+def deep(field: str):
+    """A field that is a list in a list in a list, as deep as the parser takes and no copying could follow."""
+
+    def change(parts: Parts) -> bytes:
+        parts.header["items.columns"] = {field: "deep"}
+        return framed(json.dumps(parts.head()).replace('"deep"', nested(900)).encode(), parts.body())
+
+    return change
+
+
+def without(field: str):
+    def change(parts: Parts) -> bytes:
+        head = parts.head()
+        del head["items.columns"][field]
+        return framed(json.dumps(head).encode(), parts.body())
+
+    return change
+
+
+def moved(first: int, last: int):
+    """A tensor whose offsets are moved by so much, and whose shape fits them."""
+
+    def change(parts: Parts) -> bytes:
+        a, b = parts.head()["items.columns"]["data_offsets"]
+        parts.header["items.columns"] = {"data_offsets": [a + first, b + last], "shape": [b - a + last - first]}
+        return parts.pack()
+
+    return change
+
+
+def header_text(old: str, new: str):
+    def change(parts: Parts) -> bytes:
+        text = json.dumps(parts.head())
+        assert text.count(old) == 1
+        return framed(text.replace(old, new).encode(), parts.body())
+
+    return change
+
+
+def metadata(value: object):
+    def change(parts: Parts) -> bytes:
+        return framed(json.dumps(parts.head() | {"__metadata__": value}).encode(), parts.body())
+
+    return change
+
+
+HEADERS = {
+    "offsets that overlap": (moved(-1, -1), "overlaps another or leaves a gap"),
+    "a longer tensor": (moved(0, 1), "overlaps another or leaves a gap"),
+    "a gap": (moved(1, 0), "overlaps another or leaves a gap"),
+    "a gap at the end": (moved(0, -1), "overlaps another or leaves a gap"),
+    "negative offset": (entry(data_offsets=[-6, 0]), "not natural numbers"),
+    "offsets with a fraction": (entry(data_offsets=[0.0, 6.0]), "not natural numbers"),
+    "offsets as truth values": (entry(data_offsets=[False, True]), "not natural numbers"),
+    "offsets as texts": (entry(data_offsets=["0", "6"]), "not natural numbers"),
+    "one offset": (entry(data_offsets=[0]), "not natural numbers"),
+    "three offsets": (entry(data_offsets=[0, 6, 6]), "not natural numbers"),
+    "no offsets": (entry(data_offsets=None), "not natural numbers"),
+    "huge offsets": (entry(data_offsets=[2**62, 2**62 + 6]), "not natural numbers"),
+    "offsets beyond the file": (entry(data_offsets=[2**40, 2**40 + 6]), "outside the file"),
+    "offsets that descend": (entry(data_offsets=[6, 0]), "outside the file"),
+    "offsets nested deeply": (deep("data_offsets"), "not natural numbers|not JSON"),
+    "unknown type": (entry(dtype="Q3"), "not allowed: 'Q3'"),
+    "type of the container, but not of the format": (entry(dtype="F64"), "not allowed: 'F64'"),
+    "type not a text": (entry(dtype=["U8"]), "not allowed"),
+    "type nested deeply": (deep("dtype"), "not allowed|not JSON"),
+    "shape of other bytes": (entry(shape=[5]), "bytes that its shape says"),
+    "shape of huge numbers": (entry(shape=[2**47, 2**47]), "bytes that its shape says"),
+    "shape of numbers beyond 2^48": (entry(shape=[2**48]), "not natural numbers"),
+    "shape whose product wraps": (entry(shape=[2**32 + 6, 2**32]), "bytes that its shape says"),
+    "shape with a negative number": (entry(shape=[-2, -3]), "not natural numbers"),
+    "shape with a fraction": (entry(shape=[6.0]), "not natural numbers"),
+    "shape of three dimensions": (entry(shape=[1, 1, 6]), "not natural numbers"),
+    "shape of no dimensions": (entry(shape=[]), "bytes that its shape says"),
+    "shape nested deeply": (deep("shape"), "not natural numbers|not JSON"),
+    "shape not a list": (entry(shape={"0": 6}), "not natural numbers"),
+    "a field too many": (entry(more=1), "not a type, a shape and offsets"),
+    "entry not an object": (header_text('"items.columns": {', '"other": 5, "items.columns": {'), "entry 'other'"),
+    "type missing": (without("dtype"), "not a type, a shape and offsets"),
+    "shape missing": (without("shape"), "not a type, a shape and offsets"),
+    "offsets missing": (without("data_offsets"), "not a type, a shape and offsets"),
+    "a tensor twice": (header_text('"items.columns": {', '"items.columns": {}, "items.columns": {'), "occurs twice"),
+    "a field twice": (header_text('"items.columns": {', '"items.columns": {"dtype": "U8", '), "occurs twice"),
+    "metadata not an object": (metadata(["x"]), "not a set of texts"),
+    "metadata with a number": (metadata({"sparserec": 1}), "not a set of texts"),
+    "no card": (metadata({}), "no model card"),
+    "a card of another package": (metadata({"format": "pt"}), "no model card"),
+    "card not JSON": (metadata({"sparserec": "{"}), "model card is not JSON"),
+    "card empty": (metadata({"sparserec": ""}), "model card is not JSON"),
+    "card a list": (metadata({"sparserec": "[]"}), "model card is not a JSON object"),
+    "card nested deeply": (metadata({"sparserec": nested(100_000)}), "model card is not JSON"),
+    "card nested": (metadata({"sparserec": f'{{"recipe": {nested(33)}}}'}), "nested more than 32 deep"),
+    "card nested, too deep to copy": (metadata({"sparserec": f'{{"recipe": {nested(700)}}}'}), "nested more than"),
+    "card without fields": (metadata({"sparserec": '{"format_version": 1}'}), "'scoring' is missing"),
+}
+
+
+@pytest.mark.parametrize("case", HEADERS)
+def test_headers(folder, valid, case):
+    change, message = HEADERS[case]
+    refused(folder, change(taken_apart(valid)), message)
+
+
+# The card.
+
+CARDS = {
+    "older version": ({"format_version": 0}, "format version 0 is not supported"),
+    "newer version": ({"format_version": 2}, "format version 2 is not supported; this package reads version 1"),
+    "version as text": ({"format_version": "1"}, "not supported"),
+    "version as truth value": ({"format_version": True}, "not supported"),
+    "version with a fraction": ({"format_version": 1.0}, "'format_version' is missing or of the wrong type"),
+    "version nested": ({"format_version": json.loads(nested(30))}, "not supported"),
+    "size as text": ({"dim": "4"}, "'dim' is missing or of the wrong type"),
+    "size as truth value": ({"n_users": True}, "'n_users' is missing or of the wrong type"),
+    "size with a fraction": ({"n_items": 3.0}, "'n_items' is missing or of the wrong type"),
+    "recipe a list": ({"recipe": []}, "'recipe' is missing or of the wrong type"),
+    "no columns": ({"dim": 0}, "out of range"),
+    "too many columns": ({"dim": 65_537}, "out of range"),
+    "huge columns": ({"dim": 10**15}, "out of range"),
+    "other columns": ({"dim": 5}, "'items.scales' must be 5 finite numbers"),
+    "no items": ({"n_items": 0}, "out of range"),
+    "negative items": ({"n_items": -3}, "out of range"),
+    "fewer items": ({"n_items": 2}, "one a row"),
+    "huge items": ({"n_items": 10**15}, "one a row"),
+    "items of many digits": ({"n_items": 10**4000}, "one a row"),
+    "negative users": ({"n_users": -1}, "out of range"),
+    "huge users": ({"n_users": 10**15}, "row lengths"),
+    "users left out": ({"n_users": 0}, "card counts 9 values, the tensors hold 6"),
+    "users left out, counted out": ({"n_users": 0, "nnz": 6, "scoring": "history"}, "tensors of users"),
+    "other count": ({"nnz": 8}, "card counts 8 values, the tensors hold 9"),
+    "other scoring": ({"scoring": "history"}, "scoring 'history' does not fit its 2 users"),
+    "unknown scoring": ({"scoring": "magic"}, "scoring 'magic' does not fit"),
+}
+
+
+@pytest.mark.parametrize("case", CARDS)
+def test_cards(folder, valid, case):
+    changes, message = CARDS[case]
+    parts = taken_apart(valid)
+    parts.card |= changes
+    refused(folder, parts.pack(), message)
+
+
+def test_unknown_fields_of_a_card_are_left_out(folder, valid):
+    parts = taken_apart(valid)
+    parts.card["later"] = 1
+    (folder / NAME).write_bytes(parts.pack())
+    assert "later" not in read(folder / NAME).card.as_dict()
+
+
+@pytest.mark.parametrize("wrong", ["0" * 64, "", "\ud800"])
+def test_a_wrong_digest(folder, valid, wrong):
+    parts = taken_apart(valid)
+    parts.seal = False
+    parts.card["sha256"] = wrong
+    refused(folder, parts.pack(), "SHA-256 differs")
+
+
+# The tensors, with a digest that fits.
+
+
+def put(name: str, values, dtype=None):
+    def change(parts: Parts) -> None:
+        parts.tensors[name] = np.array(values, dtype=parts.tensors[name].dtype if dtype is None else dtype)
+
+    return change
+
+
+def drop(*names: str):
+    def change(parts: Parts) -> None:
+        for name in names:
+            del parts.tensors[name]
+
+    return change
+
+
+TENSORS = {
+    "values missing": (drop("items.values"), "'items.values' is missing"),
+    "values of users missing": (drop("users.values"), "'users.values' is missing"),
+    "scales missing": (drop("items.scales"), "'items.scales' must be there with int8"),
+    "columns missing": (drop("items.columns"), "'items': a sparse table needs"),
+    "row lengths missing": (drop("users.row_lengths"), "'users': a sparse table needs"),
+    "columns and row lengths missing": (drop("items.columns", "items.row_lengths"), "must be of shape"),
+    "ids missing": (drop("items.ids"), "'items.ids' and 4 'items.id_offsets' must be there"),
+    "id offsets missing": (drop("users.id_offsets"), "'users.ids' and 3 'users.id_offsets' must be there"),
+    "a tensor too many": (put("items.more", [1], "u1"), "does not belong there: 'items.more'"),
+    "a side too many": (put("genres.ids", [1], "u1"), "does not belong there: 'genres.ids'"),
+    "factors of users": (put("users.factors", [1, 1], "<f2"), "does not belong there: 'users.factors'"),
+    "history factors of users": (put("users.history_factors", [1, 1], "<f2"), "does not belong there"),
+    "no name": (put("", [1], "u1"), "does not belong there: ''"),
+    "values of another type": (put("items.values", [1, 2, 3, 4, 5, 6], "<f4"), "'items.values' is F32, not I8 or F16"),
+    "half precision with scales": (put("items.values", [1, 2, 3, 4, 5, 6], "<f2"), "must be there with int8"),
+    "wide columns": (put("items.columns", [0, 1, 3, 2, 0, 3], "<u2"), "must be U8 up to 256 columns"),
+    "values of a sparse table in a matrix": (put("items.values", np.zeros((3, 2))), "a sparse table needs"),
+    "fewer columns than values": (put("items.columns", [0, 1, 3, 2, 0]), "as many columns as values"),
+    "scale not a number": (put("items.scales", [1, np.nan, 1, 1]), "4 finite numbers, none below 0"),
+    "scale infinite": (put("items.scales", [1, np.inf, 1, 1]), "4 finite numbers, none below 0"),
+    "scale negative": (put("users.scales", [1, -1, 1, 1]), "'users.scales' must be 4 finite"),
+    "too few scales": (put("items.scales", [1, 1, 1]), "4 finite numbers"),
+    "column beyond the last": (put("items.columns", [0, 1, 4, 2, 0, 3]), "names column 4 of a table of 4"),
+    "columns that descend": (put("items.columns", [0, 3, 1, 2, 0, 3]), "ascend strictly within each row"),
+    "column twice": (put("items.columns", [0, 1, 1, 2, 0, 3]), "ascend strictly within each row"),
+    "empty row": (put("items.row_lengths", [3, 0, 3]), "'items.row_lengths' has an empty row"),
+    "lengths too small": (put("items.row_lengths", [3, 1, 1]), "add up to 5, but there are 6 values"),
+    "lengths too large": (put("items.row_lengths", [255, 255, 255]), "add up to 765, but there are 6"),
+    "lengths for fewer rows": (put("items.row_lengths", [3, 3]), "needs 3 row lengths"),
+    "lengths in a matrix": (put("items.row_lengths", [[3, 1, 2]]), "needs 3 row lengths"),
+    "factor not a number": (put("items.factors", [1, np.nan, 1]), "'items.factors' must be 3 finite numbers"),
+    "factor infinite": (put("items.history_factors", [1, np.inf, 1]), "'items.history_factors' must be 3 finite"),
+    "too few factors": (put("items.factors", [1, 1]), "'items.factors' must be 3 finite numbers"),
+    "id offsets that descend": (put("items.id_offsets", [0, 4, 1, 7]), "'items.id_offsets' must ascend"),
+    "id offsets beyond the ids": (put("items.id_offsets", [0, 1, 4, 8]), "'items.id_offsets' must ascend"),
+    "id offsets of huge numbers": (put("items.id_offsets", [0, 1, 4, 2**32 - 1]), "'items.id_offsets' must ascend"),
+    "id offsets that start late": (put("items.id_offsets", [1, 1, 4, 7]), "'items.id_offsets' must ascend"),
+    "id offsets that end early": (put("items.id_offsets", [0, 1, 4, 6]), "'items.id_offsets' must ascend"),
+    "too few id offsets": (put("items.id_offsets", [0, 1, 7]), "4 'items.id_offsets' must be there"),
+    "ids in a matrix": (put("users.ids", [[0x75, 0x76]]), "'users.ids' and 3"),
+    "ids not UTF-8": (put("items.ids", list(b"ab\xff\xffccc")), "'items.ids' holds an id that is not UTF-8"),
+    "an id cut within a letter": (put("items.id_offsets", [0, 3, 4, 7]), "'items.ids' holds an id that is not UTF-8"),
+    "a surrogate in an id": (put("items.ids", list(b"a\xed\xa0\x80ccc")), "'items.ids' holds an id that is not UTF-8"),
+    "ids that are the same": (put("users.ids", list(b"uu")), "'users.ids' holds an id twice"),
+}
+
+
+@pytest.mark.parametrize("case", TENSORS)
+def test_tensors(folder, valid, case):
+    change, message = TENSORS[case]
+    parts = taken_apart(valid)
+    change(parts)
+    refused(folder, parts.pack(), message)
+
+
+def test_one_empty_id_is_an_id(folder, valid):
+    parts = taken_apart(valid)
+    put("users.id_offsets", [0, 0, 2])(parts)
+    (folder / NAME).write_bytes(parts.pack())
+    assert Recommender.open(folder / NAME).user_ids == ["", "uv"]
+
+
+DENSE = {
+    "another shape": (put("items.values", np.zeros((4, 3))), r"must be of shape \(3, 4\), not \(4, 3\)"),
+    "flat": (put("items.values", np.zeros(12)), r"must be of shape \(3, 4\), not \(12,\)"),
+    "with columns": (put("items.columns", np.zeros(12), "u1"), "a sparse table needs"),
+    "with row lengths": (put("items.row_lengths", [4, 4, 4], "u1"), "a sparse table needs"),
+    "not a number": (put("items.values", np.full((3, 4), np.nan)), "'items.values' holds values that are not finite"),
+    "infinite": (put("users.values", np.full((2, 4), -np.inf)), "'users.values' holds values that are not finite"),
+}
+
+
+@pytest.mark.parametrize("case", DENSE)
+def test_dense_tables(folder, case):
+    change, message = DENSE[case]
+    parts = taken_apart(valid_file(folder / "half", values_dtype="float16", dense=True))
+    change(parts)
+    refused(folder, parts.pack(), message)
+
+
+@pytest.mark.parametrize("dtype", ["U8", "F32"])
+def test_huge_claims_take_no_memory(folder, valid, dtype):
+    """Sizes in the header and the card that would take petabytes, with and without room for the bytes."""
+    claims = []
+    for shape in ([10**14], [10**14, 0], [0, 10**14]):
+        parts = taken_apart(valid)
+        parts.header["items.row_lengths"] = {"shape": shape, "dtype": dtype}
+        parts.card |= {"n_items": 10**15, "nnz": 10**15, "n_users": 10**15}
+        claims.append(parts.pack())
+        parts.tensors["items.row_lengths"] = np.zeros(0, dtype="u1")
+        claims.append(parts.pack())
+    tracemalloc.start()
+    try:
+        for data in claims:
+            refused(folder, data)
+        assert tracemalloc.get_traced_memory()[1] < 2 << 20
+    finally:
+        tracemalloc.stop()
+
+
+# Random damage.
+
+
+@st.composite
+def damage(draw) -> list[tuple[str, float, bytes]]:
+    """Edits: a kind, a place as a share of the file, and bytes."""
+    kinds = st.sampled_from(["flip", "set", "insert", "delete", "cut"])
+    places = st.floats(0, 1, exclude_max=True)
+    return draw(st.lists(st.tuples(kinds, places, st.binary(min_size=1, max_size=4)), min_size=1, max_size=4))
+
+
+def damaged(data: bytes, edits: list[tuple[str, float, bytes]]) -> bytes:
+    for kind, place, new in edits:
+        at = int(place * len(data))
+        if kind == "flip" and at < len(data):
+            data = data[:at] + bytes([data[at] ^ (1 << new[0] % 8)]) + data[at + 1 :]
+        elif kind == "set":
+            data = data[:at] + new + data[at + len(new) :]
+        elif kind == "insert":
+            data = data[:at] + new + data[at:]
+        elif kind == "delete":
+            data = data[:at] + data[at + len(new) :]
+        elif kind == "cut":
+            data = data[:at]
+    return data
+
+
+@pytest.fixture(scope="module")
+def originals(folder) -> list[bytes]:
+    return [
+        valid_file(folder / "original", values_dtype=values_dtype, dense=dense)
+        for values_dtype in ("int8", "float16")
+        for dense in (False, True)
+    ]
+
+
+def outcome(action):
+    """What the action gives, and the message when it refuses."""
+    try:
+        return action(), ""
+    except SparserecError as error:
+        return None, str(error)
+
+
+@settings(max_examples=400)
+@given(st.integers(0, 3), damage())
+def test_random_damage_is_refused_or_leaves_the_tensors_as_they_were(folder, originals, which, edits):
+    path = folder / NAME
+    path.write_bytes(damaged(originals[which], edits))
+    artefact, refusal = outcome(lambda: read(path))
+    if artefact is None:
+        assert NAME in refusal
+        return
+    tensors = artefact.tensors
+    wanted = taken_apart(originals[which]).tensors
+    assert set(tensors) == set(wanted)
+    for name, tensor in wanted.items():
+        assert tensors[name].dtype == tensor.dtype
+        assert tensors[name].shape == tensor.shape
+        assert tensors[name].tobytes() == tensor.tobytes()
+
+
+@settings(max_examples=400)
+@given(st.integers(0, 3), damage())
+def test_random_damage_never_breaks_the_recommender_without_the_digest(folder, originals, which, edits):
+    path = folder / NAME
+    path.write_bytes(damaged(originals[which], edits))
+    with np.errstate(all="ignore"):  # damaged scales can be so large that scores overflow
+        recommender, refusal = outcome(lambda: Recommender.open(path, verify_digest=False))
+        if recommender is None:
+            assert NAME in refusal
+        else:
+            recommender.recommend(recommender.item_ids[:2], k=2)
+
+
+@settings(max_examples=400)
+@given(st.integers(0, 3), st.data())
+def test_tensors_of_any_content_with_a_fitting_digest(folder, originals, which, data):
+    """Random bytes in one tensor: refused, or all answers are there."""
+    parts = taken_apart(originals[which])
+    name = data.draw(st.sampled_from(sorted(parts.tensors)))
+    tensor = parts.tensors[name]
+    content = data.draw(st.binary(min_size=tensor.nbytes, max_size=tensor.nbytes))
+    parts.tensors[name] = np.frombuffer(content, dtype=tensor.dtype).reshape(tensor.shape)
+    (folder / NAME).write_bytes(parts.pack())
+    with np.errstate(all="ignore"):
+        recommender, refusal = outcome(lambda: Recommender.open(folder / NAME))
+        if recommender is None:
+            assert NAME in refusal
+        else:
+            assert len(recommender.recommend(recommender.item_ids[:1], k=3)) <= 2

@@ -1,0 +1,65 @@
+"""Ids to rows and back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sparserec import SparserecError
+from sparserec.vocabulary import Vocabulary
+
+ids = st.lists(st.text(st.characters(codec="utf-8"), max_size=6), unique=True, max_size=20)
+
+
+@given(ids)
+def test_ids_come_back_in_order(names):
+    vocabulary = Vocabulary.of(names)
+    assert len(vocabulary) == len(names)
+    assert vocabulary.to_list() == list(vocabulary) == names
+    assert [vocabulary[i] for i in range(len(names))] == names
+    assert [vocabulary.index(name) for name in names] == list(range(len(names)))
+
+
+def test_ids_are_packed_as_utf8():
+    vocabulary = Vocabulary.of(["a", "é", "", "日本"])
+    assert vocabulary.blob.tobytes() == "aé日本".encode()
+    assert vocabulary.offsets.tolist() == [0, 1, 3, 3, 9]
+    assert vocabulary.blob.dtype == np.uint8
+    assert vocabulary.offsets.dtype == np.int64
+
+
+def test_composed_and_decomposed_letters_are_different_ids():
+    assert Vocabulary.of(["\u00e9", "e\u0301"]).index("e\u0301") == 1
+
+
+def test_numbers_become_their_text():
+    assert Vocabulary.of([7, 10]).to_list() == ["7", "10"]  # type: ignore[list-item]
+
+
+def test_an_id_that_occurs_twice_is_refused():
+    with pytest.raises(SparserecError, match="more than once"):
+        Vocabulary.of(["a", "b", "a"])
+
+
+def test_unknown_ids():
+    vocabulary = Vocabulary.of(["a", "b"])
+    assert vocabulary.get("c") is None
+    with pytest.raises(SparserecError, match=r"unknown user 'c': not among the 2 known; for example, 'a' is one"):
+        vocabulary.index("c", "user")
+    with pytest.raises(SparserecError, match=r"not among the 0 known$"):
+        Vocabulary.of([]).index("c")
+
+
+@pytest.mark.parametrize("index", [-1, 2])
+def test_an_index_outside_is_an_index_error(index):
+    with pytest.raises(IndexError):
+        Vocabulary.of(["a", "b"])[index]
+
+
+def test_equality_is_by_content():
+    assert Vocabulary.of(["a", "b"]) == Vocabulary.of(["a", "b"])
+    assert Vocabulary.of(["a", "b"]) != Vocabulary.of(["ab", ""])
+    assert Vocabulary.of(["a", "b"]) != Vocabulary.of(["b", "a"])
+    assert Vocabulary.of(["a"]) != ["a"]
