@@ -7,6 +7,7 @@ from typing import Protocol
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 
 class Objective(Protocol):
@@ -53,6 +54,29 @@ class SampledSoftmax:
 
     def __call__(self, positive: Tensor, negative: Tensor, allowed: Tensor) -> Tensor:
         """Loss of a batch; see `Objective`."""
-        against = (negative / self._temperature).masked_fill(~allowed, -torch.inf)
-        own = positive / self._temperature
-        return (torch.logaddexp(own, torch.logsumexp(against, 1)) - own).mean()
+        return _SoftmaxLoss.apply(positive, negative, allowed, self._temperature)  # type: ignore[return-value]
+
+
+class _SoftmaxLoss(torch.autograd.Function):
+    """The softmax cross entropy in as few passes over the (B, K) scores as it takes: they are most of a step's work."""
+
+    @staticmethod
+    def forward(ctx, positive: Tensor, negative: Tensor, allowed: Tensor, temperature: float) -> Tensor:
+        against = torch.where(allowed, negative, -torch.inf)
+        own = positive / temperature
+        if temperature != 1:
+            against /= temperature
+        top = torch.maximum(against.amax(1), own)
+        against.sub_(top[:, None]).exp_()
+        own_exp = (own - top).exp()
+        total = against.sum(1) + own_exp
+        ctx.save_for_backward(against, own_exp, total)
+        ctx.temperature = temperature
+        return (total.log() + top - own).mean()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
+        against, own_exp, total = ctx.saved_tensors
+        scale = gradient / (ctx.temperature * len(total))
+        return (own_exp / total - 1) * scale, against * (scale / total)[:, None], None, None

@@ -1,0 +1,357 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sparserec.errors import SparserecError
+from sparserec.sparsity import EXPLORERS, ExplorerConfig, make_explorer, random_mask
+from sparserec.tables import RowAdam, SparseTable
+
+MOVING = [kind for kind in EXPLORERS if kind != "static"]
+
+
+class Setup:
+    """Two tables that share a budget, their optimisers, an explorer, and random batches with known gradients."""
+
+    def __init__(self, kind, seed, *, sizes=(9, 6), dim=7, share=0.4, **config):
+        generator = np.random.default_rng(seed)
+        self.seed, self.sizes, self.dim, self.step = seed, sizes, dim, 0
+        rows = sum(sizes)
+        mask = random_mask(rows, dim, rows + int(share * rows * (dim - 1)), generator)
+        cut = mask.indptr[sizes[0]]
+        parts = [(mask.indptr[: sizes[0] + 1], mask.columns[:cut]), (mask.indptr[sizes[0] :] - cut, mask.columns[cut:])]
+        self.tables = [
+            SparseTable(indptr, columns, generator.standard_normal(len(columns)), dim) for indptr, columns in parts
+        ]
+        self.optimizers = [RowAdam(table, lr=0.1) for table in self.tables]
+        self.importance = [generator.integers(0, 20, size) for size in sizes]
+        self.config = ExplorerConfig(
+            **({"interval": 3, "end": 1000, "drop_fraction": 0.5, "sample_fraction": 0.5} | config)
+        )
+        self.explorer = make_explorer(kind, self.tables, self.config, self.importance, seed)
+
+    def train(self):
+        """One step; returns each table's dense gradient. Gradients are whole numbers, so their sums are exact."""
+        generator = np.random.default_rng([self.seed, self.step])
+        self.explorer.watch(self.step)
+        gradients = []
+        for table in self.tables:
+            rows = generator.integers(0, table.n_rows, 6)
+            weights = generator.integers(-3, 4, (6, self.dim)).astype(np.float32)
+            dense = np.zeros((table.n_rows, self.dim), np.float32)
+            np.add.at(dense, rows, weights)
+            gradients.append(dense)
+            (table.lookup(torch.from_numpy(rows)) * torch.from_numpy(weights)).sum().backward()
+        self.explorer.observe()
+        for optimizer in self.optimizers:
+            optimizer.step()
+        self.step += 1
+        return gradients
+
+    def run(self, steps):
+        """Train and revise like the training loop; returns how many parameters each revision moved."""
+        moved = []
+        for _ in range(steps):
+            self.train()
+            if self.explorer.due(self.step):
+                moved.append(self.explorer.revise(self.step).grown)
+        return moved
+
+    def watched(self):
+        state = self.explorer.state()
+        return [state[f"watched.{number}"].copy() for number in range(2)]
+
+    def count(self):
+        """How many parameters a revision moves at most, now."""
+        budget = sum(table.nnz for table in self.tables)
+        share = self.config.drop_fraction * 0.5 * (1 + math.cos(math.pi * self.step / self.config.end))
+        return min(int(share * budget), budget - sum(self.sizes))
+
+    def weights(self):
+        """Every active parameter of each table: {(row, column): w}."""
+        return [weights_of(table) for table in self.tables]
+
+
+def weights_of(table):
+    indptr, columns = table.structure()
+    rows = np.repeat(np.arange(table.n_rows), np.diff(indptr))
+    return dict(zip(zip(rows.tolist(), columns.tolist(), strict=True), table.values.tolist(), strict=True))
+
+
+def expected_drops(weights, count):
+    """The `count` smallest |w| over both tables, where each row keeps its first largest."""
+    candidates = []
+    for table, own in enumerate(weights):
+        best = {}
+        for (row, column), w in own.items():
+            if row not in best or abs(w) > abs(own[row, best[row]]):
+                best[row] = column
+        candidates += [(abs(w), table, place) for place, w in own.items() if best[place[0]] != place[1]]
+    return {(table, place) for _, table, place in sorted(candidates)[:count]}
+
+
+def expected_growth(weights, watched, evidence, count):
+    """The `count` largest |evidence| over both tables, at inactive coordinates of watched rows, zeros left out."""
+    candidates = [
+        (-abs(evidence[table][row, column]), table, (row, column))
+        for table, rows in enumerate(watched)
+        for row in rows.tolist()
+        for column in range(evidence[table].shape[1])
+        if (row, column) not in weights[table] and evidence[table][row, column] != 0
+    ]
+    return {(table, place) for _, table, place in sorted(candidates)[:count]}
+
+
+def changes(before, after):
+    dropped = {(table, place) for table in range(2) for place in before[table].keys() - after[table].keys()}
+    return dropped, {(table, place) for table in range(2) for place in after[table].keys() - before[table].keys()}
+
+
+def same(one, two):
+    return all(
+        torch.equal(array, other)
+        for a, b in zip(one.tables, two.tables, strict=True)
+        for array, other in zip(a.state().values(), b.state().values(), strict=True)
+    )
+
+
+# -- every explorer -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", EXPLORERS)
+@given(
+    seed=st.integers(0, 2**31),
+    sizes=st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    dim=st.one_of(st.integers(1, 9), st.integers(254, 260)),
+    share=st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0, 1)),
+    interval=st.integers(1, 4),
+    drop_fraction=st.floats(0, 0.99),
+    sample_fraction=st.floats(0.01, 1),
+    importance=st.sampled_from(["interactions", "gradient", "uniform"]),
+    accumulate=st.sampled_from(["signed", "absolute", "decay"]),
+)
+@settings(max_examples=15)
+def test_the_budget_is_constant_and_no_row_is_ever_empty(kind, seed, sizes, dim, share, interval, **config):
+    setup = Setup(kind, seed, sizes=sizes, dim=dim, share=share, interval=interval, end=18, **config)
+    budget = sum(table.nnz for table in setup.tables)
+    for _ in range(20):
+        count = setup.count()
+        before = setup.weights()
+        moved = setup.run(1)
+        assert sum(table.nnz for table in setup.tables) == budget
+        for table in setup.tables:
+            indptr, columns = table.structure()
+            assert (np.diff(indptr) >= 1).all()
+            assert columns.max() < dim
+            SparseTable(indptr, columns, table.values.numpy(), dim)
+        assert all(number <= max(count, 0) for number in moved)
+        if not moved:
+            assert [own.keys() for own in setup.weights()] == [own.keys() for own in before]
+
+
+@pytest.mark.parametrize("kind", EXPLORERS)
+def test_the_same_seed_gives_the_same_masks(kind):
+    one, two, other = Setup(kind, 5), Setup(kind, 5), Setup(kind, 5)
+    other.explorer = make_explorer(kind, other.tables, other.config, other.importance, 6)
+    for setup in (one, two, other):
+        setup.run(12)
+    assert same(one, two)
+    # RigL has nothing random, and static never moves.
+    assert same(one, other) == (kind in {"rigl", "static"})
+
+
+@pytest.mark.parametrize("kind", EXPLORERS)
+@pytest.mark.parametrize("importance", ["interactions", "gradient"])
+@pytest.mark.parametrize("steps", [0, 3, 7, 8, 14, 16])
+def test_a_resumed_run_goes_on_as_before(kind, importance, steps):
+    options = {"importance": importance, "end": 15}
+    whole, resumed = Setup(kind, 3, **options), Setup(kind, 3, **options)
+    whole.run(steps)
+    resumed.step = steps
+    for table, saved in zip(resumed.tables, whole.tables, strict=True):
+        table.load(saved.state())
+    resumed.explorer.load(whole.explorer.state())
+    for setup in (whole, resumed):
+        setup.run(10)
+    assert same(whole, resumed)
+    states = [setup.explorer.state() for setup in (whole, resumed)]
+    assert states[0].keys() == states[1].keys()
+    assert all(np.array_equal(array, states[1][name]) for name, array in states[0].items())
+
+
+@pytest.mark.parametrize("kind", MOVING)
+def test_moving_explorers_move_and_then_stand_still(kind):
+    setup = Setup(kind, 1, end=10)
+    moved = setup.run(11)
+    assert len(moved) == 3
+    assert sum(moved) > 0
+    before = [own.keys() for own in setup.weights()]
+    assert setup.run(20) == []
+    assert [own.keys() for own in setup.weights()] == before
+    assert not any(name.startswith("watched") for name in setup.explorer.state())
+    assert all(len(table.watched_gradients()[0]) == 0 for table in setup.tables)
+
+
+@pytest.mark.parametrize("kind", MOVING)
+def test_a_full_or_a_minimal_mask_has_nothing_to_move(kind):
+    for share in (0.0, 1.0):
+        setup = Setup(kind, 2, share=share)
+        before = [own.keys() for own in setup.weights()]
+        assert sum(setup.run(9)) == 0
+        assert [own.keys() for own in setup.weights()] == before
+
+
+@pytest.mark.parametrize("kind", MOVING)
+def test_grown_parameters_begin_at_zero_and_kept_ones_stay(kind):
+    setup = Setup(kind, 4)
+    setup.run(2)
+    setup.train()
+    before = setup.weights()
+    revision = setup.explorer.revise(setup.step)
+    after = setup.weights()
+    dropped, grown = changes(before, after)
+    assert revision.dropped == revision.grown == len(dropped) == len(grown) > 0
+    assert all(after[table][place] == 0 for table, place in grown)
+    for old, new in zip(before, after, strict=True):
+        assert all(new[place] == old[place] for place in old.keys() & new.keys())
+
+
+def test_an_unknown_explorer_is_refused():
+    with pytest.raises(SparserecError, match="unknown explorer 'genetic'; there are: static, set, rigl, sparserec"):
+        make_explorer("genetic", [], ExplorerConfig(interval=1, end=2), [], 0)
+
+
+# -- each explorer --------------------------------------------------------------------------------------------------
+
+
+@given(
+    seed=st.integers(0, 2**31),
+    accumulate=st.sampled_from(["signed", "absolute"]),
+    importance=st.sampled_from(["interactions", "gradient", "uniform"]),
+    share=st.floats(0.05, 0.9),
+    sample_fraction=st.floats(0.1, 1),
+)
+@settings(max_examples=25)
+def test_sparserec_grows_the_largest_evidence_and_drops_the_smallest_weights(seed, accumulate, share, **config):
+    setup = Setup("sparserec", seed, share=share, accumulate=accumulate, **config)
+    for _ in range(4):
+        evidence = [np.zeros((size, setup.dim), np.float32) for size in setup.sizes]
+        for _ in range(setup.config.interval):
+            for number, gradient in enumerate(setup.train()):
+                evidence[number] += np.abs(gradient) if accumulate == "absolute" else gradient
+        watched, before = setup.watched(), setup.weights()
+        assert sum(map(len, watched)) == max(1, round(config["sample_fraction"] * sum(setup.sizes)))
+        assert setup.explorer.due(setup.step)
+        growth = expected_growth(before, watched, evidence, setup.count())
+        drops = expected_drops(before, len(growth))
+        setup.explorer.revise(setup.step)
+        assert changes(before, setup.weights()) == (drops, growth)
+
+
+@given(seed=st.integers(0, 2**31), share=st.floats(0.05, 0.9))
+@settings(max_examples=15)
+def test_rigl_grows_by_the_last_batch_alone(seed, share):
+    setup = Setup("rigl", seed, share=share)
+    every = [np.arange(size) for size in setup.sizes]
+    for _ in range(4):
+        for _ in range(setup.config.interval):
+            last = setup.train()
+        before = setup.weights()
+        growth = expected_growth(before, every, last, setup.count())
+        drops = expected_drops(before, len(growth))
+        setup.explorer.revise(setup.step)
+        assert changes(before, setup.weights()) == (drops, growth)
+
+
+def test_rigl_watches_only_in_the_last_step_of_a_window():
+    setup = Setup("rigl", 0, interval=4)
+    sizes = []
+    for _ in range(9):
+        setup.train()
+        sizes.append(sum(map(len, setup.watched())))
+        if setup.explorer.due(setup.step):
+            setup.explorer.revise(setup.step)
+    assert sizes == [0, 0, 0, 15, 0, 0, 0, 15, 0]
+
+
+@given(seed=st.integers(0, 2**31), share=st.floats(0.05, 0.9), sample_fraction=st.floats(0.1, 1))
+@settings(max_examples=15)
+def test_set_grows_in_watched_rows_and_drops_the_smallest_weights(seed, share, sample_fraction):
+    setup = Setup("set", seed, share=share, sample_fraction=sample_fraction)
+    for _ in range(4):
+        for _ in range(setup.config.interval):
+            setup.train()
+        watched, before = setup.watched(), setup.weights()
+        free = sum(
+            (row, column) not in before[table]
+            for table, rows in enumerate(watched)
+            for row in rows.tolist()
+            for column in range(setup.dim)
+        )
+        count = min(setup.count(), free)
+        setup.explorer.revise(setup.step)
+        dropped, grown = changes(before, setup.weights())
+        assert dropped == expected_drops(before, count)
+        assert len(grown) == count
+        assert all(row in watched[table] for table, (row, _) in grown)
+
+
+def test_set_grows_anywhere_in_the_watched_rows():
+    grown = set()
+    for seed in range(60):
+        setup = Setup("set", 0, sample_fraction=1.0)
+        setup.explorer = make_explorer("set", setup.tables, setup.config, setup.importance, seed)
+        before = setup.weights()
+        setup.run(3)
+        grown |= changes(before, setup.weights())[1]
+    inactive = sum(setup.sizes) * setup.dim - sum(map(len, before))
+    assert len(grown) == inactive
+
+
+@pytest.mark.parametrize("kind", ["set", "sparserec"])
+def test_each_window_watches_a_sample_of_its_own(kind):
+    setup = Setup(kind, 0, sizes=(40, 30), sample_fraction=0.3)
+    samples = []
+    for _ in range(12):
+        setup.train()
+        samples.append(np.concatenate(setup.watched()).tolist())
+        if setup.explorer.due(setup.step):
+            setup.explorer.revise(setup.step)
+    windows = [samples[first : first + 3] for first in range(0, 12, 3)]
+    assert all(window[0] == window[1] == window[2] for window in windows)
+    assert len({tuple(window[0]) for window in windows}) == 4
+
+
+def test_static_watches_nothing_and_never_moves():
+    setup = Setup("static", 0)
+    before = [own.keys() for own in setup.weights()]
+    assert setup.run(12) == []
+    assert not any(setup.explorer.due(step) for step in range(1000))
+    assert not any(name.startswith("watched") for name in setup.explorer.state())
+    assert setup.explorer.revise(3).grown == 0
+    assert [own.keys() for own in setup.weights()] == before
+
+
+def test_rows_with_more_interactions_are_watched_more_often():
+    setup = Setup("sparserec", 0, sample_fraction=0.2, alpha=1.0)
+    importance = [np.where(np.arange(size) < 3, 30, 1) for size in setup.sizes]
+    seen = [np.zeros(size) for size in setup.sizes]
+    for seed in range(60):
+        setup.explorer = make_explorer("sparserec", setup.tables, setup.config, importance, seed)
+        setup.explorer.watch(0)
+        for own, rows in zip(seen, setup.watched(), strict=True):
+            own[rows] += 1
+    assert min(own[:3].min() for own in seen) > max(own[3:].max() for own in seen)
+
+
+def test_with_gradient_importance_the_rows_that_moved_are_remembered():
+    setup = Setup("sparserec", 0, importance="gradient", sample_fraction=1.0)
+    gradients = setup.train()
+    for number, gradient in enumerate(gradients):
+        activity = setup.explorer.state()[f"activity.{number}"]
+        np.testing.assert_allclose(activity, 0.1 * np.linalg.norm(gradient, axis=1), rtol=1e-5)

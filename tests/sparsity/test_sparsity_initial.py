@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sparserec.errors import SparserecError
+from sparserec.sparsity import masks_of_factors, nmf_factors, random_mask, spectral_factors, varimax
+from sparserec.sparsity.initial import normalised
+
+
+def interactions(n_users=14, n_items=12, seed=0):
+    generator = np.random.default_rng(seed)
+    matrix = generator.random((n_users, n_items)) < 0.35
+    matrix[np.arange(n_users), generator.integers(0, n_items, n_users)] = True
+    return sp.csr_array(matrix.astype(np.float32))
+
+
+def check(mask, n_rows, dim):
+    assert len(mask.indptr) == n_rows + 1
+    assert mask.indptr[0] == 0
+    assert len(mask.columns) == len(mask.values) == mask.indptr[-1]
+    assert (np.diff(mask.indptr) >= 1).all()
+    assert mask.columns.max() < dim
+    follows = np.diff(mask.columns.astype(np.int64)) > 0
+    follows[mask.indptr[1:-1] - 1] = True
+    assert follows.all()
+
+
+# -- random ---------------------------------------------------------------------------------------------------------
+
+
+@given(
+    st.one_of(st.integers(1, 50), st.integers(900, 5000)),
+    st.one_of(st.integers(1, 8), st.integers(200, 300)),
+    st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0, 1)),
+    st.integers(0, 2**31),
+)
+@settings(max_examples=50)
+def test_a_random_mask_has_the_exact_budget_and_no_empty_row(n_rows, dim, share, seed):
+    budget = n_rows + round(share * (n_rows * dim - n_rows))
+    mask = random_mask(n_rows, dim, budget, np.random.default_rng(seed))
+    check(mask, n_rows, dim)
+    assert len(mask.columns) == budget
+    again = random_mask(n_rows, dim, budget, np.random.default_rng(seed))
+    assert np.array_equal(mask.indptr, again.indptr)
+    assert np.array_equal(mask.columns, again.columns)
+
+
+@pytest.mark.parametrize("n_rows", [40, 2000])
+def test_another_seed_gives_another_random_mask(n_rows):
+    one, two = (random_mask(n_rows, 10, n_rows * 3, np.random.default_rng(seed)) for seed in (0, 1))
+    assert not np.array_equal(one.columns, two.columns)
+
+
+def test_a_random_mask_favours_no_column():
+    mask = random_mask(4000, 20, 16_000, np.random.default_rng(0))
+    counts = np.bincount(mask.columns, minlength=20)
+    # 800 each, with a standard deviation of about 25.
+    assert np.abs(counts - 800).max() < 130
+
+
+def test_the_number_of_threads_changes_no_random_mask(on_threads):
+    one, two = on_threads(lambda: random_mask(3000, 50, 20_000, np.random.default_rng(3)))
+    assert np.array_equal(one.indptr, two.indptr)
+    assert np.array_equal(one.columns, two.columns)
+
+
+@pytest.mark.parametrize("budget", [0, 9, 71])
+def test_a_random_mask_refuses_a_budget_that_does_not_fit(budget):
+    with pytest.raises(SparserecError, match="does not fit"):
+        random_mask(10, 7, budget, np.random.default_rng(0))
+
+
+# -- masks of factors -----------------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 8), st.integers(1, 8), st.integers(1, 6), st.floats(0, 1), st.booleans(), st.integers(0, 99))
+def test_masks_of_factors_share_one_exact_budget(n_users, n_items, dim, share, per_table, seed):
+    rows = n_users + n_items
+    budget = rows + int(share * (rows * dim - rows))
+    generator = np.random.default_rng(seed)
+    factors = [generator.standard_normal((n, dim)).astype(np.float32) for n in (n_users, n_items)]
+    masks = masks_of_factors(factors, budget, per_table=per_table)
+    assert sum(len(mask.columns) for mask in masks) == budget
+    for mask, part in zip(masks, factors, strict=True):
+        check(mask, len(part), dim)
+        assert np.array_equal(mask.values, part[np.repeat(np.arange(len(part)), np.diff(mask.indptr)), mask.columns])
+    if per_table:
+        assert len(masks[0].columns) == budget * n_users // rows
+
+
+def test_tables_compete_for_the_largest_entries_unless_each_has_its_share():
+    users, items = np.array([[9, -8], [7, 1]], np.float32), np.array([[0.1, -0.2], [0.3, 0]], np.float32)
+    together = masks_of_factors([users, items], 6)
+    assert [mask.columns.tolist() for mask in together] == [[0, 1, 0, 1], [1, 0]]
+    np.testing.assert_array_equal(together[0].values, np.array([9, -8, 7, 1], np.float32))
+    apart = masks_of_factors([users, items], 6, per_table=True)
+    assert [mask.columns.tolist() for mask in apart] == [[0, 1, 0], [0, 1, 0]]
+
+
+def test_evenness_takes_the_size_of_a_row_out_of_the_competition():
+    factors = [np.array([[10, 9, 8], [0.3, 0.29, 0.01]], np.float32)]
+    assert np.diff(masks_of_factors(factors, 4)[0].indptr).tolist() == [3, 1]
+    (even,) = masks_of_factors(factors, 4, evenness=1)
+    assert np.diff(even.indptr).tolist() == [2, 2]
+    np.testing.assert_array_equal(even.values, np.array([10, 9, 0.3, 0.29], np.float32))
+
+
+# -- factorisations -------------------------------------------------------------------------------------------------
+
+
+def test_normalised_divides_by_the_roots_of_both_degrees():
+    matrix = sp.csr_array(np.array([[1, 1, 0], [1, 0, 0], [0, 0, 0]], dtype=np.float32))
+    expected = [[1 / 2, 1 / np.sqrt(2), 0], [1 / np.sqrt(2), 0, 0], [0, 0, 0]]
+    np.testing.assert_allclose(normalised(matrix).toarray(), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("normalise", [True, False])
+def test_nmf_factors_are_nonnegative_balanced_and_repeatable(normalise):
+    users, items = nmf_factors(interactions(), 4, normalise=normalise)
+    assert (users.shape, items.shape) == ((14, 4), (12, 4))
+    assert users.dtype == items.dtype == np.float32
+    assert min(users.min(), items.min()) >= 0
+    np.testing.assert_allclose(np.linalg.norm(users, axis=0), np.linalg.norm(items, axis=0), rtol=1e-4)
+    again = nmf_factors(interactions(), 4, normalise=normalise)
+    assert np.array_equal(users, again[0])
+    assert np.array_equal(items, again[1])
+
+
+def test_nmf_factors_reconstruct_and_balancing_leaves_the_product_as_it_is():
+    matrix = interactions()
+    users, items = nmf_factors(matrix, 6, max_iter=200)
+    raw_users, raw_items = nmf_factors(matrix, 6, max_iter=200, balance=False)
+    np.testing.assert_allclose(users @ items.T, raw_users @ raw_items.T, rtol=1e-3, atol=1e-5)
+    target = normalised(matrix).toarray()
+    assert np.linalg.norm(target - users @ items.T) < 0.6 * np.linalg.norm(target)
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0, 0.0])
+def test_spectral_factors_have_the_inner_products_of_a_truncated_svd(power):
+    matrix, dim = interactions(), 4
+    users, items = spectral_factors(matrix, dim, power=power)
+    assert users.dtype == items.dtype == np.float32
+    left, singular, right = np.linalg.svd(normalised(matrix).toarray().astype(np.float64), full_matrices=False)
+    left, right = left[:, :dim] * singular[:dim] ** power, right[:dim].T * singular[:dim] ** power
+    np.testing.assert_allclose(users @ items.T, left @ right.T, atol=1e-4)
+    np.testing.assert_allclose(users @ users.T, left @ left.T, atol=1e-4)
+    np.testing.assert_allclose(items @ items.T, right @ right.T, atol=1e-4)
+    assert np.array_equal(users, spectral_factors(matrix, dim, power=power)[0])
+
+
+def criterion(loadings):
+    """The varimax criterion of row-normalised loadings: the variance of the squares, summed over columns."""
+    unit = loadings / np.linalg.norm(loadings, axis=1, keepdims=True)
+    return np.var(unit**2, axis=0).sum()
+
+
+@given(st.integers(2, 6), st.integers(0, 2**31))
+@settings(max_examples=25)
+def test_varimax_is_a_rotation_that_raises_its_criterion(dim, seed):
+    loadings = np.random.default_rng(seed).standard_normal((40, dim))
+    rotation = varimax(loadings)
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(dim), atol=1e-4)
+    assert criterion(loadings @ rotation) >= criterion(loadings) - 1e-4
+
+
+def test_varimax_finds_the_axes_that_rows_lie_on():
+    generator = np.random.default_rng(0)
+    rows = np.eye(4)[np.arange(30) % 4] * generator.uniform(0.5, 5, (30, 1))
+    turn, _ = np.linalg.qr(generator.standard_normal((4, 4)))
+    found = np.abs(rows @ turn @ varimax(rows @ turn))
+    np.testing.assert_allclose(np.sort(found, axis=1), np.sort(rows, axis=1), atol=1e-3)
+    assert criterion(rows @ turn) < criterion(rows) / 2
+
+
+@pytest.mark.parametrize("factorise", [nmf_factors, spectral_factors])
+def test_more_columns_than_the_smaller_side_are_refused(factorise):
+    users, items = factorise(interactions(), 12)
+    assert users.shape[1] == items.shape[1] == 12
+    with pytest.raises(SparserecError, match="at most 12 columns"):
+        factorise(interactions(), 13)
+    with pytest.raises(SparserecError, match="at most 12 columns"):
+        factorise(sp.csr_array(interactions().T), 13)

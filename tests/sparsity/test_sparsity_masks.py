@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import itertools
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from sparserec.errors import SparserecError
+from sparserec.sparsity import budget_of
+from sparserec.sparsity.masks import (
+    droppable,
+    forget_active,
+    largest,
+    largest_growable,
+    smallest_droppable,
+    smallest_indices,
+)
+
+# -- worked by hand -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("scores", "budget", "indptr", "columns"),
+    [
+        ([[5, 1, 4, 0], [2, 3, 3, 0.5]], 2, [0, 1, 2], [0, 1]),
+        ([[5, 1, 4, 0], [2, 3, 3, 0.5]], 3, [0, 2, 3], [0, 2, 1]),
+        ([[5, 1, 4, 0], [2, 3, 3, 0.5]], 4, [0, 2, 4], [0, 2, 1, 2]),
+        ([[5, 1, 4, 0], [2, 3, 3, 0.5]], 7, [0, 3, 7], [0, 1, 2, 0, 1, 2, 3]),
+        ([[5, 1, 4, 0], [2, 3, 3, 0.5]], 8, [0, 4, 8], [0, 1, 2, 3, 0, 1, 2, 3]),
+        ([[9, 8, 7, 6], [1, 0.5, 0, 0]], 3, [0, 2, 3], [0, 1, 0]),
+        ([[0, 0, 0, 0], [0, 0, 0, 0]], 3, [0, 2, 3], [0, 1, 0]),
+        ([[0, 0, 0, 0], [0, 7, 0, 7]], 4, [0, 2, 4], [0, 1, 1, 3]),
+    ],
+)
+def test_largest(scores, budget, indptr, columns):
+    pointers, found = largest(np.array(scores, dtype=np.float32), budget)
+    assert (pointers.tolist(), found.tolist()) == (indptr, columns)
+
+
+@pytest.mark.parametrize("budget", [1, 9])
+def test_largest_refuses_a_budget_that_does_not_fit(budget):
+    with pytest.raises(SparserecError, match="does not fit"):
+        largest(np.ones((2, 4)), budget)
+
+
+@pytest.mark.parametrize(
+    ("count", "indices"),
+    [
+        (-1, []),
+        (0, []),
+        (1, [1]),
+        (2, [1, 3]),
+        (3, [1, 3, 5]),
+        (4, [1, 2, 3, 5]),
+        (5, [1, 2, 3, 5, 7]),
+        (7, [0, 1, 2, 3, 5, 6, 7]),
+        (8, list(range(8))),
+        (9, list(range(8))),
+    ],
+)
+def test_smallest_indices(count, indices):
+    assert smallest_indices(np.array([3.0, 1, 2, 1, 5, 1, 4, 2]), count).tolist() == indices
+
+
+INDPTR = np.array([0, 3, 4, 8])
+SCORES = np.array([1, 5, 5, 2, 0, 3, 1, 3], dtype=np.float32)
+
+
+def test_droppable_is_all_but_the_first_largest_of_each_row():
+    assert droppable(INDPTR, SCORES).tolist() == [True, False, True, False, True, False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("count", "dropped"), [(0, []), (1, [4]), (2, [0, 4]), (3, [0, 4, 6]), (4, [0, 4, 6, 7]), (9, [0, 2, 4, 6, 7])]
+)
+def test_smallest_droppable_in_one_table(count, dropped):
+    (drop,) = smallest_droppable([INDPTR], [SCORES], count)
+    assert np.flatnonzero(drop).tolist() == dropped
+
+
+@pytest.mark.parametrize(
+    ("count", "first", "second"),
+    [(1, [], [0]), (2, [0], [0]), (3, [0], [0, 2]), (4, [0], [0, 2, 3]), (9, [0, 2], [0, 2, 3])],
+)
+def test_smallest_droppable_over_two_tables(count, first, second):
+    drop = smallest_droppable([np.array([0, 3, 4]), np.array([0, 4])], [SCORES[:4], SCORES[4:]], count)
+    assert [np.flatnonzero(part).tolist() for part in drop] == [first, second]
+
+
+def test_forget_active_marks_the_active_coordinates_of_the_watched_rows():
+    # Three rows; row 0 has columns 0 and 3, row 1 has column 1, row 2 has columns 1, 2 and 3.
+    indptr, columns = np.array([0, 2, 3, 6]), np.array([0, 3, 1, 1, 2, 3], dtype=np.uint8)
+    scores = np.array([[8, 7, 6, 5], [4, 3, 2, 1]])
+    marked = forget_active(scores, np.array([0, 2]), indptr, columns)
+    assert marked.tolist() == [[-1, 7, 6, -1], [4, -1, -1, -1]]
+    assert scores.min() == 1
+
+
+@pytest.mark.parametrize(
+    ("count", "first", "second"),
+    [
+        (0, [], []),
+        (1, [], [(0, 1)]),
+        (2, [(0, 1)], [(0, 1)]),
+        (3, [(0, 1), (1, 0)], [(0, 1)]),
+        (4, [(0, 1), (1, 0)], [(0, 0), (0, 1)]),
+        (9, [(0, 1), (1, 0)], [(0, 0), (0, 1)]),
+    ],
+)
+def test_largest_growable(count, first, second):
+    scores = [np.array([[-1, 4], [4, 0]], dtype=np.float32), np.array([[3, 6], [-1, 0]], dtype=np.float32)]
+    found = largest_growable(scores, count)
+    assert [list(zip(*map(np.ndarray.tolist, part), strict=True)) for part in found] == [first, second]
+
+
+def test_largest_growable_without_watched_rows():
+    found = largest_growable([np.zeros((0, 3), np.float32), np.array([[0, 2.0, 0]], np.float32)], 5)
+    assert [[part.tolist() for part in pair] for pair in found] == [[[], []], [[0], [1]]]
+
+
+# -- in general -----------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def score_matrices(draw):
+    """Scores with many ties, and a budget that fits."""
+    n, d = draw(st.integers(1, 7)), draw(st.integers(1, 7))
+    scores = draw(hnp.arrays(np.float32, (n, d), elements=st.integers(0, 4).map(float)))
+    return scores, draw(st.integers(n, n * d))
+
+
+@given(score_matrices())
+def test_largest_is_exact_and_leaves_no_row_empty(case):
+    scores, budget = case
+    indptr, columns = largest(scores, budget)
+    n, d = scores.shape
+    assert len(columns) == indptr[-1] == budget
+    assert (np.diff(indptr) >= 1).all()
+    rows = np.repeat(np.arange(n), np.diff(indptr))
+    assert sorted({*zip(rows.tolist(), columns.tolist(), strict=True)}) == list(zip(rows, columns, strict=True))
+    # Each row's first largest entry, then the others by score, lowest index first.
+    best = [(row, int(scores[row].argmax())) for row in range(n)]
+    others = [(row, column) for row in range(n) for column in range(d) if (row, column) not in best]
+    others.sort(key=lambda place: -scores[place])
+    assert sorted(best + others[: budget - n]) == list(zip(rows, columns, strict=True))
+
+
+@st.composite
+def ragged_tables(draw):
+    """Row pointers and scores with many ties of one to three tables, and a count."""
+    lengths = draw(st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=5), min_size=1, max_size=3))
+    indptrs = [np.concatenate(([0], np.cumsum(part))) for part in lengths]
+    scores = [
+        draw(hnp.arrays(np.float32, int(indptr[-1]), elements=st.integers(0, 3).map(float))) for indptr in indptrs
+    ]
+    return indptrs, scores, draw(st.integers(0, 40))
+
+
+@given(ragged_tables())
+def test_smallest_droppable_drops_the_smallest_and_empties_no_row(case):
+    indptrs, scores, count = case
+    drop = smallest_droppable(indptrs, scores, count)
+    candidates = []
+    for table, (indptr, own) in enumerate(zip(indptrs, scores, strict=True)):
+        for first, last in itertools.pairwise(indptr):
+            best = first + own[first:last].argmax()
+            candidates += [(own[slot], table, slot) for slot in range(first, last) if slot != best]
+    expected = {(table, slot) for _, table, slot in sorted(candidates)[:count]}
+    assert {(table, slot) for table, part in enumerate(drop) for slot in np.flatnonzero(part)} == expected
+    for indptr, part in zip(indptrs, drop, strict=True):
+        assert (np.add.reduceat(~part, indptr[:-1]) >= 1).all()
+
+
+@given(
+    st.lists(
+        hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=5), elements=st.integers(-1, 3)),
+        min_size=1,
+        max_size=3,
+    ),
+    st.integers(0, 40),
+)
+def test_largest_growable_takes_the_largest_candidates(scores, count):
+    found = largest_growable(scores, count)
+    candidates = sorted(
+        (-score, table, row, column)
+        for table, part in enumerate(scores)
+        for (row, column), score in np.ndenumerate(part)
+        if score > 0
+    )
+    grown = [
+        (table, row, column)
+        for table, (rows, columns) in enumerate(found)
+        for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
+    ]
+    assert grown == sorted(place[1:] for place in candidates[:count])
+
+
+@given(hnp.arrays(np.float32, st.integers(0, 30), elements=st.integers(0, 4).map(float)), st.integers(0, 35))
+def test_smallest_indices_is_a_stable_sort(values, count):
+    assert smallest_indices(values, count).tolist() == sorted(np.argsort(values, kind="stable")[:count].tolist())
+
+
+# -- budgets --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("density", "n_rows", "dim", "budget"),
+    [
+        (0.1, 10, 10, 10),
+        (0.3, 10, 7, 21),
+        (0.7, 10, 10, 70),
+        (0.29, 10, 10, 29),
+        (0.57, 100, 100, 5700),
+        (0.999, 10, 7, 69),
+        (1e-5, 10, 200_000, 20),
+        (1, 10, 7, 70),
+        (0.07, 1_000_000, 256, 17_920_000),
+    ],
+)
+def test_a_density_is_the_decimal_number_that_was_written(density, n_rows, dim, budget):
+    assert budget_of(density, n_rows, dim) == budget
+
+
+@given(st.integers(1, 1000), st.integers(1, 10_000), st.integers(1, 512))
+def test_a_budget_is_the_floor_of_the_exact_product(thousandths, n_rows, dim):
+    expected = thousandths * n_rows * dim // 1000
+    if Fraction(thousandths, 1000) * dim < 1:
+        with pytest.raises(SparserecError, match="at least"):
+            budget_of(thousandths / 1000, n_rows, dim)
+    else:
+        assert budget_of(thousandths / 1000, n_rows, dim) == expected
+
+
+@pytest.mark.parametrize("density", [0, -0.5, 1.0001, 2, float("nan"), float("inf")])
+def test_a_density_outside_its_range_is_refused(density):
+    with pytest.raises(SparserecError, match=r"\(0, 1\]"):
+        budget_of(density, 10, 10)
+
+
+def test_a_density_of_less_than_one_parameter_a_row_is_refused():
+    with pytest.raises(SparserecError, match=r"must be at least 0\.142857"):
+        budget_of(0.1, 10, 7)

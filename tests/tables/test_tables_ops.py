@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from sparserec.tables import RowAdam, ops, reference
+
+
+@pytest.fixture(params=[7, 300], ids=["uint8", "uint16"])
+def case(request, make_table):
+    table, _ = make_table(50, request.param, 0)
+    generator = torch.Generator().manual_seed(1)
+    rows = torch.randint(0, 50, (64,), generator=generator)
+    gradients = torch.randn(64, request.param, generator=generator)
+    return table, rows, gradients
+
+
+@pytest.fixture(params=[[], [0, 3, 49], list(range(50))], ids=["none", "some", "all"])
+def watched(request):
+    return torch.tensor(request.param, dtype=torch.int64)
+
+
+# The number of rows that `reduce_rows` and `sum_rows` return depends on the data, so only `gather_rows` can be traced.
+TESTS = ("test_schema", "test_autograd_registration")
+
+
+def test_the_operators_pass_opcheck(case):
+    table, rows, gradients = case
+    torch.library.opcheck(ops.gather_rows, (table.values, table.columns, table.indptr, rows, table.dim))
+    watched = torch.tensor([0, 3, 49])
+    torch.library.opcheck(ops.reduce_rows, (gradients, rows, table.columns, table.indptr, watched), test_utils=TESTS)
+    torch.library.opcheck(ops.sum_rows, (gradients, rows), test_utils=TESTS)
+
+
+def test_gathered_rows_are_those_of_the_reference(case):
+    table, rows, _ = case
+    arguments = (table.values, table.columns, table.indptr, rows, table.dim)
+    assert torch.equal(ops.gather_rows(*arguments), reference.lookup(*arguments))
+
+
+def test_reduced_rows_are_those_of_the_reference(case, watched):
+    table, rows, gradients = case
+    arguments = (gradients, rows, table.columns, table.indptr, watched)
+    for ours, expected in zip(ops.reduce_rows(*arguments), reference.reduce_rows(*arguments), strict=True):
+        torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_summed_rows_are_a_plain_sum(case):
+    _, rows, gradients = case
+    touched, summed = ops.sum_rows(gradients, rows)
+    assert touched.tolist() == sorted(set(rows.tolist()))
+    expected = torch.zeros(50, gradients.shape[1]).index_add(0, rows, gradients)[touched]
+    torch.testing.assert_close(summed, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_gradients_need_not_be_contiguous(case, watched):
+    table, rows, gradients = case
+    turned = gradients.T.contiguous().T
+    for ours, expected in zip(
+        ops.reduce_rows(turned, rows, table.columns, table.indptr, watched),
+        ops.reduce_rows(gradients, rows, table.columns, table.indptr, watched),
+        strict=True,
+    ):
+        assert torch.equal(ours, expected)
+    assert torch.equal(ops.sum_rows(turned, rows)[1], ops.sum_rows(gradients, rows)[1])
+
+
+def test_an_empty_batch_has_no_rows_and_no_gradients(case, watched):
+    table, rows, gradients = case
+    assert ops.gather_rows(table.values, table.columns, table.indptr, rows[:0], table.dim).shape == (0, table.dim)
+    parts = ops.reduce_rows(gradients[:0], rows[:0], table.columns, table.indptr, watched)
+    assert [len(part) for part in parts] == [0, 1, 0, 0, 0]
+    assert [len(part) for part in ops.sum_rows(gradients[:0], rows[:0])] == [0, 0]
+
+
+def test_the_number_of_threads_changes_no_bit(on_threads, make_table):
+    def train():
+        table, _ = make_table(300, 40, 5)
+        optimizer = RowAdam(table, lr=0.1)
+        table.watch(torch.arange(0, 300, 3).numpy())
+        generator = torch.Generator().manual_seed(2)
+        seen = []
+        for _ in range(5):
+            batch = table.lookup(torch.randint(0, 300, (500,), generator=generator))
+            (batch.sin() * torch.randn(batch.shape, generator=generator)).sum().backward()
+            seen.append(torch.from_numpy(table.watched_gradients()[1]))
+            optimizer.step()
+        keep = torch.ones(table.nnz, dtype=torch.bool).numpy()
+        last = table.indptr[1:].numpy() - 1
+        long = table.indptr.diff().numpy() > 1
+        keep[last[long]] = False
+        table.revise(keep, torch.zeros(0, dtype=torch.int64).numpy(), torch.zeros(0, dtype=torch.int64).numpy())
+        return [*seen, *table.state().values()]
+
+    one, two = on_threads(train)
+    assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
