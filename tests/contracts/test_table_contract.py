@@ -57,6 +57,30 @@ class TestTableContract:
         assert batch.requires_grad
         assert torch.equal(batch, everything(table)[rows])
 
+    def test_products_and_their_gradients_are_those_of_a_lookup(self, kind):
+        make, dim = kind
+        rows, others = torch.tensor([3, 0, 3, 5]), torch.tensor([1, 2, 3])
+        back = torch.randn(4, 7, generator=torch.Generator().manual_seed(1))
+        seen = []
+        for direct in (True, False):
+            table = make(dim, 0)
+            matrix = torch.randn(7, dim, generator=torch.Generator().manual_seed(2), requires_grad=True)
+            products = table.product(rows, matrix) if direct else table.lookup(rows) @ matrix.T
+            ((products * back).sum() + table.lookup(others).sin().sum()).backward()
+            found = table.take_gradients()
+            seen.append((products.detach(), matrix.grad, found.first_slot, found.offsets, found.values))
+        for ours, expected in zip(*seen, strict=True):
+            torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-5)
+
+    def test_several_products_before_a_step_add_up(self, kind):
+        make, dim = kind
+        rows = torch.tensor([3, 0, 3])
+        matrices = [torch.randn(k, dim, generator=torch.Generator().manual_seed(k)) for k in (5, 2)]
+        one, two = make(dim, 0), make(dim, 0)
+        sum(one.product(rows, matrix).sum() for matrix in matrices).backward()
+        two.product(rows, torch.cat(matrices)).sum().backward()
+        torch.testing.assert_close(one.take_gradients().values, two.take_gradients().values, rtol=1e-5, atol=1e-5)
+
     def test_an_empty_batch_is_allowed(self, table):
         batch = table.lookup(torch.zeros(0, dtype=torch.int64))
         assert batch.shape == (0, table.dim)

@@ -15,6 +15,17 @@ def case(request, make_table):
     return table, rows, gradients
 
 
+@pytest.fixture(params=[0, 64, 40], ids=["lookups", "products", "both"])
+def parts(request, case):
+    """Gradients of a batch of which the last rows were not looked up but multiplied with a matrix of ten rows."""
+    _, rows, gradients = case
+    count = request.param
+    generator = torch.Generator().manual_seed(3)
+    products = torch.randn(count, 10, generator=generator)
+    transposed = torch.randn(gradients.shape[1], 10, generator=generator)
+    return gradients[: len(rows) - count], products, transposed
+
+
 @pytest.fixture(params=[[], [0, 3, 49], list(range(50))], ids=["none", "some", "all"])
 def watched(request):
     return torch.tensor(request.param, dtype=torch.int64)
@@ -28,7 +39,12 @@ def test_the_operators_pass_opcheck(case):
     table, rows, gradients = case
     torch.library.opcheck(ops.gather_rows, (table.values, table.columns, table.indptr, rows, table.dim))
     watched = torch.tensor([0, 3, 49])
-    torch.library.opcheck(ops.reduce_rows, (gradients, rows, table.columns, table.indptr, watched), test_utils=TESTS)
+    transposed = torch.randn(table.dim, 10)
+    arguments = (gradients, torch.zeros(0, 10), transposed, rows, table.columns, table.indptr, watched)
+    torch.library.opcheck(ops.reduce_rows, arguments, test_utils=TESTS)
+    torch.library.opcheck(ops.multiply_rows, (table.values, table.columns, table.indptr, rows, transposed))
+    arguments = (table.values, table.columns, table.indptr, rows, torch.randn(64, 10), table.dim)
+    torch.library.opcheck(ops.multiply_rows_back, arguments)
     torch.library.opcheck(ops.sum_rows, (gradients, rows), test_utils=TESTS)
 
 
@@ -38,11 +54,25 @@ def test_gathered_rows_are_those_of_the_reference(case):
     assert torch.equal(ops.gather_rows(*arguments), reference.lookup(*arguments))
 
 
-def test_reduced_rows_are_those_of_the_reference(case, watched):
-    table, rows, gradients = case
-    arguments = (gradients, rows, table.columns, table.indptr, watched)
+@pytest.mark.parametrize("width", [1, 10, 600])
+def test_products_are_those_of_the_reference(case, width):
+    table, rows, _ = case
+    matrix = torch.randn(width, table.dim, dtype=torch.float64, requires_grad=True)
+    structure = (table.columns, table.indptr, rows)
+    expected = reference.product(table.values.double(), *structure, matrix)
+    ours = ops.multiply_rows(table.values, *structure, matrix.detach().float().T)
+    torch.testing.assert_close(ours.double(), expected.detach(), rtol=1e-5, atol=1e-4)
+    back = torch.randn(len(rows), width, dtype=torch.float64)
+    (gradient,) = torch.autograd.grad(expected, matrix, back)
+    ours = ops.multiply_rows_back(table.values, *structure, back.float(), table.dim)
+    torch.testing.assert_close(ours.T.double(), gradient, rtol=1e-5, atol=1e-4)
+
+
+def test_reduced_rows_are_those_of_the_reference(case, parts, watched):
+    table, rows, _ = case
+    arguments = (*parts, rows, table.columns, table.indptr, watched)
     for ours, expected in zip(ops.reduce_rows(*arguments), reference.reduce_rows(*arguments), strict=True):
-        torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-4)
 
 
 def test_summed_rows_are_a_plain_sum(case):
@@ -56,11 +86,8 @@ def test_summed_rows_are_a_plain_sum(case):
 def test_gradients_need_not_be_contiguous(case, watched):
     table, rows, gradients = case
     turned = gradients.T.contiguous().T
-    for ours, expected in zip(
-        ops.reduce_rows(turned, rows, table.columns, table.indptr, watched),
-        ops.reduce_rows(gradients, rows, table.columns, table.indptr, watched),
-        strict=True,
-    ):
+    rest = (gradients[:0], gradients.T[:, :0], rows, table.columns, table.indptr, watched)
+    for ours, expected in zip(ops.reduce_rows(turned, *rest), ops.reduce_rows(gradients, *rest), strict=True):
         assert torch.equal(ours, expected)
     assert torch.equal(ops.sum_rows(turned, rows)[1], ops.sum_rows(gradients, rows)[1])
 
@@ -68,7 +95,8 @@ def test_gradients_need_not_be_contiguous(case, watched):
 def test_an_empty_batch_has_no_rows_and_no_gradients(case, watched):
     table, rows, gradients = case
     assert ops.gather_rows(table.values, table.columns, table.indptr, rows[:0], table.dim).shape == (0, table.dim)
-    parts = ops.reduce_rows(gradients[:0], rows[:0], table.columns, table.indptr, watched)
+    none = gradients[:0]
+    parts = ops.reduce_rows(none, none, gradients.T, rows[:0], table.columns, table.indptr, watched)
     assert [len(part) for part in parts] == [0, 1, 0, 0, 0]
     assert [len(part) for part in ops.sum_rows(gradients[:0], rows[:0])] == [0, 0]
 
@@ -82,7 +110,8 @@ def test_the_number_of_threads_changes_no_bit(on_threads, make_table):
         seen = []
         for _ in range(5):
             batch = table.lookup(torch.randint(0, 300, (500,), generator=generator))
-            (batch.sin() * torch.randn(batch.shape, generator=generator)).sum().backward()
+            products = table.product(torch.randint(0, 300, (500,), generator=generator), batch[:300])
+            ((batch.sin() * torch.randn(batch.shape, generator=generator)).sum() + products.cos().sum()).backward()
             seen.append(torch.from_numpy(table.watched_gradients()[1]))
             optimizer.step()
         keep = torch.ones(table.nnz, dtype=torch.bool).numpy()

@@ -32,15 +32,18 @@ class MF:
 
     def scores(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Scores of the positives (B,) and of the negatives (B, K), differentiable."""
-        users = self._direction(self.tables["users"].lookup(batch.users))
-        count = len(batch.positives)
+        users, count = self.tables["users"].lookup(batch.users), len(batch.positives)
         rows = torch.cat([batch.positives, batch.negatives.reshape(-1)])
         items = self._direction(self.tables["items"].lookup(rows))
         positive, negative = items[:count], items[count:]
         if batch.negatives.dim() == 1:
-            return (users * positive).sum(1), users @ negative.T
-        own = negative.view(*batch.negatives.shape, -1)
-        return (users * positive).sum(1), torch.einsum("bd,bkd->bk", users, own)
+            others = self.tables["users"].product(batch.users, negative)
+            if self._similarity == "cosine":
+                others = others / torch.linalg.vector_norm(users, dim=1, keepdim=True).clamp(min=1e-8)
+        else:
+            own = negative.view(*batch.negatives.shape, -1)
+            others = torch.einsum("bd,bkd->bk", self._direction(users), own)
+        return (self._direction(users) * positive).sum(1), others
 
     def _direction(self, rows: Tensor) -> Tensor:
         return F.normalize(rows, dim=1, eps=1e-8) if self._similarity == "cosine" else rows

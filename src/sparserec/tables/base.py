@@ -50,6 +50,10 @@ class Table(Protocol):
         """Rows (B,) int64, repeats allowed -> a dense batch (B, dim) float32 that gradients flow back from."""
         ...
 
+    def product(self, rows: Tensor, matrix: Tensor) -> Tensor:
+        """Inner products (B, K) of rows (B,) with those of a dense matrix (K, dim); gradients flow back to both."""
+        ...
+
     def take_gradients(self) -> SlotGradients | None:
         """The gradients since the last call, summed by row, and forget them. None when there are none."""
         ...

@@ -52,6 +52,10 @@ class DenseTable:
         """Rows (B,) int64, repeats allowed -> dense (B, dim) float32 that gradients flow back from."""
         return _Lookup.apply(self._anchor, self, rows)  # type: ignore[return-value]
 
+    def product(self, rows: Tensor, matrix: Tensor) -> Tensor:
+        """Inner products (B, K) of rows (B,) with those of a matrix (K, dim); gradients flow back to both."""
+        return self.lookup(rows) @ matrix.T
+
     def take_gradients(self) -> SlotGradients | None:
         """Gradients of the touched rows since the last call; None when there are none."""
         if not self.inbox:

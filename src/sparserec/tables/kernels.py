@@ -21,8 +21,48 @@ def gather(values, columns, indptr, rows, out):
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def reduce_active(gradients, order, bounds, touched, columns, indptr, offsets, out):
-    """Sum gradients (B, dim) by touched row, at its active coordinates only, into `out` (offsets[-1],)."""
+def multiply(values, columns, indptr, rows, transposed, out):
+    """Write the products of sparse rows (B,) with a dense matrix, given as (dim, K), into `out` (B, K) float32."""
+    for b in prange(len(rows)):
+        out[b, :] = 0.0
+        row = rows[b]
+        for slot in range(indptr[row], indptr[row + 1]):
+            value = values[slot]
+            column = transposed[columns[slot]]
+            for k in range(len(column)):
+                out[b, k] += value * column[k]
+
+
+SLICE = 256
+"""Columns of the product that one thread works on at a time in `multiply_back`; fixed, so that threads don't matter."""
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def multiply_back(values, columns, indptr, rows, gradients, out):
+    """Write the gradient of the matrix, as (dim, K), into `out`, from the gradients (B, K) of `multiply`'s products."""
+    width = gradients.shape[1]
+    for part in prange((width + SLICE - 1) // SLICE):
+        first, last = part * SLICE, min((part + 1) * SLICE, width)
+        out[:, first:last] = 0.0
+        for b in range(len(rows)):
+            row = rows[b]
+            own = gradients[b, first:last]
+            for slot in range(indptr[row], indptr[row + 1]):
+                value = values[slot]
+                target = out[columns[slot], first:last]
+                for k in range(len(own)):
+                    target[k] += value * own[k]
+
+
+# Reassociation lets the compiler use vector instructions for the inner products; their order is the same in each run.
+@njit(parallel=True, cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+def reduce_active(gradients, products, transposed, order, bounds, touched, columns, indptr, offsets, out):
+    """Sum gradients by touched row, at its active coordinates only, into `out` (offsets[-1],).
+
+    Entry b of the batch is row b of the dense `gradients` (A, dim) below A; from there on it is row b - A of `products`
+    (P, K), gradients of products with a matrix given as (dim, K).
+    """
+    dense = len(gradients)
     for t in prange(len(touched)):
         first = indptr[touched[t]]
         base = offsets[t]
@@ -31,20 +71,33 @@ def reduce_active(gradients, order, bounds, touched, columns, indptr, offsets, o
             out[base + k] = 0.0
         for i in range(bounds[t], bounds[t + 1]):
             b = order[i]
-            for k in range(length):
-                out[base + k] += gradients[b, columns[first + k]]
+            if b < dense:
+                for k in range(length):
+                    out[base + k] += gradients[b, columns[first + k]]
+            else:
+                own = products[b - dense]
+                for k in range(length):
+                    column = transposed[columns[first + k]]
+                    total = np.float32(0.0)
+                    for j in range(len(own)):
+                        total += own[j] * column[j]
+                    out[base + k] += total
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def reduce_full(gradients, order, bounds, which, out):
-    """Sum gradients (B, dim) of the touched rows number `which` (W,), all coordinates, into `out` (W, dim)."""
+def reduce_full(gradients, first, order, bounds, which, out):
+    """Sum by row the `gradients` (B, C) of the touched rows number `which` (W,), all C of each, into `out` (W, C).
+
+    Row b of `gradients` is entry `first + b` of the batch; other entries are passed over.
+    """
     for w in prange(len(which)):
         t = which[w]
         out[w, :] = 0.0
         for i in range(bounds[t], bounds[t + 1]):
-            b = order[i]
-            for c in range(gradients.shape[1]):
-                out[w, c] += gradients[b, c]
+            b = order[i] - first
+            if 0 <= b < len(gradients):
+                for c in range(gradients.shape[1]):
+                    out[w, c] += gradients[b, c]
 
 
 @njit(parallel=True, cache=True, nogil=True)

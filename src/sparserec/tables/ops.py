@@ -27,28 +27,87 @@ def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, dim: int) -
     return values.new_empty(rows.shape[0], dim)
 
 
+@torch.library.custom_op("sparserec::multiply_rows", mutates_args=())
+def multiply_rows(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, transposed: Tensor) -> Tensor:
+    """Products (B, K) of sparse rows with a matrix given as (dim, K); as `reference.product`. Not differentiable."""
+    return reference.product(values, columns, indptr, rows, transposed.T)
+
+
+@multiply_rows.register_kernel("cpu")
+def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, transposed: Tensor) -> Tensor:
+    out = torch.empty(len(rows), transposed.shape[1], dtype=torch.float32)
+    kernels.multiply(
+        values.numpy(), columns.numpy(), indptr.numpy(), rows.numpy(), transposed.contiguous().numpy(), out.numpy()
+    )
+    return out
+
+
+@multiply_rows.register_fake
+def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, transposed: Tensor) -> Tensor:
+    return values.new_empty(rows.shape[0], transposed.shape[1])
+
+
+@torch.library.custom_op("sparserec::multiply_rows_back", mutates_args=())
+def multiply_rows_back(
+    values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, gradients: Tensor, dim: int
+) -> Tensor:
+    """Gradient of the matrix of `multiply_rows`, as (dim, K), from the gradients (B, K) of its products."""
+    return reference.lookup(values, columns, indptr, rows, dim).T @ gradients
+
+
+@multiply_rows_back.register_kernel("cpu")
+def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, gradients: Tensor, dim: int) -> Tensor:
+    out = torch.empty(dim, gradients.shape[1], dtype=torch.float32)
+    kernels.multiply_back(
+        values.numpy(), columns.numpy(), indptr.numpy(), rows.numpy(), gradients.contiguous().numpy(), out.numpy()
+    )
+    return out
+
+
+@multiply_rows_back.register_fake
+def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, gradients: Tensor, dim: int) -> Tensor:
+    return values.new_empty(dim, gradients.shape[1])
+
+
 @torch.library.custom_op("sparserec::reduce_rows", mutates_args=())
 def reduce_rows(
-    gradients: Tensor, rows: Tensor, columns: Tensor, indptr: Tensor, watched: Tensor
+    gradients: Tensor,
+    products: Tensor,
+    transposed: Tensor,
+    rows: Tensor,
+    columns: Tensor,
+    indptr: Tensor,
+    watched: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of a batch summed by row; arguments and results as in `reference.reduce_rows`."""
-    return reference.reduce_rows(gradients, rows, columns, indptr, watched)
+    return reference.reduce_rows(gradients, products, transposed, rows, columns, indptr, watched)
 
 
 @reduce_rows.register_kernel("cpu")
 def _(
-    gradients: Tensor, rows: Tensor, columns: Tensor, indptr: Tensor, watched: Tensor
+    gradients: Tensor,
+    products: Tensor,
+    transposed: Tensor,
+    rows: Tensor,
+    columns: Tensor,
+    indptr: Tensor,
+    watched: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     grads, pointers = gradients.contiguous().numpy(), indptr.numpy()
+    back, matrix = products.contiguous().numpy(), transposed.contiguous().numpy()
     order, bounds, touched = group_by_row(rows.numpy())
     offsets = np.zeros(len(touched) + 1, dtype=np.int64)
     np.cumsum(pointers[touched + 1] - pointers[touched], out=offsets[1:])
     values = np.empty(offsets[-1], dtype=np.float32)
-    kernels.reduce_active(grads, order, bounds, touched, columns.numpy(), pointers, offsets, values)
+    kernels.reduce_active(grads, back, matrix, order, bounds, touched, columns.numpy(), pointers, offsets, values)
     which, positions = intersect(touched, watched.numpy())
     full = np.empty((len(which), grads.shape[1]), dtype=np.float32)
     if len(which):
-        kernels.reduce_full(grads, order, bounds, which, full)
+        kernels.reduce_full(grads, 0, order, bounds, which, full)
+        if len(back):
+            summed = np.empty((len(which), back.shape[1]), dtype=np.float32)
+            kernels.reduce_full(back, len(grads), order, bounds, which, summed)
+            full += summed @ matrix.T
     parts = (pointers[touched], offsets, values, positions, full)
     return tuple(torch.from_numpy(part) for part in parts)  # type: ignore[return-value]
 
@@ -88,5 +147,5 @@ def sum_rows(gradients: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
 def _(gradients: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     order, bounds, touched = group_by_row(rows.numpy())
     summed = np.empty((len(touched), gradients.shape[1]), dtype=np.float32)
-    kernels.reduce_full(gradients.contiguous().numpy(), order, bounds, np.arange(len(touched)), summed)
+    kernels.reduce_full(gradients.contiguous().numpy(), 0, order, bounds, np.arange(len(touched)), summed)
     return torch.from_numpy(touched), torch.from_numpy(summed)

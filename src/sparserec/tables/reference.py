@@ -61,14 +61,27 @@ def lookup(
     return dense + torch.where(hit[:, None], shift[place], torch.zeros((), dtype=shift.dtype))
 
 
+def product(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, matrix: Tensor) -> Tensor:
+    """Inner products of sparse rows (B,) with the rows of a dense matrix (K, dim): (B, K)."""
+    return lookup(values, columns, indptr, rows, matrix.shape[1]) @ matrix.T
+
+
 def reduce_rows(
-    gradients: Tensor, rows: Tensor, columns: Tensor, indptr: Tensor, watched: Tensor
+    gradients: Tensor,
+    products: Tensor,
+    transposed: Tensor,
+    rows: Tensor,
+    columns: Tensor,
+    indptr: Tensor,
+    watched: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Sum a batch's dense gradients by row and keep what is needed: active coordinates, and all of watched rows.
+    """Sum a batch's gradients by row and keep what is needed: active coordinates, and all of watched rows.
 
     Args:
-        gradients: (B, dim) float32, the gradient of the looked-up batch.
-        rows: (B,) int64, the rows that were looked up, repeats allowed.
+        gradients: (A, dim) float32, the gradient of rows that were looked up.
+        products: (P, K) float32, the gradient of products with a matrix.
+        transposed: (dim, K) float32, that matrix.
+        rows: (A + P,) int64, the rows that were looked up, then those that were multiplied; repeats allowed.
         columns: (nnz,) any integer type.
         indptr: (n + 1,) int64.
         watched: (S,) int64, ascending and distinct.
@@ -77,6 +90,7 @@ def reduce_rows(
         first_slot (T,), offsets (T + 1,), values (L,) as in `SlotGradients`, then `positions` (W,) int64 into
         `watched`, ascending, and `full` (W, dim) float32, the full gradients of the watched rows that were touched.
     """
+    gradients = torch.cat([gradients, products @ transposed.T])
     touched, where = torch.unique(rows, return_inverse=True)
     summed = torch.zeros(len(touched), gradients.shape[1], dtype=gradients.dtype, device=gradients.device)
     summed = summed.index_add(0, where, gradients)

@@ -25,6 +25,24 @@ class _Lookup(torch.autograd.Function):
         return None, None, None
 
 
+class _Product(torch.autograd.Function):
+    """Products of sparse rows with a dense matrix; backward, the table gets their gradient and keeps the matrix."""
+
+    @staticmethod
+    def forward(ctx, anchor: Tensor, matrix: Tensor, table: SparseTable, rows: Tensor) -> Tensor:
+        ctx.table, ctx.rows, ctx.transposed = table, rows, matrix.T.contiguous()
+        return ops.multiply_rows(table.values, table.columns, table.indptr, rows, ctx.transposed)
+
+    @staticmethod
+    def backward(ctx, *gradients: Tensor):
+        table, gradient = ctx.table, gradients[0].contiguous()
+        table.product_inbox.append((ctx.rows, gradient, ctx.transposed))
+        if not ctx.needs_input_grad[1]:
+            return None, None, None, None
+        back = ops.multiply_rows_back(table.values, table.columns, table.indptr, ctx.rows, gradient, table.dim)
+        return None, back.T, None, None
+
+
 class SparseTable:
     """`n_rows` x `dim` embeddings of which only the active parameters exist, in CSR.
 
@@ -51,6 +69,7 @@ class SparseTable:
         self._set_structure(np.asarray(indptr, np.int64), np.asarray(columns).astype(column_dtype(dim)))
         self.values = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
         self.inbox: list[tuple[Tensor, Tensor]] = []
+        self.product_inbox: list[tuple[Tensor, Tensor, Tensor]] = []
         self._anchor = torch.zeros((), requires_grad=True)
         self._attached: dict[str, Tensor] = {}
         self._watched = torch.zeros(0, dtype=torch.int64)
@@ -65,15 +84,26 @@ class SparseTable:
         """Rows (B,) int64, repeats allowed -> dense (B, dim) float32 that gradients flow back from."""
         return _Lookup.apply(self._anchor, self, rows)  # type: ignore[return-value]
 
+    def product(self, rows: Tensor, matrix: Tensor) -> Tensor:
+        """Inner products (B, K) of rows (B,) with those of a matrix (K, dim); gradients flow back to both.
+
+        The work is in proportion to the active parameters of the rows, forward and backward; watched rows add theirs.
+        """
+        return _Product.apply(self._anchor, matrix, self, rows)  # type: ignore[return-value]
+
     # -- gradients --------------------------------------------------------------------------------------------------
 
     def _reduce(self) -> tuple[SlotGradients, Tensor, Tensor] | None:
         """Sum what the backward pass left by row, once."""
-        if self._reduced is None and self.inbox:
-            rows = torch.cat([rows for rows, _ in self.inbox])
-            gradients = torch.cat([gradient for _, gradient in self.inbox])
-            self.inbox.clear()
-            parts = ops.reduce_rows(gradients, rows, self.columns, self.indptr, self._watched)
+        if self._reduced is None and (self.inbox or self.product_inbox):
+            # One product keeps its matrix; the gradients of any others are made dense and join those of the lookups.
+            last = self.product_inbox[-1:]
+            dense = self.inbox + [(rows, back @ matrix.T) for rows, back, matrix in self.product_inbox[:-1]]
+            self.inbox, self.product_inbox = [], []
+            rows = torch.cat([rows for rows, *_ in [*dense, *last]])
+            gradients = torch.cat([gradient for _, gradient in dense]) if dense else torch.zeros(0, self.dim)
+            _, products, transposed = last[0] if last else (rows, torch.zeros(0, 0), torch.zeros(self.dim, 0))
+            parts = ops.reduce_rows(gradients, products, transposed, rows, self.columns, self.indptr, self._watched)
             self._reduced = (SlotGradients(*parts[:3]), parts[3], parts[4])
         return self._reduced
 
