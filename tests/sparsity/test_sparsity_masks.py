@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from sparserec.errors import SparserecError
-from sparserec.sparsity import budget_of
+from sparserec.sparsity import budget_of, masks
 from sparserec.sparsity.masks import (
     droppable,
     forget_active,
@@ -95,9 +95,31 @@ def test_forget_active_marks_the_active_coordinates_of_the_watched_rows():
     # Three rows; row 0 has columns 0 and 3, row 1 has column 1, row 2 has columns 1, 2 and 3.
     indptr, columns = np.array([0, 2, 3, 6]), np.array([0, 3, 1, 1, 2, 3], dtype=np.uint8)
     scores = np.array([[8, 7, 6, 5], [4, 3, 2, 1]])
-    marked = forget_active(scores, np.array([0, 2]), indptr, columns)
-    assert marked.tolist() == [[-1, 7, 6, -1], [4, -1, -1, -1]]
-    assert scores.min() == 1
+    forget_active(scores, np.array([0, 2]), indptr, columns)
+    assert scores.tolist() == [[-1, 7, 6, -1], [4, -1, -1, -1]]
+
+
+@given(
+    hnp.arrays(np.float32, (7, 5), elements=st.sampled_from([-1.0, 0.0, 0.5, 1.0, 2.0])),
+    hnp.arrays(np.float32, (3, 5), elements=st.sampled_from([-1.0, 0.5, 3.0])),
+    st.integers(0, 60),
+    st.integers(1, 9),
+)
+def test_growing_in_blocks_is_growing_at_once(first, second, count, cells):
+    joined = np.concatenate([first.reshape(-1), second.reshape(-1)])
+    order = [i for i in np.argsort(-joined, kind="stable") if joined[i] > 0][:count]
+    expected = np.zeros(len(joined), dtype=bool)
+    expected[order] = True
+    before = masks.CELLS
+    try:
+        masks.CELLS = cells
+        found = largest_growable([first, second], count)
+    finally:
+        masks.CELLS = before
+    grown = [np.zeros(part.shape, dtype=bool) for part in (first, second)]
+    for own, (rows, columns) in zip(grown, found, strict=True):
+        own[rows, columns] = True
+    assert np.array_equal(np.concatenate([own.reshape(-1) for own in grown]), expected)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,9 @@ import numpy as np
 
 from sparserec.errors import SparserecError
 
+CELLS, ROWS = 1 << 20, 1 << 14
+"""Grow scores looked at in one go: temporaries stay small beside the scores themselves."""
+
 
 @dataclass(frozen=True)
 class CsrMask:
@@ -20,7 +23,7 @@ class CsrMask:
 
     Attributes:
         indptr: (n_rows + 1,) int64.
-        columns: (nnz,) int64, ascending within a row.
+        columns: (nnz,) integers, ascending within a row.
         values: (nnz,) float32; zeros when there are none.
     """
 
@@ -83,9 +86,8 @@ def smallest_indices(values: np.ndarray, count: int) -> np.ndarray:
 
 def droppable(indptr: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Which active parameters may be dropped: all but the first largest of each row; (nnz,) bool."""
-    length = np.diff(indptr)
     best = np.maximum.reduceat(scores, indptr[:-1])
-    is_best = np.flatnonzero(scores == np.repeat(best, length))
+    is_best = np.flatnonzero(scores == np.repeat(best, np.diff(indptr)))
     row = np.searchsorted(indptr, is_best, side="right") - 1
     first = np.flatnonzero(np.diff(row, prepend=-1))
     may = np.ones(len(scores), dtype=bool)
@@ -104,22 +106,22 @@ def smallest_droppable(indptrs: Sequence[np.ndarray], scores: Sequence[np.ndarra
     Returns:
         a (nnz,) bool array for each table, True where to drop.
     """
-    joined = np.concatenate([np.asarray(part, dtype=np.float32) for part in scores])
     may = np.concatenate([droppable(indptr, part) for indptr, part in zip(indptrs, scores, strict=True)])
-    candidates = np.flatnonzero(may)
+    joined = np.concatenate([np.asarray(part, dtype=np.float32) for part in scores])
+    joined[~may] = np.inf  # after every score, so that none of these is taken
     drop = np.zeros(len(joined), dtype=bool)
-    drop[candidates[smallest_indices(joined[candidates], min(count, len(candidates)))]] = True
+    drop[smallest_indices(joined, min(count, int(may.sum())))] = True
     return np.split(drop, np.cumsum([len(part) for part in scores])[:-1])
 
 
-def forget_active(scores: np.ndarray, rows: np.ndarray, indptr: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Grow scores (S, dim) of the rows (S,) with -1 at the active coordinates: those can't be grown."""
-    inactive = np.array(scores, dtype=np.float32)
-    length = indptr[rows + 1] - indptr[rows]
-    position = np.repeat(np.arange(len(rows)), length)
-    slot = np.repeat(indptr[rows] - (np.cumsum(length) - length), length) + np.arange(len(position))
-    inactive[position, columns[slot].astype(np.int64)] = -1
-    return inactive
+def forget_active(scores: np.ndarray, rows: np.ndarray, indptr: np.ndarray, columns: np.ndarray) -> None:
+    """Write -1 into the grow scores (S, dim) of the rows (S,) at their active coordinates: those can't be grown."""
+    for first in range(0, len(rows), ROWS):
+        part = rows[first : first + ROWS]
+        length = indptr[part + 1] - indptr[part]
+        position = np.repeat(np.arange(len(part)), length)
+        slot = np.repeat(indptr[part] - (np.cumsum(length) - length), length) + np.arange(len(position))
+        scores[first + position, columns[slot].astype(np.int64)] = -1
 
 
 def largest_growable(scores: Sequence[np.ndarray], count: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -132,15 +134,27 @@ def largest_growable(scores: Sequence[np.ndarray], count: int) -> list[tuple[np.
     Returns:
         for each table the positions among its rows and the columns, both (K,) int64, sorted by position, then column.
     """
-    flat = [part.reshape(-1) for part in scores]
-    joined = np.concatenate(flat)
-    positive = np.flatnonzero(joined > 0)
-    chosen = positive[smallest_indices(-joined[positive], count)]
+    best, where = np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.int64)
+    bound, start = np.float32(0), 0
+    for part in scores:
+        flat = part.reshape(-1)
+        for first in range(0, len(flat), CELLS):
+            block = flat[first : first + CELLS]
+            # Strictly above: on a tie with the last one kept, the lower index is in already.
+            near = np.flatnonzero(block > bound)
+            best = np.concatenate([best, block[near]])
+            where = np.concatenate([where, near + (start + first)])
+            if len(best) > 2 * count:
+                kept = smallest_indices(-best, count)
+                best, where = best[kept], where[kept]
+                bound = best.min(initial=np.inf)
+        start += len(flat)
+    chosen = where[smallest_indices(-best, count)]
     found, start = [], 0
-    for part, matrix in zip(flat, scores, strict=True):
-        own = chosen[(chosen >= start) & (chosen < start + len(part))] - start
-        found.append((own // matrix.shape[1], own % matrix.shape[1]))
-        start += len(part)
+    for part in scores:
+        own = chosen[(chosen >= start) & (chosen < start + part.size)] - start
+        found.append((own // part.shape[1], own % part.shape[1]))
+        start += part.size
     return found
 
 

@@ -137,15 +137,18 @@ class Explorer:
         empty = [np.zeros((0, table.dim), np.float32) for table in self._tables]
         evidence = self._evidence if self._watched is not None else empty
         scores = [
-            forget_active(self._policy.grow_scores(own, watched, generator), watched, *structure)
-            for own, watched, structure in zip(evidence, rows, structures, strict=True)
+            self._policy.grow_scores(own, watched, generator) for own, watched in zip(evidence, rows, strict=True)
         ]
+        for own, watched, structure in zip(scores, rows, structures, strict=True):
+            forget_active(own, watched, *structure)
         budget = sum(table.nnz for table in self._tables)
         count = int(drop_fraction(step, self._config.end, self._config.drop_fraction) * budget)
-        magnitudes = [table.magnitudes() for table in self._tables]
         spare = sum(table.nnz - table.n_rows for table in self._tables)
         grow = largest_growable(scores, min(count, spare))
         grown = sum(len(positions) for positions, _ in grow)
+        del scores, evidence
+        self._evidence = []
+        magnitudes = [table.magnitudes() for table in self._tables]
         drop = smallest_droppable([indptr for indptr, _ in structures], magnitudes, grown)
         for table, dropped, (positions, columns), watched in zip(self._tables, drop, grow, rows, strict=True):
             table.revise(~dropped, watched[positions], columns)
