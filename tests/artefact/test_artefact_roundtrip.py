@@ -103,43 +103,34 @@ def test_the_digest_is_as_documented(folder, model):
 
 
 def test_a_file_by_hand(folder):
-    """Two columns with scales 1 and 2, rows of lengths 2 and 1."""
+    """Two columns with scales 1 and 2, rows of lengths 2 and 1: gaps of 0, 0 and 1, without low bits."""
     items = TableData(np.array([0, 2, 3]), np.array([0, 1, 1]), np.array([127, -254, 4], dtype=np.float32), 2)
     write(folder / "model", items=items, item_ids=Vocabulary.of(["a", "é"]))
     tensors = read(folder / "model").tensors
     assert {name: tensor.tolist() for name, tensor in tensors.items()} == {
         "items.values": [127, -127, 2],
         "items.scales": [1.0, 2.0],
-        "items.columns": [0, 1, 1],
-        "items.row_lengths": [2, 1],
+        "items.gaps_low": [],
+        "items.gaps_high": [0b1011],
         "items.ids": [0x61, 0xC3, 0xA9],
         "items.id_offsets": [0, 1, 3],
     }
     assert list(tensors) == [
         "items.id_offsets",
         "items.scales",
-        "items.columns",
+        "items.gaps_high",
+        "items.gaps_low",
         "items.ids",
-        "items.row_lengths",
         "items.values",
     ]
 
 
-@pytest.mark.parametrize(
-    ("dim", "length", "columns", "lengths"),
-    [
-        (255, 255, "u1", "u1"),
-        (256, 255, "u1", "u1"),
-        (256, 256, "u1", "u2"),
-        (257, 1, "u2", "u1"),
-        (257, 257, "u2", "u2"),
-    ],
-)
-def test_narrow_types_where_they_suffice(folder, dim, length, columns, lengths):
-    write(folder / "model", items=sparse(2, dim, np.array([length, 1]), 0), item_ids=Vocabulary.of("ab"))
-    tensors = read(folder / "model").tensors
-    assert tensors["items.columns"].dtype == np.dtype(columns)
-    assert tensors["items.row_lengths"].dtype == np.dtype(lengths)
+@pytest.mark.parametrize(("dim", "columns"), [(1, "u1"), (256, "u1"), (257, "u2"), (65_536, "u2")])
+def test_narrow_columns_where_they_suffice(folder, dim, columns):
+    write(folder / "model", items=sparse(2, dim, np.array([dim, 1]), 0), item_ids=Vocabulary.of("ab"))
+    rows = read(folder / "model").items
+    assert (rows.indptr.dtype, rows.columns.dtype) == (np.dtype(np.int64), np.dtype(columns))
+    assert rows.columns[:dim].tolist() == list(range(dim))
 
 
 def test_int8_rounds_half_to_even_and_keeps_empty_columns():

@@ -63,15 +63,18 @@ def framed(header: bytes, body: bytes) -> bytes:
 
 
 def valid_file(path: Path, *, values_dtype="int8", dense=False) -> bytes:
-    """Three items, two users, four columns, factors."""
-    columns = np.array([0, 1, 3, 2, 0, 3], dtype=np.int64)
+    """Three items, two users, eight columns, factors.
+
+    A gap of a sparse table has one low bit. Gaps of the items are 0, 2, 3, 2, 6 and 4, those of the users 0, 0 and 8.
+    """
+    columns = np.array([0, 3, 7, 2, 1, 6], dtype=np.int64)
     values = np.array([1, -2, 3, 0.5, 2, -1], dtype=np.float32)
-    items = TableData(np.array([0, 3, 4, 6]), columns, values, 4)
-    users = TableData(np.array([0, 2, 3]), np.array([0, 1, 2]), np.ones(3, dtype=np.float32), 4)
+    items = TableData(np.array([0, 3, 4, 6]), columns, values, 8)
+    users = TableData(np.array([0, 2, 3]), np.array([0, 1, 2]), np.ones(3, dtype=np.float32), 8)
     write(
         path,
-        items=np.arange(12, dtype=np.float32).reshape(3, 4) if dense else items,
-        users=np.ones((2, 4), dtype=np.float32) if dense else users,
+        items=np.arange(24, dtype=np.float32).reshape(3, 8) if dense else items,
+        users=np.ones((2, 8), dtype=np.float32) if dense else users,
         item_ids=Vocabulary.of(["a", "bé", "ccc"]),
         user_ids=Vocabulary.of(["u", "v"]),
         item_factors=np.array([1, 0.5, 2]),

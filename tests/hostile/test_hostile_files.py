@@ -109,12 +109,12 @@ def test_a_missing_file_and_a_folder(tmp_path):
             action(tmp_path)
 
 
-# The header: claims about tensors. "items.columns" has 6 bytes of U8 in shape [6].
+# The header: claims about tensors. "items.values" has 6 bytes of I8 in shape [6].
 
 
 def entry(**changes):
     def change(parts: Parts) -> bytes:
-        parts.header["items.columns"] = changes
+        parts.header["items.values"] = changes
         return parts.pack()
 
     return change
@@ -124,7 +124,7 @@ def deep(field: str):
     """A field that is a list in a list in a list, as deep as the parser takes and no copying could follow."""
 
     def change(parts: Parts) -> bytes:
-        parts.header["items.columns"] = {field: "deep"}
+        parts.header["items.values"] = {field: "deep"}
         return framed(json.dumps(parts.head()).replace('"deep"', nested(900)).encode(), parts.body())
 
     return change
@@ -133,7 +133,7 @@ def deep(field: str):
 def without(field: str):
     def change(parts: Parts) -> bytes:
         head = parts.head()
-        del head["items.columns"][field]
+        del head["items.values"][field]
         return framed(json.dumps(head).encode(), parts.body())
 
     return change
@@ -143,8 +143,8 @@ def moved(first: int, last: int):
     """A tensor whose offsets are moved by so much, and whose shape fits them."""
 
     def change(parts: Parts) -> bytes:
-        a, b = parts.head()["items.columns"]["data_offsets"]
-        parts.header["items.columns"] = {"data_offsets": [a + first, b + last], "shape": [b - a + last - first]}
+        a, b = parts.head()["items.values"]["data_offsets"]
+        parts.header["items.values"] = {"data_offsets": [a + first, b + last], "shape": [b - a + last - first]}
         return parts.pack()
 
     return change
@@ -184,7 +184,8 @@ HEADERS = {
     "offsets nested deeply": (deep("data_offsets"), "not natural numbers|not JSON"),
     "unknown type": (entry(dtype="Q3"), "not allowed: 'Q3'"),
     "type of the container, but not of the format": (entry(dtype="F64"), "not allowed: 'F64'"),
-    "type not a text": (entry(dtype=["U8"]), "not allowed"),
+    "another type of the container": (entry(dtype="U16"), "not allowed: 'U16'"),
+    "type not a text": (entry(dtype=["I8"]), "not allowed"),
     "type nested deeply": (deep("dtype"), "not allowed|not JSON"),
     "shape of other bytes": (entry(shape=[5]), "bytes that its shape says"),
     "shape of huge numbers": (entry(shape=[2**47, 2**47]), "bytes that its shape says"),
@@ -197,12 +198,12 @@ HEADERS = {
     "shape nested deeply": (deep("shape"), "not natural numbers|not JSON"),
     "shape not a list": (entry(shape={"0": 6}), "not natural numbers"),
     "a field too many": (entry(more=1), "not a type, a shape and offsets"),
-    "entry not an object": (header_text('"items.columns": {', '"other": 5, "items.columns": {'), "entry 'other'"),
+    "entry not an object": (header_text('"items.values": {', '"other": 5, "items.values": {'), "entry 'other'"),
     "type missing": (without("dtype"), "not a type, a shape and offsets"),
     "shape missing": (without("shape"), "not a type, a shape and offsets"),
     "offsets missing": (without("data_offsets"), "not a type, a shape and offsets"),
-    "a tensor twice": (header_text('"items.columns": {', '"items.columns": {}, "items.columns": {'), "occurs twice"),
-    "a field twice": (header_text('"items.columns": {', '"items.columns": {"dtype": "U8", '), "occurs twice"),
+    "a tensor twice": (header_text('"items.values": {', '"items.values": {}, "items.values": {'), "occurs twice"),
+    "a field twice": (header_text('"items.values": {', '"items.values": {"dtype": "I8", '), "occurs twice"),
     "metadata not an object": (metadata(["x"]), "not a set of texts"),
     "metadata with a number": (metadata({"sparserec": 1}), "not a set of texts"),
     "no card": (metadata({}), "no model card"),
@@ -232,21 +233,23 @@ CARDS = {
     "version as truth value": ({"format_version": True}, "not supported"),
     "version with a fraction": ({"format_version": 1.0}, "'format_version' is missing or of the wrong type"),
     "version nested": ({"format_version": json.loads(nested(30))}, "not supported"),
-    "size as text": ({"dim": "4"}, "'dim' is missing or of the wrong type"),
+    "size as text": ({"dim": "8"}, "'dim' is missing or of the wrong type"),
     "size as truth value": ({"n_users": True}, "'n_users' is missing or of the wrong type"),
     "size with a fraction": ({"n_items": 3.0}, "'n_items' is missing or of the wrong type"),
     "recipe a list": ({"recipe": []}, "'recipe' is missing or of the wrong type"),
     "no columns": ({"dim": 0}, "out of range"),
     "too many columns": ({"dim": 65_537}, "out of range"),
     "huge columns": ({"dim": 10**15}, "out of range"),
-    "other columns": ({"dim": 5}, "'items.scales' must be 5 finite numbers"),
+    "other columns": ({"dim": 9}, "'items.scales' must be 9 finite numbers"),
     "no items": ({"n_items": 0}, "out of range"),
     "negative items": ({"n_items": -3}, "out of range"),
     "fewer items": ({"n_items": 2}, "one a row"),
     "huge items": ({"n_items": 10**15}, "one a row"),
     "items of many digits": ({"n_items": 10**4000}, "one a row"),
     "negative users": ({"n_users": -1}, "out of range"),
-    "huge users": ({"n_users": 10**15}, "row lengths"),
+    "huge users": ({"n_users": 10**15}, "'users': 3 values can't fill 1000000000000000 rows of 8 columns"),
+    "users of many digits": ({"n_users": 10**4000}, "'users': 3 values can't fill 1000"),
+    "more users": ({"n_users": 3}, "'users': row 1 is empty"),
     "users left out": ({"n_users": 0}, "card counts 9 values, the tensors hold 6"),
     "users left out, counted out": ({"n_users": 0, "nnz": 6, "scoring": "history"}, "tensors of users"),
     "other count": ({"nnz": 8}, "card counts 8 values, the tensors hold 9"),
@@ -300,9 +303,9 @@ TENSORS = {
     "values missing": (drop("items.values"), "'items.values' is missing"),
     "values of users missing": (drop("users.values"), "'users.values' is missing"),
     "scales missing": (drop("items.scales"), "'items.scales' must be there with int8"),
-    "columns missing": (drop("items.columns"), "'items': a sparse table needs"),
-    "row lengths missing": (drop("users.row_lengths"), "'users': a sparse table needs"),
-    "columns and row lengths missing": (drop("items.columns", "items.row_lengths"), "must be of shape"),
+    "low parts missing": (drop("items.gaps_low"), "'items': a sparse table needs values, 'gaps_low' and 'gaps_high'"),
+    "high parts missing": (drop("users.gaps_high"), "'users': a sparse table needs values, 'gaps_low' and 'gaps_high'"),
+    "gaps missing": (drop("items.gaps_low", "items.gaps_high"), "must be of shape"),
     "ids missing": (drop("items.ids"), "'items.ids' and 4 'items.id_offsets' must be there"),
     "id offsets missing": (drop("users.id_offsets"), "'users.ids' and 3 'users.id_offsets' must be there"),
     "a tensor too many": (put("items.more", [1], "u1"), "does not belong there: 'items.more'"),
@@ -312,21 +315,45 @@ TENSORS = {
     "no name": (put("", [1], "u1"), "does not belong there: ''"),
     "values of another type": (put("items.values", [1, 2, 3, 4, 5, 6], "<f4"), "'items.values' is F32, not I8 or F16"),
     "half precision with scales": (put("items.values", [1, 2, 3, 4, 5, 6], "<f2"), "must be there with int8"),
-    "wide columns": (put("items.columns", [0, 1, 3, 2, 0, 3], "<u2"), "must be U8 up to 256 columns"),
+    "gaps of another type": (put("items.gaps_high", [0x55, 0x24], "i1"), "'items.gaps_high' is I8, not U8"),
+    "columns beside the gaps": (put("items.columns", [0, 3, 7, 2, 1, 6], "u1"), "does not belong there"),
     "values of a sparse table in a matrix": (put("items.values", np.zeros((3, 2))), "a sparse table needs"),
-    "fewer columns than values": (put("items.columns", [0, 1, 3, 2, 0]), "as many columns as values"),
-    "scale not a number": (put("items.scales", [1, np.nan, 1, 1]), "4 finite numbers, none below 0"),
-    "scale infinite": (put("items.scales", [1, np.inf, 1, 1]), "4 finite numbers, none below 0"),
-    "scale negative": (put("users.scales", [1, -1, 1, 1]), "'users.scales' must be 4 finite"),
-    "too few scales": (put("items.scales", [1, 1, 1]), "4 finite numbers"),
-    "column beyond the last": (put("items.columns", [0, 1, 4, 2, 0, 3]), "names column 4 of a table of 4"),
-    "columns that descend": (put("items.columns", [0, 3, 1, 2, 0, 3]), "ascend strictly within each row"),
-    "column twice": (put("items.columns", [0, 1, 1, 2, 0, 3]), "ascend strictly within each row"),
-    "empty row": (put("items.row_lengths", [3, 0, 3]), "'items.row_lengths' has an empty row"),
-    "lengths too small": (put("items.row_lengths", [3, 1, 1]), "add up to 5, but there are 6 values"),
-    "lengths too large": (put("items.row_lengths", [255, 255, 255]), "add up to 765, but there are 6"),
-    "lengths for fewer rows": (put("items.row_lengths", [3, 3]), "needs 3 row lengths"),
-    "lengths in a matrix": (put("items.row_lengths", [[3, 1, 2]]), "needs 3 row lengths"),
+    "low parts in a matrix": (put("items.gaps_low", [[4]]), "'items': a sparse table needs .* in one dimension"),
+    "high parts in a matrix": (
+        put("items.gaps_high", [[0x55, 0x24]]),
+        "'items': a sparse table needs .* in one dimension",
+    ),
+    "low parts empty": (put("items.gaps_low", []), "'gaps_low' has 0 bytes; 6 gaps of 1 low bits take 1"),
+    "low parts too long": (
+        put("users.gaps_low", [0, 0]),
+        "'users': 'gaps_low' has 2 bytes; 3 gaps of 1 low bits take 1",
+    ),
+    "low parts with padding set": (put("items.gaps_low", [0x44]), "'gaps_low' has bits set after the last gap"),
+    "high parts empty": (put("items.gaps_high", []), "'gaps_high' has 0 one bits, but there are 6 values"),
+    "a one bit too few": (put("items.gaps_high", [0x55, 0x20]), "'gaps_high' has 5 one bits, but there are 6 values"),
+    "a one bit too many": (put("items.gaps_high", [0x57, 0x24]), "'gaps_high' has 7 one bits, but there are 6 values"),
+    "high parts with padding set": (put("items.gaps_high", [0x55, 0x64]), "'gaps_high' has 7 one bits"),
+    "high parts with a zero byte after": (put("items.gaps_high", [0x55, 0x24, 0]), "goes on after the last gap"),
+    "high parts with zero bytes before": (
+        put("items.gaps_high", [0, 0, 0x55, 0x24]),
+        "'gaps_high' has 24 zero bits",
+    ),
+    "position beyond by a high part": (
+        put("items.gaps_high", [0x55, 0x84]),
+        "'items': 'gaps_high' has 10 zero bits",
+    ),
+    "position beyond by a low part": (put("items.gaps_low", [0x3F]), "'items': the gaps go beyond the last row"),
+    "values of another count": (put("items.values", [1, 2, 3]), "'items': 'gaps_high' has 6 one bits, but there are 3"),
+    "fewer values than rows": (put("items.values", [1, 2]), "'items': 2 values can't fill 3 rows of 8 columns"),
+    "more values than cells": (put("items.values", [1] * 25), "'items': 25 values can't fill 3 rows of 8 columns"),
+    "no values": (put("items.values", []), "'items': 0 values can't fill 3 rows of 8 columns"),
+    "scale not a number": (put("items.scales", [np.nan] + [1] * 7), "8 finite numbers, none below 0"),
+    "scale infinite": (put("items.scales", [np.inf] + [1] * 7), "8 finite numbers, none below 0"),
+    "scale negative": (put("users.scales", [-1] + [1] * 7), "'users.scales' must be 8 finite"),
+    "too few scales": (put("items.scales", [1] * 7), "8 finite numbers"),
+    "empty first row": (put("items.gaps_high", [0xF0, 0x03]), "'items': row 0 is empty"),
+    "empty row in the middle": (put("items.gaps_high", [0x07, 0x1C]), "'items': row 1 is empty"),
+    "empty last row": (put("items.gaps_high", [0xC7, 0x01]), "'items': row 2 is empty"),
     "factor not a number": (put("items.factors", [1, np.nan, 1]), "'items.factors' must be 3 finite numbers"),
     "factor infinite": (put("items.history_factors", [1, np.inf, 1]), "'items.history_factors' must be 3 finite"),
     "too few factors": (put("items.factors", [1, 1]), "'items.factors' must be 3 finite numbers"),
@@ -359,13 +386,19 @@ def test_one_empty_id_is_an_id(folder, valid):
     assert Recommender.open(folder / NAME).user_ids == ["", "uv"]
 
 
+def put_both(parts: Parts) -> None:
+    put("items.gaps_low", [], "u1")(parts)
+    put("items.gaps_high", [255] * 3, "u1")(parts)
+
+
 DENSE = {
-    "another shape": (put("items.values", np.zeros((4, 3))), r"must be of shape \(3, 4\), not \(4, 3\)"),
-    "flat": (put("items.values", np.zeros(12)), r"must be of shape \(3, 4\), not \(12,\)"),
-    "with columns": (put("items.columns", np.zeros(12), "u1"), "a sparse table needs"),
-    "with row lengths": (put("items.row_lengths", [4, 4, 4], "u1"), "a sparse table needs"),
-    "not a number": (put("items.values", np.full((3, 4), np.nan)), "'items.values' holds values that are not finite"),
-    "infinite": (put("users.values", np.full((2, 4), -np.inf)), "'users.values' holds values that are not finite"),
+    "another shape": (put("items.values", np.zeros((8, 3))), r"must be of shape \(3, 8\), not \(8, 3\)"),
+    "flat": (put("items.values", np.zeros(24)), r"must be of shape \(3, 8\), not \(24,\)"),
+    "with low parts": (put("items.gaps_low", [], "u1"), "a sparse table needs"),
+    "with high parts": (put("items.gaps_high", [255] * 3, "u1"), "a sparse table needs"),
+    "with gaps": (put_both, "a sparse table needs"),
+    "not a number": (put("items.values", np.full((3, 8), np.nan)), "'items.values' holds values that are not finite"),
+    "infinite": (put("users.values", np.full((2, 8), -np.inf)), "'users.values' holds values that are not finite"),
 }
 
 
@@ -383,10 +416,15 @@ def test_huge_claims_take_no_memory(folder, valid, dtype):
     claims = []
     for shape in ([10**14], [10**14, 0], [0, 10**14]):
         parts = taken_apart(valid)
-        parts.header["items.row_lengths"] = {"shape": shape, "dtype": dtype}
+        parts.header["items.gaps_high"] = {"shape": shape, "dtype": dtype}
         parts.card |= {"n_items": 10**15, "nnz": 10**15, "n_users": 10**15}
         claims.append(parts.pack())
-        parts.tensors["items.row_lengths"] = np.zeros(0, dtype="u1")
+        parts.tensors["items.gaps_high"] = np.zeros(0, dtype="u1")
+        claims.append(parts.pack())
+    for side in ("items", "users"):
+        parts = taken_apart(valid)
+        drop("items.factors", "items.history_factors")(parts)
+        parts.card |= {f"n_{side}": 10**15, "nnz": 10**15}
         claims.append(parts.pack())
     tracemalloc.start()
     try:

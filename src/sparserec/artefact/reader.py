@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sparserec.artefact import gaps
 from sparserec.artefact.container import open_container
 from sparserec.artefact.quantise import from_int8
 from sparserec.artefact.schema import CARD_KEY, TENSORS, ModelCard, digest, type_name
@@ -24,8 +25,8 @@ class Rows:
         dim: number of columns.
         values: (nnz,) or, for a dense table, (n, dim); int8 or float16, as in the file.
         scales: (dim,) float32, one for each column, with int8; else None.
-        indptr: (n + 1,) int64 row pointers; None for a dense table.
-        columns: (nnz,) uint8 or uint16; None for a dense table.
+        indptr: (n + 1,) int64 row pointers, decoded from the gaps; None for a dense table.
+        columns: (nnz,) uint8 up to 256 columns, uint16 beyond, decoded likewise; None for a dense table.
         factors: (n,) float16, multiplied into scores; None for ones.
         history_factors: (n,) float16, multiplied into rows when a history is summed; None for ones.
     """
@@ -55,7 +56,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Artefact:
-    """A checked artefact. The arrays are read-only views into the mapped file.
+    """A checked artefact. The tensors are read-only views into the mapped file.
 
     Attributes:
         card: the model card.
@@ -77,9 +78,10 @@ class Artefact:
 
 
 def read(path: str | os.PathLike[str], *, verify_digest: bool = True) -> Artefact:
-    """Open an artefact and check it: header, shapes, row lengths, columns, scales, ids, card and digest.
+    """Open an artefact and check it: header, shapes, gaps, scales, ids, card and digest.
 
-    Memory taken is the file itself, mapped, and arrays of its rows; nothing is executed.
+    Memory taken is the file itself, mapped, arrays of its rows, and the column of each value of a sparse table;
+    nothing is executed.
 
     Args:
         path: the file.
@@ -135,37 +137,20 @@ def _rows(side: str, tensors: dict[str, np.ndarray], dim: int, n: int) -> Rows:
         factor = found[kind]
         if factor is not None and (factor.shape != (n,) or not np.isfinite(factor).all()):
             raise SparserecError(f"'{side}.{kind}' must be {n} finite numbers, one a row")
-    columns, lengths = found["columns"], found["row_lengths"]
-    if columns is None and lengths is None:
+    low, high = found["gaps_low"], found["gaps_high"]
+    if low is None and high is None:
         if values.shape != (n, dim):
             raise SparserecError(f"'{side}.values' of a dense table must be of shape {(n, dim)}, not {values.shape}")
         return Rows(n, dim, values, scales, None, None, found["factors"], found["history_factors"])
-    if columns is None or lengths is None or values.ndim != 1 or columns.shape != values.shape or lengths.shape != (n,):
-        raise SparserecError(f"'{side}': a sparse table needs {n} row lengths, and as many columns as values")
-    indptr = _pointers(side, lengths, len(values))
-    _check_columns(side, columns, indptr, dim)
+    if low is None or high is None or not values.ndim == low.ndim == high.ndim == 1:
+        raise SparserecError(
+            f"'{side}': a sparse table needs values, 'gaps_low' and 'gaps_high', each in one dimension"
+        )
+    try:
+        indptr, columns = gaps.decode(low, high, n, dim, len(values))
+    except SparserecError as error:
+        raise SparserecError(f"'{side}': {error}") from None
     return Rows(n, dim, values, scales, indptr, columns, found["factors"], found["history_factors"])
-
-
-def _pointers(side: str, lengths: np.ndarray, nnz: int) -> np.ndarray:
-    if (lengths == 0).any():
-        raise SparserecError(f"'{side}.row_lengths' has an empty row")
-    indptr = np.zeros(len(lengths) + 1, dtype=np.int64)
-    np.cumsum(lengths, out=indptr[1:])
-    if indptr[-1] != nnz:
-        raise SparserecError(f"'{side}.row_lengths' add up to {int(indptr[-1])}, but there are {nnz} values")
-    return indptr
-
-
-def _check_columns(side: str, columns: np.ndarray, indptr: np.ndarray, dim: int) -> None:
-    if columns.dtype != (np.uint8 if dim <= 256 else np.dtype("<u2")):
-        raise SparserecError(f"'{side}.columns' must be U8 up to 256 columns and U16 beyond")
-    if int(columns.max()) >= dim:
-        raise SparserecError(f"'{side}.columns' names column {int(columns.max())} of a table of {dim}")
-    ascends = columns[1:] > columns[:-1]
-    ascends[indptr[1:-1] - 1] = True
-    if not ascends.all():
-        raise SparserecError(f"'{side}.columns' must ascend strictly within each row")
 
 
 def _check_card(card: ModelCard, items: Rows, users: Rows | None, tensors: dict[str, np.ndarray]) -> None:

@@ -22,7 +22,6 @@ MAX_NESTING = 32
 DTYPES: dict[str, np.dtype] = {
     "U8": np.dtype("u1"),
     "I8": np.dtype("i1"),
-    "U16": np.dtype("<u2"),
     "U32": np.dtype("<u4"),
     "F16": np.dtype("<f2"),
     "F32": np.dtype("<f4"),
@@ -32,8 +31,8 @@ DTYPES: dict[str, np.dtype] = {
 TENSORS: dict[str, tuple[str, ...]] = {
     "values": ("I8", "F16"),
     "scales": ("F32",),
-    "columns": ("U8", "U16"),
-    "row_lengths": ("U8", "U16"),
+    "gaps_low": ("U8",),
+    "gaps_high": ("U8",),
     "factors": ("F16",),
     "history_factors": ("F16",),
     "ids": ("U8",),

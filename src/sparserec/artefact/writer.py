@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sparserec import __version__
+from sparserec.artefact import gaps
 from sparserec.artefact.quantise import to_float16, to_int8
 from sparserec.artefact.schema import CARD_KEY, FORMAT_VERSION, HEADER_ALLOWANCE, ModelCard, digest, type_name
 from sparserec.artefact.size import ValueType
@@ -149,9 +150,7 @@ def _table(side: str, table: TableData | np.ndarray, values_dtype: ValueType) ->
     if isinstance(table, np.ndarray):
         out[f"{side}.values"] = out[f"{side}.values"].reshape(table.shape)
         return out
-    lengths = np.diff(table.indptr)
-    out[f"{side}.columns"] = columns.astype(np.uint8 if dim <= 256 else np.uint16)
-    out[f"{side}.row_lengths"] = lengths.astype(np.uint8 if lengths.max() <= 255 else np.uint16)
+    out[f"{side}.gaps_low"], out[f"{side}.gaps_high"] = gaps.encode(table.indptr, columns, dim)
     return out
 
 
@@ -166,8 +165,6 @@ def _check_rows(side: str, table: TableData) -> None:
     lengths, columns = np.diff(table.indptr), np.asarray(table.columns)
     if lengths.min() < 1:
         raise SparserecError(f"the {side} table has a row without values")
-    if lengths.max() > 65_535:
-        raise SparserecError(f"the {side} table has a row of {lengths.max():,} values; at most 65,535 fit a sparse row")
     if table.indptr[0] != 0 or not table.indptr[-1] == len(columns) == len(table.values):
         raise SparserecError(f"the {side} table's row pointers do not fit its columns and values")
     ascends = columns[1:] > columns[:-1]

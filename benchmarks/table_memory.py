@@ -1,0 +1,122 @@
+"""Memory of training: table, gradients, optimiser state and evidence, against dense Adam. Measured as peak resident memory.
+
+Each side runs in a process of its own. The figure is the highest resident memory during steps and explorations, less that
+before the tables existed; both sides see the same batches.
+
+    python benchmarks/table_memory.py
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+
+import common
+import numpy as np
+import torch
+
+N_ROWS, DIM, DENSITY, BATCH = 400_000, 256, 0.05, 1024
+
+
+def dense(steps: int) -> int:
+    """nn.Embedding and Adam, as most recommenders are trained."""
+    warm_up(lambda table: torch.optim.Adam(table.parameters(), lr=0.01), torch.nn.Embedding(10, 4))
+    before = start()
+    table = torch.nn.Embedding(N_ROWS, DIM)
+    optimizer = torch.optim.Adam(table.parameters(), lr=0.01)
+    for rows in batches(steps):
+        optimizer.zero_grad(set_to_none=True)
+        table(rows).square().sum().backward()
+        optimizer.step()
+    return common.status_bytes("VmHWM") - before
+
+
+def warm_up(make, table) -> None:
+    """Load what a first step loads, so that it does not count."""
+    optimizer = make(table)
+    table(torch.tensor([1])).square().sum().backward()
+    optimizer.step()
+
+
+def sparse(steps: int) -> int:
+    """SparseTable, RowAdam and a SparseRec explorer with the package's settings."""
+    from sparserec.sparsity import ExplorerConfig, budget_of, make_explorer, random_mask
+    from sparserec.tables import RowAdam, SparseTable
+    from sparserec.training import RunConfig, set_threads
+
+    set_threads(None)
+    settings = RunConfig().exploration
+    interval = max(1, steps // 4)
+
+    def build(n_rows: int):
+        mask = random_mask(n_rows, DIM, budget_of(DENSITY, n_rows, DIM), np.random.default_rng(0))
+        mask.values[:] = np.random.default_rng(1).standard_normal(len(mask.values), dtype=np.float32)
+        table = SparseTable(mask.indptr, mask.columns, mask.values, DIM)
+        config = ExplorerConfig(
+            interval=interval,
+            end=10 * steps,
+            drop_fraction=settings.drop_fraction,
+            sample_fraction=settings.sample_fraction,
+        )
+        explorer = make_explorer("sparserec", [table], config, [np.ones(n_rows)], 0)
+        return table, RowAdam(table, lr=0.01), explorer
+
+    def train(table, optimizer, explorer, n_rows: int) -> int:
+        explored = 0
+        for step, rows in enumerate(batches(steps)):
+            explorer.watch(step)
+            table.lookup(rows % n_rows).square().sum().backward()
+            explorer.observe()
+            optimizer.step()
+            if explorer.due(step + 1):
+                explored += explorer.revise(step + 1).grown
+        return explored
+
+    train(*build(1000), 1000)
+    before = start()
+    explored = train(*build(N_ROWS), N_ROWS)
+    if not explored:
+        sys.exit("nothing was explored: the measurement would leave a part out")
+    return common.status_bytes("VmHWM") - before
+
+
+def batches(steps: int):
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(steps):
+        yield torch.randint(0, N_ROWS, (BATCH,), generator=generator)
+
+
+def start() -> int:
+    common.reset_peak()
+    return common.status_bytes("VmRSS")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--side", choices=["dense", "sparse"], help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.side:
+        print(json.dumps({"dense": dense, "sparse": sparse}[args.side](args.steps)))
+        return
+    peaks = {}
+    for side in ("dense", "sparse"):
+        command = [sys.executable, __file__, "--side", side, "--steps", str(args.steps)]
+        peaks[side] = int(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+    result = {
+        "rows": N_ROWS,
+        "dim": DIM,
+        "density": DENSITY,
+        "steps": args.steps,
+        "dense Adam bytes": peaks["dense"],
+        "sparse bytes": peaks["sparse"],
+        "share": round(peaks["sparse"] / peaks["dense"], 4),
+        "allowed share": 0.125,
+    }
+    common.save("table_memory", "python benchmarks/table_memory.py", result)
+
+
+if __name__ == "__main__":
+    main()
