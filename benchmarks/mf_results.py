@@ -13,14 +13,17 @@ exported file through the device runtime.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE.parent / "docs" / "results" / "mf.jsonl"
@@ -30,37 +33,37 @@ PLOT = HERE.parent / "docs" / "results" / "mf.png"
 DIM, DENSITY = 64, 0.1
 DATASETS = ("gowalla", "yelp2018")
 METHODS: dict[str, dict] = {
-    "dense": {"method": "dense"},
-    "SparseRec": {"method": "sparserec", "density": DENSITY},
-    "static NMF mask": {"method": "static", "init": "nmf", "density": DENSITY},
-    "static random mask": {"method": "static", "init": "random", "density": DENSITY},
-    "narrow dense": {"method": "dense", "dim": None},
+    "dense": {"method": "dense", "dim": DIM},
+    "SparseRec": {"method": "sparserec", "dim": DIM, "density": DENSITY},
+    "static NMF mask": {"method": "static", "init": "nmf", "dim": DIM, "density": DENSITY},
+    "static random mask": {"method": "static", "init": "random", "dim": DIM, "density": DENSITY},
+    "narrow dense": {"method": "dense", "narrow": (DIM, DENSITY)},
+    "SparseRec, wide": {"method": "sparserec", "dim": 4 * DIM, "density": DENSITY / 4},
+    "narrow dense, for wide": {"method": "dense", "narrow": (4 * DIM, DENSITY / 4)},
 }
-CANDIDATES: tuple[dict, ...] = (
-    {"similarity": "dot", "temperature": 1.0, "lr": 0.02},
-    {"similarity": "dot", "temperature": 1.0, "lr": 0.04},
-    {"similarity": "cosine", "temperature": 0.15, "lr": 0.02},
-)
+CANDIDATES: tuple[dict, ...] = ({"weight_decay": 3e-5}, {"weight_decay": 1e-4})
+COMMON = {"n_negatives": 512}
 
 
 def settings_of(method: str, dataset: str, candidate: dict) -> dict:
-    settings = {"dim": DIM, **METHODS[method], **candidate}
-    if settings["dim"] is None:
-        settings["dim"] = narrow_dim(dataset)
+    settings = {**COMMON, **METHODS[method], **candidate}
+    if "narrow" in settings:
+        settings["dim"] = narrow_dim(dataset, *settings.pop("narrow"))
     return settings
 
 
-def narrow_dim(dataset: str) -> int:
-    """The widest dense table whose exported file is not larger than SparseRec's at the density above."""
+@cache
+def narrow_dim(dataset: str, dim: int, density: float) -> int:
+    """The widest dense table whose file may be as large as that of a sparse one of this width and density."""
     from sparserec.artefact import dense_file_bytes, sparse_file_bytes
     from sparserec.interactions import load
     from sparserec.sparsity import budget_of
 
     facts = load(data_path(dataset)).interactions
     rows = {"n_items": facts.n_items, "n_users": facts.n_users}
-    nnz = budget_of(DENSITY, facts.n_items + facts.n_users, DIM)
-    allowed = sparse_file_bytes(**rows, nnz=nnz, dim=DIM, values_dtype="int8")
-    return max(d for d in range(1, DIM) if dense_file_bytes(**rows, dim=d, values_dtype="int8") <= allowed)
+    nnz = budget_of(density, facts.n_items + facts.n_users, dim)
+    allowed = sparse_file_bytes(**rows, nnz=nnz, dim=dim, values_dtype="int8")
+    return max(d for d in range(1, dim) if dense_file_bytes(**rows, dim=d, values_dtype="int8") <= allowed)
 
 
 def data_path(dataset: str) -> str:
@@ -71,20 +74,20 @@ def data_path(dataset: str) -> str:
 
 
 def one(job: dict) -> dict:
-    """Train, export and evaluate one job in this process."""
+    """Train one job in this process, or go on with its run folder; in the run phase, export and evaluate on test."""
     import sparserec
     from sparserec.artefact import inspect
     from sparserec.device import Recommender
     from sparserec.training import evaluate_on_device
 
     folder = Path(job["folder"])
-    shutil.rmtree(folder, ignore_errors=True)
     data = sparserec.load(data_path(job["dataset"]))
     began = time.perf_counter()
-    run = sparserec.train(data, folder, recipe="mf", threads=job["threads"], **job["settings"])
+    run = sparserec.train(data, folder, recipe="mf", threads=job["threads"], resume=True, **job["settings"])
     seconds = time.perf_counter() - began
     best = run.valid_metrics()
     result = {"valid": best["ndcg@20"], "valid_recall": best["recall@20"], "epoch": best["epoch"], "seconds": seconds}
+    result["curve"] = [round(entry["ndcg@20"], 4) for entry in run.history()]
     if job["phase"] == "run":
         file = folder / "model.safetensors"
         run.export(file)
@@ -95,13 +98,13 @@ def one(job: dict) -> dict:
             "recall@20": test["recall@20"],
             "ndcg@20": test["ndcg@20"],
             "bytes": facts["bytes"]["total"] - facts["bytes"]["ids"],
+            "bytes_per_item": facts["bytes_per_item"],
             "parameters": run.parameters(),
         }
-        if job["method"] == "SparseRec":
+        if job["method"].startswith("SparseRec"):
             new = evaluate_on_device(model, run.split(), "test", from_history=True).as_dict()
             result |= {"new_user_recall@20": new["recall@20"], "new_user_ndcg@20": new["ndcg@20"]}
     result["peak_rss"] = peak_rss()
-    shutil.rmtree(folder, ignore_errors=True)
     return result
 
 
@@ -133,7 +136,7 @@ def jobs(phase: str, args: argparse.Namespace) -> list[dict]:
                 choices = [({**settings_of(method, dataset, c), "seed": 0}) for c in CANDIDATES]
             else:
                 best = chosen(dataset, method)
-                choices = [{**best, "seed": seed} for seed in range(args.seeds)]
+                choices = [{**best, "seed": seed} for seed in args.seeds]
             for settings in choices:
                 settings["epochs"] = args.epochs
                 found.append({"phase": phase, "dataset": dataset, "method": method, "settings": settings})
@@ -143,8 +146,8 @@ def jobs(phase: str, args: argparse.Namespace) -> list[dict]:
 def chosen(dataset: str, method: str) -> dict:
     """The candidate with the best validation NDCG@20 for this method and data set."""
     tried = [e for key, e in done("tune").items() if key[0] == dataset and key[1] == method]
-    if not tried:
-        sys.exit(f"nothing tuned for {method} on {dataset} yet: run the tune phase first")
+    if len(tried) < len(CANDIDATES):
+        sys.exit(f"{method} on {dataset} has not been tuned yet: run the tune phase first")
     best = max(tried, key=lambda entry: entry["valid"])["settings"]
     return {name: value for name, value in best.items() if name not in ("seed", "epochs")}
 
@@ -155,7 +158,9 @@ def work(phase: str, args: argparse.Namespace) -> None:
     todo = todo[args.shard :: args.shards]
     print(f"{len(known)} results in {RESULTS}, {len(todo)} to do", flush=True)
     for number, job in enumerate(todo):
-        job |= {"threads": args.threads, "folder": str(Path(args.work) / f"{phase}-{args.shard}")}
+        # A run folder is named by what is in it: a run that was cut off goes on, and the run phase takes over seed 0.
+        name = hashlib.sha256(repr(key_of(job)).encode()).hexdigest()[:16]
+        job |= {"threads": args.threads, "folder": str(Path(args.work) / name)}
         # A process a job: peak memory is that job's own, and a crash loses one result.
         command = [sys.executable, __file__, "one", json.dumps(job)]
         answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
@@ -166,59 +171,63 @@ def work(phase: str, args: argparse.Namespace) -> None:
             file.write(json.dumps(entry) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        print(
-            f"[{number + 1}/{len(todo)}] {job['dataset']} {job['method']} {job['settings']}: "
-            + ", ".join(f"{name} {value:.4g}" for name, value in result.items()),
-            flush=True,
-        )
+        figures = (f"{name} {value:.4g}" for name, value in result.items() if isinstance(value, (int, float)))
+        print(f"[{number + 1}/{len(todo)}] {job['dataset']} {job['method']}: {', '.join(figures)}", flush=True)
 
 
 def report(args: argparse.Namespace) -> None:
-    entries = list(done("run").values())
-    lines = [
-        "# Matrix factorisation at equal bytes",
-        "",
-        "Made by `python benchmarks/mf_results.py report` from `docs/results/mf.jsonl`. Settings of every method were",
-        "chosen on the validation part from the same list; in every run validation chose the epoch; the test",
-        "part was read once, from the exported file through the device runtime. Mean and spread over seeds. Bytes: the",
-        "exported file with values in int8, all indices and the header, raw ids apart; users and items together.",
-    ]
-    for dataset in dict.fromkeys(entry["dataset"] for entry in entries):
-        lines += ["", f"## {dataset}", ""]
-        names = "method, Recall@20, NDCG@20, valid NDCG@20, bytes, bytes/item, parameters, training, seeds, settings"
-        lines += [f"| {names.replace(', ', ' | ')} |"]
-        lines += ["|---|---|---|---|---|---|---|---|---|---|"]
-        for method in METHODS:
-            group = [e for e in entries if e["dataset"] == dataset and e["method"] == method]
-            if group:
-                lines.append(row(method, group, dataset))
-        news = [e for e in entries if e["dataset"] == dataset and "new_user_recall@20" in e]
-        if news:
-            lines += [
-                "",
-                "Every test user taken as new, their vector summed from the rows of their history instead of read from "
-                f"the user table (SparseRec): Recall@20 {spread(news, 'new_user_recall@20')}, "
-                f"NDCG@20 {spread(news, 'new_user_ndcg@20')}.",
-            ]
-    PAGE.write_text("\n".join(lines) + "\n")
-    plot(entries)
+    PAGE.write_text("\n".join(["# Matrix factorisation at equal bytes", "", *tables()]) + "\n")
+    plot(list(done("run").values()))
     print(f"wrote {PAGE} and {PLOT}")
 
 
-def row(method: str, group: list[dict], dataset: str) -> str:
-    from sparserec.interactions import load
+def tables() -> list[str]:
+    """Tables of the results so far, as Markdown, and how they came about."""
+    entries, tuned = list(done("run").values()), done("tune")
+    epochs = max((entry["settings"]["epochs"] for entry in entries), default=0)
+    lines = [
+        "Made by `python benchmarks/mf_results.py tune`, `... run` and `... report` from `docs/results/mf.jsonl`.",
+        f"Loss, negatives ({COMMON['n_negatives']} a batch), epochs (at most {epochs}) and the settings to choose",
+        f"from ({len(CANDIDATES)} weight decays) are the same for every method; validation chose the setting and, in",
+        "every run, the epoch. The test part was read once, from the exported file through the device runtime. Mean",
+        "and standard deviation over seeds. Bytes: the exported file with values in int8, structure, scales and header,",
+        "users and items together, raw ids apart. A narrow dense table has as many columns as fit the sparse one's bytes.",
+    ]
+    for dataset in dict.fromkeys(entry["dataset"] for entry in entries):
+        head = "method, columns, Recall@20, NDCG@20, valid NDCG@20, bytes, parameters, weight decay, training, seeds"
+        lines += ["", f"## {dataset}", "", f"| {head.replace(', ', ' | ')} |", "|---" * 10 + "|"]
+        for method in METHODS:
+            group = [e for e in entries if e["dataset"] == dataset and e["method"] == method]
+            if group:
+                lines.append(row(method, group, tuned))
+        for name in METHODS:
+            news = [e for e in entries if (e["dataset"], e["method"]) == (dataset, name) and "new_user_recall@20" in e]
+            if news:
+                lines += [
+                    "",
+                    f"{name}, every test user taken as new, their vector summed from the item rows of their history "
+                    f"instead of read from the user table: Recall@20 {spread(news, 'new_user_recall@20')}, NDCG@20 "
+                    f"{spread(news, 'new_user_ndcg@20')}.",
+                ]
+    return lines
 
+
+def row(method: str, group: list[dict], tuned: dict) -> str:
     first = group[0]
-    n_items = load(data_path(dataset)).interactions.n_items
-    settings = ", ".join(
-        f"{k} {v}" for k, v in first["settings"].items() if k in ("similarity", "temperature", "lr", "dim")
-    )
-    seconds = statistics.mean(e["seconds"] for e in group)
+    # A run that took over a finished folder has no time of its own: the tuning run has.
+    times = [e["seconds"] for e in [*group, *tuned.values()] if same(e, first) and e["seconds"] > 15]
+    seconds = f"{statistics.mean(times):.0f} s" if times else "-"
     return (
-        f"| {method} | {spread(group, 'recall@20')} | {spread(group, 'ndcg@20')} | {spread(group, 'valid')} | "
-        f"{first['bytes']:,} | {first['bytes'] / n_items:.1f} | {first['parameters']:,} | "
-        f"{seconds:.0f} s, threads: {first['threads']} | {len(group)} | {settings} |"
+        f"| {method} | {first['settings']['dim']} | {spread(group, 'recall@20')} | {spread(group, 'ndcg@20')} | "
+        f"{spread(group, 'valid')} | {first['bytes']:,} | {first['parameters']:,} | "
+        f"{first['settings']['weight_decay']:g} | {seconds}, threads: {first['threads']} | {len(group)} |"
     )
+
+
+def same(entry: dict, other: dict) -> bool:
+    """Whether two entries differ in their seed at most."""
+    settings = [{k: v for k, v in e["settings"].items() if k != "seed"} for e in (entry, other)]
+    return settings[0] == settings[1] and all(entry[k] == other[k] for k in ("dataset", "method", "threads"))
 
 
 def spread(group: list[dict], name: str) -> str:
@@ -246,7 +255,7 @@ def plot(entries: list[dict]) -> None:
                 group[0]["bytes"] / 1e6,
                 statistics.mean(values),
                 yerr=error,
-                fmt="o^sDv"[number],
+                fmt="o^sDvPX"[number],
                 capsize=3,
                 label=method,
             )
@@ -263,12 +272,12 @@ def main() -> None:
     parser.add_argument("phase", choices=["tune", "run", "report", "one"])
     parser.add_argument("job", nargs="?", help=argparse.SUPPRESS)
     parser.add_argument("--datasets", nargs="+", default=list(DATASETS), choices=DATASETS)
-    parser.add_argument("--seeds", type=int, default=3, help="seeds of the run phase (default 3)")
-    parser.add_argument("--epochs", type=int, default=12, help="epochs at most, for every method (default 12)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of the run phase (default 0 1 2)")
+    parser.add_argument("--epochs", type=int, default=8, help="epochs at most, for every method (default 8)")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--shard", type=int, default=0, help="this process does every SHARDS-th job, from SHARD")
     parser.add_argument("--shards", type=int, default=1)
-    parser.add_argument("--work", default="runs", help="folder for run folders, emptied after each job (default runs)")
+    parser.add_argument("--work", default="runs", help="folder for run folders (default runs)")
     args = parser.parse_args()
     if args.phase == "one":
         print(json.dumps(one(json.loads(args.job))))

@@ -12,10 +12,10 @@ import argparse
 import statistics
 import time
 
-import common
 import numpy as np
 import torch
 
+import common
 from sparserec.objectives import NegativeSampler, SampledSoftmax
 from sparserec.recommenders import MF, Batch
 from sparserec.sparsity import ExplorerConfig, budget_of, make_explorer, random_mask

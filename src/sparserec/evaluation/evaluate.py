@@ -12,7 +12,7 @@ from sparserec.errors import SparserecError
 from sparserec.evaluation.metrics import METRICS
 from sparserec.evaluation.topk import mark_hits, mask_history, top_k
 
-BLOCK_BYTES = 128_000_000
+BLOCK_BYTES = 24_000_000
 """A block of users is chosen so that their scores take at most this much memory."""
 
 

@@ -1,0 +1,93 @@
+"""docs/results.md and the table in the README, from the result files in docs/results.
+
+python benchmarks/report.py
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import common
+import mf_results
+
+ROOT = Path(__file__).resolve().parent.parent
+TITLES = {
+    "main_job": "The main job through the command line",
+    "training_step": "A training step against torch",
+    "table_memory": "Memory of training against dense Adam",
+    "large_catalogue": "25 million rows of 256 columns",
+    "evaluation": "Full-ranking evaluation",
+    "latency": "Latency on one core",
+}
+BEGIN, END = "<!-- results: written by benchmarks/report.py -->", "<!-- end of results -->"
+
+
+def page() -> str:
+    lines = ["# Results", "", "Every figure here was written by the command beside it. Commands run in the repository,"]
+    lines += ["with `SPARSEREC_DATA` set to the folder of the data sets. `make bench` runs them all."]
+    for name, title in TITLES.items():
+        file = common.RESULTS / f"{name}.json"
+        if not file.exists():
+            continue
+        entry = json.loads(file.read_text())
+        facts = ", ".join(f"{key} {value}" for key, value in entry["machine"].items())
+        lines += ["", f"## {title}", "", f"`{entry['command']}`", "", *table(entry["result"]), "", f"Machine: {facts}."]
+    if mf_results.done("run"):
+        lines += ["", "## Matrix factorisation at equal bytes", ""]
+        lines += [line.replace("## ", "### ") for line in mf_results.tables()]
+        lines += ["", f"![test NDCG@20 against bytes](results/{mf_results.PLOT.name})"]
+    return "\n".join(lines) + "\n"
+
+
+def table(result: dict) -> list[str]:
+    """A result as Markdown: rows of one kind side by side, everything else one below the other."""
+    rows = result.get("rows") if isinstance(result.get("rows"), list) else None
+    lines = []
+    flat = list(flatten({k: v for k, v in result.items() if k != "rows" or rows is None}))
+    lines += ["| | |", "|---|---|", *(f"| {name} | {text(value)} |" for name, value in flat)]
+    if rows:
+        lines += ["", "| " + " | ".join(rows[0]) + " |", "|---" * len(rows[0]) + "|"]
+        lines += ["| " + " | ".join(text(value) for value in row.values()) + " |" for row in rows]
+    return lines
+
+
+def flatten(values: dict, prefix: str = ""):
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from flatten(value, f"{prefix}{name}: ")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def text(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(text(part) for part in value)
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def summary() -> list[str]:
+    """The README's table: test accuracy and bytes of every method."""
+    entries = list(mf_results.done("run").values())
+    lines = ["| data | method | Recall@20 | NDCG@20 | bytes of the file |", "|---|---|---|---|---|"]
+    for dataset in dict.fromkeys(entry["dataset"] for entry in entries):
+        for method in mf_results.METHODS:
+            group = [e for e in entries if e["dataset"] == dataset and e["method"] == method]
+            if group:
+                name = f"{method}, {group[0]['settings']['dim']} columns"
+                recall, ndcg = (mf_results.spread(group, key) for key in ("recall@20", "ndcg@20"))
+                lines.append(f"| {dataset} | {name} | {recall} | {ndcg} | {group[0]['bytes']:,} |")
+    return lines
+
+
+def main() -> None:
+    (ROOT / "docs" / "results.md").write_text(page())
+    readme = ROOT / "README.md"
+    before, _, rest = readme.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    readme.write_text(before + "\n".join([BEGIN, "", *summary(), "", END]) + after)
+    print("wrote docs/results.md and the table in README.md")
+
+
+if __name__ == "__main__":
+    main()

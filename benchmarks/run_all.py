@@ -1,0 +1,44 @@
+"""Every benchmark, one after the other, then docs/results.md. Hours on two cores; each can be run by itself.
+
+python benchmarks/run_all.py [--quick]
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import common
+
+HERE = Path(__file__).resolve().parent
+
+
+def run(script: str, *arguments: str) -> None:
+    print(f"== {script} {' '.join(arguments)}", flush=True)
+    subprocess.run([sys.executable, str(HERE / script), *arguments], check=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="leave out the grid of matrix factorisation (the hours)")
+    args = parser.parse_args()
+    gowalla = common.data_path("gowalla")
+    run("training_step.py")
+    run("table_memory.py")
+    run("large_catalogue.py")
+    run("evaluation.py")
+    with tempfile.TemporaryDirectory(prefix="sparserec-bench-") as folder:
+        run("main_job.py", "--folder", folder)
+        run("latency.py", str(Path(folder) / "model.safetensors"), "--data", gowalla)
+    if not args.quick:
+        run("mf_results.py", "tune")
+        run("mf_results.py", "run")
+        run("mf_results.py", "report")
+    run("report.py")
+
+
+if __name__ == "__main__":
+    main()
