@@ -69,11 +69,11 @@ class RunConfig(_Section):
     """The base recommender."""
     method: Literal["sparserec", "static", "set", "rigl", "dense"] = "sparserec"
     """How the mask moves; "dense" has none."""
-    init: Literal["nmf", "random", "spectral"] = "nmf"
+    init: Literal["nmf", "random", "spectral"] = "spectral"
     """Where the active parameters are at the start."""
     init_values: Literal["factors", "normal"] = "factors"
     """Initial values: the factors that gave the mask, or normal numbers ("random" always takes these)."""
-    init_evenness: float = Field(default=0.0, ge=0, le=1)
+    init_evenness: float = Field(default=0.5, ge=0, le=1)
     """How evenly rows share the initial mask: 0 lets large factors win, 1 gives all rows about as many entries."""
     dim: int = Field(default=64, ge=1, le=65_536)
     """Columns of a table."""
@@ -89,13 +89,13 @@ class RunConfig(_Section):
     """Divides the scores in the softmax."""
     negatives: Literal["uniform", "popularity"] = "uniform"
     """Distribution of the negative items."""
-    n_negatives: int = Field(default=256, ge=1)
+    n_negatives: int = Field(default=512, ge=1)
     """Negatives a batch (softmax, shared) or a positive (bpr, own)."""
     batch_size: int = Field(default=1024, ge=1)
     """Interactions a step."""
     lr: float = Field(default=0.04, gt=0)
     """Initial step size; decays as a cosine to 5 % over `epochs`."""
-    weight_decay: float = Field(default=3e-5, ge=0)
+    weight_decay: float = Field(default=1e-4, ge=0)
     """L2 coefficient on the rows of the batch."""
     epochs: int = Field(default=12, ge=1)
     """Passes over the training interactions at most."""
