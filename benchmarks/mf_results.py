@@ -20,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import cache
 from pathlib import Path
 
@@ -155,24 +156,29 @@ def chosen(dataset: str, method: str) -> dict:
 def work(phase: str, args: argparse.Namespace) -> None:
     known = done(phase)
     todo = [job for job in jobs(phase, args) if key_of(job) not in known]
-    todo = todo[args.shard :: args.shards]
     print(f"{len(known)} results in {RESULTS}, {len(todo)} to do", flush=True)
-    for number, job in enumerate(todo):
-        # A run folder is named by what is in it: a run that was cut off goes on, and the run phase takes over seed 0.
-        name = hashlib.sha256(repr(key_of(job)).encode()).hexdigest()[:16]
-        job |= {"threads": args.threads, "folder": str(Path(args.work) / name)}
-        # A process a job: peak memory is that job's own, and a crash loses one result.
-        command = [sys.executable, __file__, "one", json.dumps(job)]
-        answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        result = json.loads(answer.stdout.splitlines()[-1])
-        entry = {name: job[name] for name in ("phase", "dataset", "method", "settings", "threads")} | result
-        RESULTS.parent.mkdir(parents=True, exist_ok=True)
-        with RESULTS.open("a") as file:
-            file.write(json.dumps(entry) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        figures = (f"{name} {value:.4g}" for name, value in result.items() if isinstance(value, (int, float)))
-        print(f"[{number + 1}/{len(todo)}] {job['dataset']} {job['method']}: {', '.join(figures)}", flush=True)
+    with ThreadPoolExecutor(args.workers) as pool:
+        started = [pool.submit(in_a_process, job, args) for job in todo]
+        for number, future in enumerate(as_completed(started)):
+            entry = future.result()
+            RESULTS.parent.mkdir(parents=True, exist_ok=True)
+            with RESULTS.open("a") as file:
+                file.write(json.dumps(entry) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            figures = (f"{name} {value:.4g}" for name, value in entry.items() if isinstance(value, (int, float)))
+            print(f"[{number + 1}/{len(todo)}] {entry['dataset']} {entry['method']}: {', '.join(figures)}", flush=True)
+
+
+def in_a_process(job: dict, args: argparse.Namespace) -> dict:
+    """A process a job: peak memory is that job's own, and a crash loses one result."""
+    # A run folder is named by what is in it: a run that was cut off goes on, and the run phase takes over seed 0.
+    name = hashlib.sha256(repr(key_of(job)).encode()).hexdigest()[:16]
+    call = {**job, "threads": args.threads, "folder": str(Path(args.work) / name)}
+    answer = subprocess.run(
+        [sys.executable, __file__, "one", json.dumps(call)], stdout=subprocess.PIPE, text=True, check=True
+    )
+    return {**job, "threads": args.threads, **json.loads(answer.stdout.splitlines()[-1])}
 
 
 def report(args: argparse.Namespace) -> None:
@@ -275,8 +281,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of the run phase (default 0 1 2)")
     parser.add_argument("--epochs", type=int, default=8, help="epochs at most, for every method (default 8)")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--shard", type=int, default=0, help="this process does every SHARDS-th job, from SHARD")
-    parser.add_argument("--shards", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1, help="jobs at a time (default 1)")
     parser.add_argument("--work", default="runs", help="folder for run folders (default runs)")
     args = parser.parse_args()
     if args.phase == "one":

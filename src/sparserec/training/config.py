@@ -52,7 +52,7 @@ class ExplorationConfig(_Section):
     """Share of the steps after which the mask stands still."""
     drop_fraction: float = Field(default=0.2, ge=0, lt=1)
     """Share of the active parameters that the first exploration moves; decays to 0 as a cosine."""
-    sample_fraction: float = Field(default=0.3, gt=0, le=1)
+    sample_fraction: float = Field(default=0.2, gt=0, le=1)
     """Share of the rows whose gradients are watched in full."""
     importance: Literal["interactions", "gradient", "uniform"] = "interactions"
     """What the probability of a row to be watched grows with."""
