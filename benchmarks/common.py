@@ -9,8 +9,6 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results"
 
 

@@ -24,8 +24,6 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import cache
 from pathlib import Path
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE.parent / "docs" / "results" / "mf.jsonl"
 PAGE = HERE.parent / "docs" / "results" / "mf.md"
@@ -222,7 +220,7 @@ def row(method: str, group: list[dict], tuned: dict) -> str:
     first = group[0]
     # A run that took over a finished folder has no time of its own: the tuning run has.
     times = [e["seconds"] for e in [*group, *tuned.values()] if same(e, first) and e["seconds"] > 15]
-    seconds = f"{statistics.mean(times):.0f} s" if times else "-"
+    seconds = f"{statistics.median(times):.0f} s" if times else "-"
     return (
         f"| {method} | {first['settings']['dim']} | {spread(group, 'recall@20')} | {spread(group, 'ndcg@20')} | "
         f"{spread(group, 'valid')} | {first['bytes']:,} | {first['parameters']:,} | "

@@ -51,8 +51,6 @@ def _root(
 
 def main() -> None:
     """Run the command line; the entry point of the `sparserec` script."""
-    # Read when torch is loaded: its idle threads then sleep instead of spinning on cores that the kernels need.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
     except SparserecError as error:

@@ -60,8 +60,7 @@ class TrainingProgress:
         for entry in step.history[self._epochs_shown :]:
             self._bar.console.print(
                 f"epoch {entry['epoch'] + 1:>3}/{step.epochs}  loss {entry['loss']:.4f}  "
-                f"valid ndcg@20 {entry['ndcg@20']:.4f}  recall@20 {entry['recall@20']:.4f}  "
-                f"active {step.active:,}  {seconds_text(entry['seconds'])}",
+                f"valid ndcg@20 {entry['ndcg@20']:.4f}  active {step.active:,}  {seconds_text(entry['seconds'])}",
                 highlight=False,
             )
         self._epochs_shown = len(step.history)

@@ -5,7 +5,7 @@ Wherever scores tie, the lower index goes first; so a count is exact, and the sa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from sparserec.errors import SparserecError
 
-CELLS, ROWS = 1 << 20, 1 << 14
+CELLS, ROWS = 1 << 17, 1 << 14
 """Grow scores looked at in one go: temporaries stay small beside the scores themselves."""
 
 
@@ -86,32 +86,68 @@ def smallest_indices(values: np.ndarray, count: int) -> np.ndarray:
 
 def droppable(indptr: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Which active parameters may be dropped: all but the first largest of each row; (nnz,) bool."""
-    best = np.maximum.reduceat(scores, indptr[:-1])
-    is_best = np.flatnonzero(scores == np.repeat(best, np.diff(indptr)))
-    row = np.searchsorted(indptr, is_best, side="right") - 1
-    first = np.flatnonzero(np.diff(row, prepend=-1))
     may = np.ones(len(scores), dtype=bool)
-    may[is_best[first]] = False
+    for first in range(0, len(indptr) - 1, ROWS):
+        own = indptr[first : first + ROWS + 1]
+        part = scores[own[0] : own[-1]]
+        best = np.maximum.reduceat(part, own[:-1] - own[0])
+        is_best = np.flatnonzero(part == np.repeat(best, np.diff(own))) + own[0]
+        row = np.searchsorted(own, is_best, side="right") - 1
+        may[is_best[np.flatnonzero(np.diff(row, prepend=-1))]] = False
     return may
 
 
-def smallest_droppable(indptrs: Sequence[np.ndarray], scores: Sequence[np.ndarray], count: int) -> list[np.ndarray]:
+def smallest_droppable(indptrs: Sequence[np.ndarray], scores: Iterable[np.ndarray], count: int) -> list[np.ndarray]:
     """Mark the `count` droppable parameters with the smallest scores over several tables.
 
     Args:
         indptrs: row pointers of each table.
-        scores: (nnz,) of each table, >= 0.
+        scores: (nnz,) of each table, finite; taken one at a time.
         count: how many to drop; fewer are marked when fewer may be dropped.
 
     Returns:
         a (nnz,) bool array for each table, True where to drop.
     """
-    may = np.concatenate([droppable(indptr, part) for indptr, part in zip(indptrs, scores, strict=True)])
-    joined = np.concatenate([np.asarray(part, dtype=np.float32) for part in scores])
-    joined[~may] = np.inf  # after every score, so that none of these is taken
-    drop = np.zeros(len(joined), dtype=bool)
-    drop[smallest_indices(joined, min(count, int(may.sum())))] = True
-    return np.split(drop, np.cumsum([len(part) for part in scores])[:-1])
+    lengths = [int(indptr[-1]) for indptr in indptrs]
+
+    def candidates() -> Iterator[np.ndarray]:
+        for indptr, part in zip(indptrs, scores, strict=True):
+            yield np.where(droppable(indptr, part), part, np.inf)
+
+    drop = np.zeros(sum(lengths), dtype=bool)
+    drop[_smallest(candidates(), count, np.inf)] = True
+    return np.split(drop, np.cumsum(lengths)[:-1])
+
+
+def _smallest(parts: Iterable[np.ndarray], count: int, below: float, sign: int = 1) -> np.ndarray:
+    """Indices, ascending, of the `count` smallest values over several arrays laid end to end.
+
+    Of the size of `count`, not of the arrays, are the temporaries: they are looked at a block at a time.
+
+    Args:
+        parts: arrays (m,), taken one at a time.
+        count: how many; fewer are found when fewer are eligible.
+        below: only values under this are eligible.
+        sign: -1 looks at the negatives of the values, for the largest ones.
+    """
+    best = np.empty(2 * count + CELLS, dtype=np.float32)
+    where = np.empty(2 * count + CELLS, dtype=np.int64)
+    found, start = 0, 0
+    for part in parts:
+        for first in range(0, len(part), CELLS):
+            block = sign * part[first : first + CELLS]
+            # Strictly below: on a tie with the last one kept, the lower index is in already.
+            near = np.flatnonzero(block < below)
+            best[found : found + len(near)] = block[near]
+            where[found : found + len(near)] = near + (start + first)
+            found += len(near)
+            if found > 2 * count:
+                kept = smallest_indices(best[:found], count)
+                found = len(kept)
+                best[:found], where[:found] = best[kept], where[kept]
+                below = best[:found].max(initial=-np.inf)
+        start += len(part)
+    return where[smallest_indices(best[:found], count)]
 
 
 def forget_active(scores: np.ndarray, rows: np.ndarray, indptr: np.ndarray, columns: np.ndarray) -> None:
@@ -134,22 +170,7 @@ def largest_growable(scores: Sequence[np.ndarray], count: int) -> list[tuple[np.
     Returns:
         for each table the positions among its rows and the columns, both (K,) int64, sorted by position, then column.
     """
-    best, where = np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.int64)
-    bound, start = np.float32(0), 0
-    for part in scores:
-        flat = part.reshape(-1)
-        for first in range(0, len(flat), CELLS):
-            block = flat[first : first + CELLS]
-            # Strictly above: on a tie with the last one kept, the lower index is in already.
-            near = np.flatnonzero(block > bound)
-            best = np.concatenate([best, block[near]])
-            where = np.concatenate([where, near + (start + first)])
-            if len(best) > 2 * count:
-                kept = smallest_indices(-best, count)
-                best, where = best[kept], where[kept]
-                bound = best.min(initial=np.inf)
-        start += len(flat)
-    chosen = where[smallest_indices(-best, count)]
+    chosen = _smallest((part.reshape(-1) for part in scores), count, 0.0, sign=-1)
     found, start = [], 0
     for part in scores:
         own = chosen[(chosen >= start) & (chosen < start + part.size)] - start

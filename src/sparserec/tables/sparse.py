@@ -152,8 +152,8 @@ class SparseTable:
         old_indptr, old_columns = self.structure()
         grown = np.bincount(grow_rows, minlength=self.n_rows)
         grow_indptr = _pointers(grown)
-        kept_before = np.concatenate(([0], np.cumsum(keep, dtype=np.int64)))
-        indptr = kept_before[old_indptr] + grow_indptr
+        # No row is empty, so the sums between row starts are those of the rows.
+        indptr = _pointers(np.add.reduceat(keep, old_indptr[:-1], dtype=np.int64) + grown)
         if np.any(np.diff(indptr) == 0):
             raise SparserecError("a revision may not leave a row without active parameters")
         columns = np.empty(indptr[-1], dtype=old_columns.dtype)
@@ -164,7 +164,8 @@ class SparseTable:
         _check_ascending(indptr, columns)
         self._set_structure(indptr, columns)
         self.values = _moved(self.values, source)
-        self._attached = {name: _moved(array, source) for name, array in self._attached.items()}
+        for name in self._attached:  # one after the other: only one of them exists twice at a time
+            self._attached[name] = _moved(self._attached[name], source)
 
     def _set_structure(self, indptr: np.ndarray, columns: np.ndarray) -> None:
         self.indptr, self.columns = torch.from_numpy(indptr), torch.from_numpy(columns)

@@ -148,7 +148,7 @@ class Explorer:
         grown = sum(len(positions) for positions, _ in grow)
         del scores, evidence
         self._evidence = []
-        magnitudes = [table.magnitudes() for table in self._tables]
+        magnitudes = (table.magnitudes() for table in self._tables)
         drop = smallest_droppable([indptr for indptr, _ in structures], magnitudes, grown)
         for table, dropped, (positions, columns), watched in zip(self._tables, drop, grow, rows, strict=True):
             table.revise(~dropped, watched[positions], columns)
