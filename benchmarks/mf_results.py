@@ -41,6 +41,7 @@ METHODS: dict[str, dict] = {
     "narrow dense, for wide": {"method": "dense", "narrow": (4 * DIM, DENSITY / 4)},
 }
 CANDIDATES: tuple[dict, ...] = ({"weight_decay": 3e-5}, {"weight_decay": 1e-4})
+TUNED_ON = "gowalla"
 COMMON = {"n_negatives": 512}
 
 
@@ -129,26 +130,25 @@ def key_of(job: dict) -> tuple:
 
 def jobs(phase: str, args: argparse.Namespace) -> list[dict]:
     found = []
-    for dataset in args.datasets:
+    for dataset in (TUNED_ON,) if phase == "tune" else args.datasets:
         for method in METHODS:
             if phase == "tune":
                 choices = [({**settings_of(method, dataset, c), "seed": 0}) for c in CANDIDATES]
             else:
-                best = chosen(dataset, method)
-                choices = [{**best, "seed": seed} for seed in args.seeds]
+                choices = [{**settings_of(method, dataset, chosen(method)), "seed": seed} for seed in args.seeds]
             for settings in choices:
                 settings["epochs"] = args.epochs
                 found.append({"phase": phase, "dataset": dataset, "method": method, "settings": settings})
     return found
 
 
-def chosen(dataset: str, method: str) -> dict:
-    """The candidate with the best validation NDCG@20 for this method and data set."""
-    tried = [e for key, e in done("tune").items() if key[0] == dataset and key[1] == method]
+def chosen(method: str) -> dict:
+    """The candidate with the best validation NDCG@20 for this method."""
+    tried = [entry for entry in done("tune").values() if entry["method"] == method]
     if len(tried) < len(CANDIDATES):
-        sys.exit(f"{method} on {dataset} has not been tuned yet: run the tune phase first")
+        sys.exit(f"{method} has not been tuned yet: run the tune phase first")
     best = max(tried, key=lambda entry: entry["valid"])["settings"]
-    return {name: value for name, value in best.items() if name not in ("seed", "epochs")}
+    return {name: best[name] for name in CANDIDATES[0]}
 
 
 def work(phase: str, args: argparse.Namespace) -> None:
@@ -192,10 +192,11 @@ def tables() -> list[str]:
     lines = [
         "Made by `python benchmarks/mf_results.py tune`, `... run` and `... report` from `docs/results/mf.jsonl`.",
         f"Loss, negatives ({COMMON['n_negatives']} a batch), epochs (at most {epochs}) and the settings to choose",
-        f"from ({len(CANDIDATES)} weight decays) are the same for every method; validation chose the setting and, in",
-        "every run, the epoch. The test part was read once, from the exported file through the device runtime. Mean",
-        "and standard deviation over seeds. Bytes: the exported file with values in int8, structure, scales, header,",
-        "users and items together, raw ids apart. A narrow dense table has as many columns as fit those bytes.",
+        f"from ({len(CANDIDATES)} weight decays) are the same for every method; the validation part of {TUNED_ON} chose",
+        "the setting for both data sets, and each run's own validation part its epoch. The test part was read once, from",
+        "the exported file through the device runtime. Mean and standard deviation over seeds. Bytes: the exported file",
+        "with values in int8, structure, scales, header, users and items together, raw ids apart. A narrow dense table",
+        "has as many columns as fit those bytes.",
     ]
     for dataset in dict.fromkeys(entry["dataset"] for entry in entries):
         head = "method, columns, Recall@20, NDCG@20, valid NDCG@20, bytes, parameters, weight decay, training, seeds"
