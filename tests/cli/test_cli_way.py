@@ -38,6 +38,11 @@ def test_train_evaluate_export_inspect_recommend(sparserec, ratings, tmp_path):
     code, out, _ = sparserec("recommend", file, "--user", "u7", "-k", 3)
     assert code == 0
     assert "score" in out
+    code, out, _ = sparserec("recommend", file, "--user", "u7", "-k", 1, "--json")
+    best = json.loads(out)[0]["item"]
+    code, out, _ = sparserec("recommend", file, "--user", "u7", "--history", best, "-k", 1, "--json")
+    assert code == 0
+    assert json.loads(out)[0]["item"] != best
 
 
 def test_a_run_is_evaluated_on_validation(sparserec, ratings, trained):

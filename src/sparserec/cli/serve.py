@@ -71,28 +71,32 @@ def inspect(
 
 def recommend(
     artefact: Annotated[Path, typer.Argument(help="An exported file.")],
-    history: Annotated[str | None, typer.Option(help="Item ids, separated by commas.")] = None,
-    user: Annotated[str | None, typer.Option(help="A user id, where the file holds a user table.")] = None,
+    history: Annotated[
+        str | None, typer.Option(help="Item ids, separated by commas; they are not recommended again.")
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option(help="A user id, where the file has a user table; it does not know what they took.")
+    ] = None,
     k: Annotated[int, typer.Option("-k", help="How many items.", min=1)] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Recommend items for a history or a user, best first; the history itself is left out.
+    """Recommend items for a history or a user, best first.
+
+    With a history alone, tastes are read from it. With a user, from their row in the file; a history given beside it
+    is left out of the list.
 
     Examples:
 
         sparserec recommend model.safetensors --history 318,296,593 -k 10
 
-        sparserec recommend model.safetensors --user 42 --json
+        sparserec recommend model.safetensors --user 42 --history 318,296 --json
     """
     from sparserec.device import Recommender
 
-    if (history is None) == (user is None):
-        raise SparserecError("give either --history ID,ID,.. or --user ID")
-    model = Recommender.open(artefact)
-    if history is not None:
-        found = model.recommend(history=[name.strip() for name in history.split(",") if name.strip()], k=k)
-    else:
-        found = model.recommend(user=user, k=k)
+    if history is None and user is None:
+        raise SparserecError("give --history ID,ID,.. or --user ID")
+    taken = None if history is None else [name.strip() for name in history.split(",") if name.strip()]
+    found = Recommender.open(artefact).recommend(history=taken, user=user, k=k)
     if as_json:
         print_json([{"item": name, "score": score} for name, score in found])
         return
