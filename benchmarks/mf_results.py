@@ -191,12 +191,12 @@ def tables() -> list[str]:
     epochs = max((entry["settings"]["epochs"] for entry in entries), default=0)
     lines = [
         "Made by `python benchmarks/mf_results.py tune`, `... run` and `... report` from `docs/results/mf.jsonl`.",
-        f"Loss, negatives ({COMMON['n_negatives']} a batch), epochs (at most {epochs}) and the settings to choose",
-        f"from ({len(CANDIDATES)} weight decays) are the same for every method; the validation part of {TUNED_ON} chose",
-        "the setting for both data sets, and each run's own validation part its epoch. The test part was read once,",
-        "from the exported file through the device runtime. Mean and standard deviation over seeds. Bytes: the",
-        "exported file with values in int8, structure, scales and header, users and items together, raw ids apart.",
-        "A narrow dense table has as many columns as fit those bytes.",
+        f"Every method has the same loss, negatives ({COMMON['n_negatives']} a batch), epochs (at most {epochs}) and",
+        f"settings to choose from ({len(CANDIDATES)} weight decays). The validation part of {TUNED_ON} chose the setting",
+        "for both data sets, and each run's own validation part its epoch. The test part was read once, from the",
+        "exported file through the device runtime. Mean and standard deviation over seeds. Bytes: the exported file",
+        "with values in int8, structure, scales and header, users and items together, raw ids apart. A narrow dense",
+        "table has as many columns as fit those bytes.",
     ]
     for dataset in dict.fromkeys(entry["dataset"] for entry in entries):
         head = "method, columns, Recall@20, NDCG@20, valid NDCG@20, bytes, parameters, weight decay, training, seeds"
