@@ -192,7 +192,7 @@ def tables() -> list[str]:
     lines = [
         "Made by `python benchmarks/mf_results.py tune`, `... run` and `... report` from `docs/results/mf.jsonl`.",
         f"Every method has the same loss, negatives ({COMMON['n_negatives']} a batch), epochs (at most {epochs}) and",
-        f"settings to choose from ({len(CANDIDATES)} weight decays). The validation part of {TUNED_ON} chose the setting",
+        f"settings to choose from ({len(CANDIDATES)} weight decays). The validation part of {TUNED_ON} chose one",
         "for both data sets, and each run's own validation part its epoch. The test part was read once, from the",
         "exported file through the device runtime. Mean and standard deviation over seeds. Bytes: the exported file",
         "with values in int8, structure, scales and header, users and items together, raw ids apart. A narrow dense",
