@@ -11,12 +11,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from sparserec.errors import SparserecError
+from sparserec.version import __version__
 
 if TYPE_CHECKING:
     from sparserec.interactions import Dataset, Interactions, Split, load, split
     from sparserec.training import Run, RunConfig, train
-
-__version__ = "0.1.0"
 
 # Read by OpenMP when torch is loaded: its idle threads then sleep instead of spinning on cores that the Numba kernels
 # need between torch's operations. Without it a training step takes two to three times as long on two cores.

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from sparserec import __version__
 from sparserec.artefact import gaps
 from sparserec.artefact.quantise import to_float16, to_int8
 from sparserec.artefact.schema import CARD_KEY, FORMAT_VERSION, HEADER_ALLOWANCE, ModelCard, digest, type_name
 from sparserec.artefact.size import ValueType
 from sparserec.errors import SparserecError
 from sparserec.files import replacing
+from sparserec.version import __version__
 from sparserec.vocabulary import Vocabulary
 
 
