@@ -102,7 +102,7 @@ def smallest_droppable(indptrs: Sequence[np.ndarray], scores: Iterable[np.ndarra
 
     Args:
         indptrs: row pointers of each table.
-        scores: (nnz,) of each table, finite; taken one at a time.
+        scores: (nnz,) float32 of each table, finite; taken one at a time, and written over.
         count: how many to drop; fewer are marked when fewer may be dropped.
 
     Returns:
@@ -112,7 +112,8 @@ def smallest_droppable(indptrs: Sequence[np.ndarray], scores: Iterable[np.ndarra
 
     def candidates() -> Iterator[np.ndarray]:
         for indptr, part in zip(indptrs, scores, strict=True):
-            yield np.where(droppable(indptr, part), part, np.inf)
+            np.copyto(part, np.inf, where=~droppable(indptr, part))
+            yield part
 
     drop = np.zeros(sum(lengths), dtype=bool)
     drop[_smallest(candidates(), count, np.inf)] = True
@@ -130,8 +131,8 @@ def _smallest(parts: Iterable[np.ndarray], count: int, below: float, sign: int =
         below: only values under this are eligible.
         sign: -1 looks at the negatives of the values, for the largest ones.
     """
-    best = np.empty(2 * count + CELLS, dtype=np.float32)
-    where = np.empty(2 * count + CELLS, dtype=np.int64)
+    room = count + max(count // 4, CELLS)
+    best, where = np.empty(room + CELLS, dtype=np.float32), np.empty(room + CELLS, dtype=np.int64)
     found, start = 0, 0
     for part in parts:
         for first in range(0, len(part), CELLS):
@@ -141,7 +142,7 @@ def _smallest(parts: Iterable[np.ndarray], count: int, below: float, sign: int =
             best[found : found + len(near)] = block[near]
             where[found : found + len(near)] = near + (start + first)
             found += len(near)
-            if found > 2 * count:
+            if found > room:
                 kept = smallest_indices(best[:found], count)
                 found = len(kept)
                 best[:found], where[:found] = best[kept], where[kept]

@@ -23,7 +23,7 @@ class Revisable(Protocol):
         ...
 
     def magnitudes(self) -> np.ndarray:
-        """|w| of the active parameters, (nnz,) float32."""
+        """|w| of the active parameters, (nnz,) float32; an array of its own, which the caller may write over."""
         ...
 
     def watch(self, rows: np.ndarray) -> None:

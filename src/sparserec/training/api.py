@@ -13,6 +13,7 @@ from typing import Any
 
 import numba
 import torch
+from threadpoolctl import threadpool_limits
 
 from sparserec.errors import SparserecError
 from sparserec.interactions import Dataset
@@ -93,12 +94,13 @@ def train(
 
 
 def set_threads(threads: int | None) -> None:
-    """Set the number of CPU threads of torch and of the kernels; None takes what the machine has."""
+    """Set the number of CPU threads of torch, of the kernels and of BLAS; None takes what the machine has."""
     count = threads if threads is not None else os.cpu_count() or 1
     if count < 1:
         raise SparserecError(f"threads must be at least 1, not {count}")
     torch.set_num_threads(count)
     numba.set_num_threads(min(count, os.cpu_count() or 1))
+    threadpool_limits(count, user_api="blas")
 
 
 def _settle(
