@@ -87,12 +87,10 @@ def _train(dataset: Any, folder: Path, method: str, seed: int, threads: int | No
         run = train(
             dataset,
             folder / method,
-            recipe="mf",
+            recipe="mf-small",
             method=method,
             dim=DIM,
             epochs=EPOCHS,
-            lr=0.01,
-            weight_decay=3e-4,
             seed=seed,
             threads=threads,
             report=progress.report,

@@ -74,7 +74,7 @@ def train(
 
     Examples:
 
-        sparserec train ratings.csv --out run --budget 16B/item
+        sparserec train ratings.csv --out run --budget 40B/item --recipe mf-small
 
         sparserec train gowalla/ --out run --model mf --dim 64 --density 0.1 --seed 1
 
@@ -129,6 +129,13 @@ def train(
             highlight=False,
             soft_wrap=True,
         )
+        if run.ended == "stopped early" and best["epoch"] < 2:
+            screen.print(
+                f"hint: validation was best in epoch {best['epoch'] + 1}; smaller steps (--set lr={run.config.lr / 4:g}) "
+                "or --recipe mf-small may do better",
+                highlight=False,
+                soft_wrap=True,
+            )
 
 
 def put(settings: dict, text: str) -> None:
