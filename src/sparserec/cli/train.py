@@ -131,8 +131,8 @@ def train(
         )
         if run.ended == "stopped early" and best["epoch"] < 2:
             screen.print(
-                f"hint: validation was best in epoch {best['epoch'] + 1}; smaller steps (--set lr={run.config.lr / 4:g}) "
-                "or --recipe mf-small may do better",
+                f"hint: validation was best in epoch {best['epoch'] + 1}; smaller steps "
+                f"(--set lr={run.config.lr / 4:g}) or --recipe mf-small may do better",
                 highlight=False,
                 soft_wrap=True,
             )
