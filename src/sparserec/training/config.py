@@ -50,9 +50,9 @@ class ExplorationConfig(_Section):
     """Explorations over the whole training, evenly spaced until `end`."""
     end: float = Field(default=0.6, gt=0, le=1)
     """Share of the steps after which the mask stands still."""
-    drop_fraction: float = Field(default=0.2, ge=0, lt=1)
+    drop_fraction: float = Field(default=0.3, ge=0, lt=1)
     """Share of the active parameters that the first exploration moves; decays to 0 as a cosine."""
-    sample_fraction: float = Field(default=0.2, gt=0, le=1)
+    sample_fraction: float = Field(default=0.4, gt=0, le=1)
     """Share of the rows whose gradients are watched in full."""
     importance: Literal["interactions", "gradient", "uniform"] = "interactions"
     """What the probability of a row to be watched grows with."""
