@@ -41,8 +41,8 @@ def warm_up(make, table) -> None:
     optimizer.step()
 
 
-def sparse(steps: int) -> int:
-    """SparseTable, RowAdam and a SparseRec explorer with the package's settings."""
+def sparse(steps: int, sample: float) -> int:
+    """SparseTable, RowAdam and a SparseRec explorer that watches a share `sample` of the rows."""
     from sparserec.sparsity import ExplorerConfig, budget_of, make_explorer, random_mask
     from sparserec.tables import RowAdam, SparseTable
     from sparserec.training import RunConfig, set_threads
@@ -59,7 +59,7 @@ def sparse(steps: int) -> int:
             interval=interval,
             end=10 * steps,
             drop_fraction=settings.drop_fraction,
-            sample_fraction=settings.sample_fraction,
+            sample_fraction=sample,
         )
         explorer = make_explorer("sparserec", [table], config, [np.ones(n_rows)], 0)
         return table, RowAdam(table, lr=0.01), explorer
@@ -97,24 +97,27 @@ def start() -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=40)
-    parser.add_argument("--side", choices=["dense", "sparse"], help=argparse.SUPPRESS)
+    parser.add_argument("--samples", type=float, nargs="+", default=[0.1, 0.2, 0.4], help="shares of rows to watch")
+    parser.add_argument("--side", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.side:
-        print(json.dumps({"dense": dense, "sparse": sparse}[args.side](args.steps)))
+        print(json.dumps(dense(args.steps) if args.side == "dense" else sparse(args.steps, float(args.side))))
         return
     peaks = {}
-    for side in ("dense", "sparse"):
+    for side in ("dense", *map(str, args.samples)):
         command = [sys.executable, __file__, "--side", side, "--steps", str(args.steps)]
         peaks[side] = int(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+    whole = peaks.pop("dense")
     result = {
-        "rows": N_ROWS,
+        "table rows": N_ROWS,
         "dim": DIM,
         "density": DENSITY,
         "steps": args.steps,
-        "dense Adam bytes": peaks["dense"],
-        "sparse bytes": peaks["sparse"],
-        "share": round(peaks["sparse"] / peaks["dense"], 4),
-        "allowed share": 0.125,
+        "dense Adam bytes": whole,
+        "rows": [
+            {"watched share of rows": sample, "sparse bytes": peak, "share of dense": round(peak / whole, 4)}
+            for sample, peak in peaks.items()
+        ],
     }
     common.save("table_memory", "python benchmarks/table_memory.py", result)
 
