@@ -69,14 +69,14 @@ def text(value: object) -> str:
 def summary() -> list[str]:
     """The README's table: test accuracy and bytes of every method."""
     entries = list(mf_results.done("run").values())
-    lines = ["| data | method | Recall@20 | NDCG@20 | bytes of the file |", "|---|---|---|---|---|"]
+    lines = ["| data | method | Recall@20 | NDCG@20 | bytes of the file | seeds |", "|---" * 6 + "|"]
     for dataset in dict.fromkeys(entry["dataset"] for entry in entries):
         for method in mf_results.METHODS:
             group = [e for e in entries if e["dataset"] == dataset and e["method"] == method]
             if group:
                 name = f"{method}, {group[0]['settings']['dim']} columns"
                 recall, ndcg = (mf_results.spread(group, key) for key in ("recall@20", "ndcg@20"))
-                lines.append(f"| {dataset} | {name} | {recall} | {ndcg} | {group[0]['bytes']:,} |")
+                lines.append(f"| {dataset} | {name} | {recall} | {ndcg} | {group[0]['bytes']:,} | {len(group)} |")
     return lines
 
 
