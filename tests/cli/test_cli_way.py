@@ -87,40 +87,15 @@ def test_version(sparserec):
 
 
 def test_settings_by_name_reach_the_run(sparserec, ratings, tmp_path):
-    code, _, err = sparserec(
-        *(
-            "train",
-            ratings,
-            "--out",
-            tmp_path / "run",
-            *QUICK,
-            "--method",
-            "set",
-            "--init",
-            "random",
-            "--budget",
-            "20B/item",
-        ),
-        *("--seed", 3, "--min-rating", 4, "--split", "leave-last", "--set", "exploration.rounds=1", "--set", "lr=0.01"),
-    )
+    def train(budget):
+        options = ("--method", "set", "--init", "random", "--seed", 3, "--min-rating", 4, "--split", "leave-last")
+        settings = ("--set", "exploration.rounds=1", "--set", "lr=0.01", "--budget", budget)
+        return sparserec("train", ratings, "--out", tmp_path / "run", *QUICK, *options, *settings)
+
+    code, _, err = train("20B/item")
     assert code == 2  # the file's fixed parts alone are larger than 20 bytes for each of 80 items
     assert "too small" in err
-    code, _, err = sparserec(
-        *(
-            "train",
-            ratings,
-            "--out",
-            tmp_path / "run",
-            *QUICK,
-            "--method",
-            "set",
-            "--init",
-            "random",
-            "--budget",
-            "90B/item",
-        ),
-        *("--seed", 3, "--min-rating", 4, "--split", "leave-last", "--set", "exploration.rounds=1", "--set", "lr=0.01"),
-    )
+    code, _, err = train("90B/item")
     assert code == 0, err
     text = (tmp_path / "run" / "config.toml").read_text()
     for words in (
