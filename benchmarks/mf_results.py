@@ -198,9 +198,9 @@ def tables() -> list[str]:
         "with values in int8, structure, scales and header, users and items together, raw ids apart. A narrow dense",
         "table has as many columns as fit those bytes. Last epoch: what it added to the validation NDCG@20.",
         "",
-        "Measured twice: after SparseRec's rows had been read on test once, its default share of watched rows went from",
-        "0.2 to 0.4 and its drop fraction from 0.2 to 0.3, chosen on the validation part of yelp2018, and its rows were",
-        "measured again. The rivals were measured once.",
+        "Measured twice: after SparseRec's rows had been read on test once, its default share of watched rows",
+        "went from 0.2 to 0.4 and its drop fraction from 0.2 to 0.3, chosen on the validation part of yelp2018,",
+        "and its rows were measured again. The rivals were measured once.",
     ]
     for dataset in dict.fromkeys(entry["dataset"] for entry in entries):
         head = "method, columns, Recall@20, NDCG@20, valid NDCG@20, bytes, parameters, weight decay, last epoch"
