@@ -37,7 +37,7 @@ METHODS: dict[str, dict] = {
     "static NMF mask": {"method": "static", "init": "nmf", "dim": DIM, "density": DENSITY},
     "static random mask": {"method": "static", "init": "random", "dim": DIM, "density": DENSITY},
     "narrow dense": {"method": "dense", "narrow": (DIM, DENSITY)},
-    "SparseRec, wide": {"method": "sparserec", "dim": 4 * DIM, "density": DENSITY / 4, "sample_fraction": 0.4},
+    "SparseRec, wide": {"method": "sparserec", "dim": 4 * DIM, "density": DENSITY / 4, "exploration": {"sample_fraction": 0.4}},
     "narrow dense, for wide": {"method": "dense", "narrow": (4 * DIM, DENSITY / 4)},
 }
 CANDIDATES: tuple[dict, ...] = ({"weight_decay": 3e-5}, {"weight_decay": 1e-4})
