@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -73,19 +74,29 @@ def build_explorer(config: RunConfig, model: Recommender, split: Split, steps: i
     settings = config.exploration
     end = max(1, int(steps * settings.end))
     kind = "static" if config.method == "dense" else config.method
+    tables = [table for table in model.tables.values() if isinstance(table, SparseTable)]
     explorer = ExplorerConfig(
         interval=max(1, end // max(1, settings.rounds)),
         end=end if settings.rounds else 0,
         drop_fraction=settings.drop_fraction,
-        sample_fraction=settings.sample_fraction,
+        sample_fraction=settings.sample_fraction or default_sample(tables),
         importance=settings.importance,
         alpha=settings.alpha,
         accumulate=settings.accumulate,
     )
     degrees = {"users": split.train.user_degrees(), "items": split.train.item_degrees()}
-    tables = [table for table in model.tables.values() if isinstance(table, SparseTable)]
     importance = [degrees[name] for name, table in model.tables.items() if isinstance(table, SparseTable)]
     return make_explorer(kind, tables, explorer, importance, config.seed)
+
+
+def default_sample(tables: Sequence[SparseTable]) -> float:
+    """Share of the rows to watch so that the evidence takes about the memory of the active parameters' own state.
+
+    A watched row takes 4 bytes a column; an active parameter 15 to 16 bytes with its column, moments and age, and 4 more
+    while its gradient is held.
+    """
+    cells = sum(table.n_rows * table.dim for table in tables)
+    return min(1.0, 4 * sum(table.nnz for table in tables) / cells) if cells else 1.0
 
 
 def active_parameters(config: RunConfig, n_users: int, n_items: int) -> int:

@@ -52,8 +52,9 @@ class ExplorationConfig(_Section):
     """Share of the steps after which the mask stands still."""
     drop_fraction: float = Field(default=0.3, ge=0, lt=1)
     """Share of the active parameters that the first exploration moves; decays to 0 as a cosine."""
-    sample_fraction: float = Field(default=0.4, gt=0, le=1)
-    """Share of the rows whose gradients are watched in full."""
+    sample_fraction: float | None = Field(default=None, gt=0, le=1)
+    """Share of the rows whose gradients are watched in full; None takes four times the density, at most all: the
+    evidence then takes about as much memory as the active parameters with their gradients and optimiser state."""
     importance: Literal["interactions", "gradient", "uniform"] = "interactions"
     """What the probability of a row to be watched grows with."""
     alpha: float = Field(default=0.5, ge=0)
