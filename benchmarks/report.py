@@ -36,7 +36,7 @@ def page() -> str:
     if mf_results.done("run"):
         lines += ["", "## Matrix factorisation at equal bytes", ""]
         lines += [line.replace("## ", "### ") for line in mf_results.tables()]
-        lines += ["", f"![test NDCG@20 against bytes](results/{mf_results.PLOT.name})"]
+        lines += ["", f"![test NDCG@20 of every method, with the bytes of its file](results/{mf_results.PLOT.name})"]
     return "\n".join(lines) + "\n"
 
 
@@ -77,7 +77,7 @@ def summary() -> list[str]:
                 name = f"{method}, {group[0]['settings']['dim']} columns"
                 recall, ndcg = (mf_results.spread(group, key) for key in ("recall@20", "ndcg@20"))
                 lines.append(f"| {dataset} | {name} | {recall} | {ndcg} | {group[0]['bytes']:,} | {len(group)} |")
-    return lines
+    return [*lines, "", *mf_results.verdict(entries)]
 
 
 def main() -> None:

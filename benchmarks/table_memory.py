@@ -21,7 +21,7 @@ import common
 N_ROWS, DIM, DENSITY, BATCH = 200_000, 256, 0.05, 1024
 
 
-def dense(steps: int) -> int:
+def dense(steps: int) -> tuple[int, float]:
     """nn.Embedding and Adam, as most recommenders are trained."""
     warm_up(lambda table: torch.optim.Adam(table.parameters(), lr=0.01), torch.nn.Embedding(10, 4))
     before = start()
@@ -31,7 +31,7 @@ def dense(steps: int) -> int:
         optimizer.zero_grad(set_to_none=True)
         table(rows).sub(1).square().sum().backward()
         optimizer.step()
-    return common.status_bytes("VmHWM") - before
+    return common.status_bytes("VmHWM") - before, 1.0
 
 
 def warm_up(make, table) -> None:
@@ -41,11 +41,12 @@ def warm_up(make, table) -> None:
     optimizer.step()
 
 
-def sparse(steps: int, sample: float) -> int:
-    """SparseTable, RowAdam and a SparseRec explorer that watches a share `sample` of the rows."""
+def sparse(steps: int, sample: str) -> tuple[int, float]:
+    """SparseTable, RowAdam and a SparseRec explorer that watches a share `sample` of the rows, or the package's own."""
     from sparserec.sparsity import ExplorerConfig, budget_of, make_explorer, random_mask
     from sparserec.tables import RowAdam, SparseTable
     from sparserec.training import RunConfig, set_threads
+    from sparserec.training.build import default_sample
 
     set_threads(None)
     settings = RunConfig().exploration
@@ -55,16 +56,18 @@ def sparse(steps: int, sample: float) -> int:
         mask = random_mask(n_rows, DIM, budget_of(DENSITY, n_rows, DIM), np.random.default_rng(0))
         mask.values[:] = np.random.default_rng(1).standard_normal(len(mask.values), dtype=np.float32)
         table = SparseTable(mask.indptr, mask.columns, mask.values, DIM)
+        share = default_sample([table]) if sample == "default" else float(sample)
         config = ExplorerConfig(
             interval=interval,
             end=10 * steps,
             drop_fraction=settings.drop_fraction,
-            sample_fraction=sample,
+            sample_fraction=share,
         )
         explorer = make_explorer("sparserec", [table], config, [np.ones(n_rows)], 0)
-        return table, RowAdam(table, lr=0.01), explorer
+        return table, RowAdam(table, lr=0.01), explorer, share
 
-    def train(table, optimizer, explorer, n_rows: int) -> int:
+    def train(n_rows: int) -> tuple[int, float]:
+        table, optimizer, explorer, share = build(n_rows)
         explored = 0
         for step, rows in enumerate(batches(steps)):
             explorer.watch(step)
@@ -73,14 +76,14 @@ def sparse(steps: int, sample: float) -> int:
             optimizer.step()
             if explorer.due(step + 1):
                 explored += explorer.revise(step + 1).grown
-        return explored
+        return explored, share
 
-    train(*build(1000), 1000)
+    train(1000)
     before = start()
-    explored = train(*build(N_ROWS), N_ROWS)
+    explored, share = train(N_ROWS)
     if not explored:
         sys.exit("nothing was explored: the measurement would leave a part out")
-    return common.status_bytes("VmHWM") - before
+    return common.status_bytes("VmHWM") - before, share
 
 
 def batches(steps: int):
@@ -97,16 +100,17 @@ def start() -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=40)
-    parser.add_argument("--samples", type=float, nargs="+", default=[0.1, 0.2, 0.4], help="shares of rows to watch")
+    parser.add_argument("--samples", nargs="+", default=["default", "0.1", "0.4"], help="shares of rows to watch")
     parser.add_argument("--side", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.side:
-        print(json.dumps(dense(args.steps) if args.side == "dense" else sparse(args.steps, float(args.side))))
+        print(json.dumps(dense(args.steps) if args.side == "dense" else sparse(args.steps, args.side)))
         return
     peaks = {}
-    for side in ("dense", *map(str, args.samples)):
+    for side in ("dense", *args.samples):
         command = [sys.executable, __file__, "--side", side, "--steps", str(args.steps)]
-        peaks[side] = int(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+        peak, share = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+        peaks[f"default ({share:g})" if side == "default" else side] = peak
     whole = peaks.pop("dense")
     result = {
         "table rows": N_ROWS,

@@ -29,10 +29,10 @@ def densified(table: TableData | np.ndarray) -> np.ndarray:
 
 
 @st.composite
-def tables(draw, dim: int, n: int) -> TableData | np.ndarray:
-    """A sparse or a dense table of this size."""
+def tables(draw, dim: int, n: int, *, dense: bool = True) -> TableData | np.ndarray:
+    """A sparse table of this size, or where allowed a dense one."""
     seed = draw(st.integers(0, 2**32 - 1))
-    if draw(st.booleans()):
+    if dense and draw(st.booleans()):
         return np.random.default_rng(seed).normal(size=(n, dim)).astype(np.float32)
     lengths = draw(st.lists(st.integers(1, dim), min_size=n, max_size=n))
     return sparse(n, dim, np.array(lengths), seed)
@@ -48,17 +48,20 @@ def models(draw) -> dict:
     def ids(n: int) -> Vocabulary:
         return Vocabulary.of(draw(st.lists(names, min_size=n, max_size=n, unique=True)))
 
+    values_dtype = draw(st.sampled_from(["int8", "float16", "coded"]))
+    dense = values_dtype != "coded"
+    positive = st.floats(2**-20, 2**20, width=32)
     factors = st.none() | st.lists(st.floats(-4, 4, width=16), min_size=n_items, max_size=n_items).map(np.array)
     model = {
-        "items": draw(tables(dim, n_items)),
+        "items": draw(tables(dim, n_items, dense=dense)),
         "item_ids": ids(n_items),
         "item_factors": draw(factors),
-        "history_factors": draw(factors),
-        "values_dtype": draw(st.sampled_from(["int8", "float16"])),
+        "history_factors": draw(st.none() | st.lists(positive, min_size=n_items, max_size=n_items).map(np.array)),
+        "values_dtype": values_dtype,
         "recipe": {"method": "static", "name": draw(names)},
         "metrics": {"ndcg@20": 0.25},
         "data_fingerprint": "f" * 64,
     }
     if n_users:
-        model |= {"users": draw(tables(dim, n_users)), "user_ids": ids(n_users)}
+        model |= {"users": draw(tables(dim, n_users, dense=dense)), "user_ids": ids(n_users)}
     return model

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sparserec import SparserecError
-from sparserec.artefact import gaps
+from sparserec.artefact import gaps, rice
 
 # A coder that takes the format as it is written down, one bit after another.
 
@@ -69,8 +69,8 @@ def as_csr(positions, n: int, dim: int) -> tuple[np.ndarray, np.ndarray]:
 def blocks(values: int, bytes_: int):
     """Blocks of other sizes, so that small tables have many."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gaps, "_VALUES", values)
-        patch.setattr(gaps, "_BYTES", bytes_)
+        patch.setattr(rice, "BLOCK", values)
+        patch.setattr(rice, "BYTES", bytes_)
         yield
 
 
@@ -206,12 +206,12 @@ def test_bits_for_each_value_of_a_random_mask(density, dim, least, most):
 
 LOW, HIGH = [0xB9, 0x01], [0x4D, 0x01]
 REFUSED = {
-    "low parts missing": ([], HIGH, "'gaps_low' has 0 bytes; 5 gaps of 2 low bits take 2"),
+    "low parts missing": ([], HIGH, "'gaps_low' has 0 bytes of low parts; 5 gaps of 2 low bits take 2"),
     "low parts too short": ([0xB9], HIGH, "'gaps_low' has 1 bytes"),
     "low parts too long": ([0xB9, 0x01, 0], HIGH, "'gaps_low' has 3 bytes"),
     "low parts with padding set": ([0xB9, 0x05], HIGH, "'gaps_low' has bits set after the last gap"),
     "low parts with the last bit set": ([0xB9, 0x81], HIGH, "'gaps_low' has bits set after the last gap"),
-    "no high parts": (LOW, [], "'gaps_high' has 0 one bits, but there are 5 values"),
+    "no high parts": (LOW, [], "'gaps_high' has 0 one bits, but there are 5 gaps"),
     "a one bit too few": (LOW, [0x4D], "'gaps_high' has 4 one bits, but there are 5"),
     "a one bit too many": (LOW, [0x4D, 0x03], "'gaps_high' has 6 one bits, but there are 5"),
     "padding set": (LOW, [0x4D, 0x81], "'gaps_high' has 6 one bits, but there are 5"),

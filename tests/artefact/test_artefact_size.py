@@ -12,11 +12,12 @@ from sparserec import SparserecError
 from sparserec.artefact import TableData, dense_file_bytes, nnz_for_budget, sparse_file_bytes, write
 from sparserec.artefact.gaps import most_bytes
 from sparserec.artefact.schema import HEADER_ALLOWANCE
-from sparserec.artefact.size import SECOND_TABLE
+from sparserec.artefact.size import HEADER_EXPECTED, SECOND_TABLE
 from sparserec.vocabulary import Vocabulary
 
 dims = st.sampled_from([1, 8, 255, 256, 257])
 types = st.sampled_from(["int8", "float16"])
+all_types = st.sampled_from(["int8", "float16", "coded"])
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +109,7 @@ def test_sizes_by_hand():
     assert dense_file_bytes(n_items=100, n_users=0, dim=64, values_dtype="int8") == 4096 + 4 * 64 + 100 * 64
 
 
-@given(dims, types, st.integers(1, 1000), st.integers(0, 1000), st.data())
+@given(dims, all_types, st.integers(1, 1000), st.integers(0, 1000), st.data())
 def test_the_bytes_never_fall_as_values_are_added(dim, values_dtype, n_items, n_users, data):
     sizes = {"n_items": n_items, "n_users": n_users, "dim": dim, "values_dtype": values_dtype}
     rows = n_items + n_users
@@ -117,7 +118,7 @@ def test_the_bytes_never_fall_as_values_are_added(dim, values_dtype, n_items, n_
     assert near == sorted(near)
 
 
-@given(dims, types, st.integers(1, 1000), st.integers(0, 1000), st.data())
+@given(dims, all_types, st.integers(1, 1000), st.integers(0, 1000), st.data())
 def test_the_budget_is_used_to_the_last_value(dim, values_dtype, n_items, n_users, data):
     sizes = {"n_items": n_items, "n_users": n_users, "dim": dim, "values_dtype": values_dtype}
     rows = n_items + n_users
@@ -129,7 +130,7 @@ def test_the_budget_is_used_to_the_last_value(dim, values_dtype, n_items, n_user
     assert nnz == rows * dim or sparse_file_bytes(nnz=nnz + 1, **sizes) > budget
 
 
-@given(dims, types, st.integers(1, 1000), st.integers(0, 1000))
+@given(dims, all_types, st.integers(1, 1000), st.integers(0, 1000))
 def test_budgets_outside_what_a_table_takes_are_refused(dim, values_dtype, n_items, n_users):
     sizes = {"n_items": n_items, "n_users": n_users, "dim": dim, "values_dtype": values_dtype}
     rows = n_items + n_users
@@ -137,5 +138,25 @@ def test_budgets_outside_what_a_table_takes_are_refused(dim, values_dtype, n_ite
     with pytest.raises(SparserecError, match=f"budget of {least - 1:,} bytes is too small.*{least:,} bytes"):
         nnz_for_budget(least - 1, **sizes)
     assert nnz_for_budget(most, **sizes) == rows * dim
-    with pytest.raises(SparserecError, match="larger than needed: a dense table"):
+    with pytest.raises(
+        SparserecError,
+        match="larger than needed: " + (f"{rows:,} rows with all" if values_dtype == "coded" else "a dense table"),
+    ):
         nnz_for_budget(most + 1, **sizes)
+
+
+def test_estimates_by_hand():
+    """A density of one eighth: 4.5 bits for a gap, 3.75 for a value."""
+    sizes = {"n_items": 100, "nnz": 800, "dim": 64, "values_dtype": "coded"}
+    assert sparse_file_bytes(**sizes) == HEADER_EXPECTED + 4 + 825
+    assert sparse_file_bytes(**sizes, history_factors=True) == HEADER_EXPECTED + 4 + 825 + 63 + 8
+    assert sparse_file_bytes(**sizes | {"n_items": 60}, n_users=40) == HEADER_EXPECTED + 8 + 825
+    plain = sparse_file_bytes(n_items=100, nnz=800, dim=64, values_dtype="int8")
+    assert sparse_file_bytes(n_items=100, nnz=800, dim=64, values_dtype="int8", history_factors=True) == plain + 71
+    budget = sparse_file_bytes(**sizes, history_factors=True)
+    assert nnz_for_budget(budget, n_items=100, dim=64, values_dtype="coded", history_factors=True) == 800
+
+
+def test_dense_tables_can_not_be_coded():
+    with pytest.raises(SparserecError, match="only values of sparse tables can be coded"):
+        dense_file_bytes(n_items=3, dim=4, values_dtype="coded")

@@ -81,6 +81,25 @@ class TestTableContract:
         two.product(rows, torch.cat(matrices)).sum().backward()
         torch.testing.assert_close(one.take_gradients().values, two.take_gradients().values, rtol=1e-5, atol=1e-5)
 
+    def test_sums_of_rows_and_their_gradients_are_those_of_a_lookup(self, kind):
+        make, dim = kind
+        rows, offsets = torch.tensor([3, 0, 3, 5, 1]), torch.tensor([0, 2, 2, 5])
+        back = torch.randn(3, dim, generator=torch.Generator().manual_seed(1))
+        seen = []
+        for direct in (True, False):
+            table = make(dim, 0)
+            weights = torch.randn(5, generator=torch.Generator().manual_seed(2), requires_grad=True)
+            if direct:
+                sums = table.pool(rows, offsets, weights)
+            else:
+                entries = table.lookup(rows) * weights[:, None]
+                sums = torch.stack([entries[a:b].sum(0) for a, b in ((0, 2), (2, 2), (2, 5))])
+            ((sums * back).sum() + table.lookup(rows[:2]).sin().sum()).backward()
+            found = table.take_gradients()
+            seen.append((sums.detach(), weights.grad, found.first_slot, found.offsets, found.values))
+        for ours, expected in zip(*seen, strict=True):
+            torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-5)
+
     def test_an_empty_batch_is_allowed(self, table):
         batch = table.lookup(torch.zeros(0, dtype=torch.int64))
         assert batch.shape == (0, table.dim)

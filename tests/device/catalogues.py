@@ -76,13 +76,15 @@ def catalogues(draw, with_users: bool | None = None) -> Catalogue:
             table[0] = 127 / 8
         return table
 
+    # One for all items: what the code of history factors keeps exactly.
+    history_factor = draw(st.none() | st.sampled_from([0.5, 1, 2]))
     some = st.none() | st.lists(st.sampled_from([0.5, 1, 2, -1]), min_size=n_items, max_size=n_items).map(np.array)
     has_users = draw(st.booleans()) if with_users is None else with_users
     return Catalogue(
         items=matrix(n_items),
         users=matrix(n_users) if has_users else None,
         factors=draw(some),
-        history_factors=draw(some),
+        history_factors=None if history_factor is None else np.full(n_items, history_factor),
         dense=draw(st.booleans()),
         values_dtype=values_dtype,
     )

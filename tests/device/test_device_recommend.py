@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from catalogues import as_csr
@@ -106,9 +108,13 @@ def test_factors_by_hand(path):
         history_factors=np.array([2, 3, 1]),
         values_dtype="float16",
     )
-    assert recommender.vector(["a", "b"]).tolist() == [2, 3]
-    assert recommender.recommend(["a", "b"]) == [("c", 2.5)]
-    assert recommender.recommend(["a"]) == [("c", 1.0), ("b", 0.0)]
+    # The largest factor is kept; log(3 / 2) is 4.05 and log(3) 10.99 steps of 0.1.
+    factors = [3 * math.exp(-0.4), 3]
+    np.testing.assert_allclose(recommender.vector(["a", "b"]), factors, rtol=1e-6)
+    np.testing.assert_allclose(recommender.vector(["c"]), [3 * math.exp(-1.1)] * 2, rtol=1e-6)
+    ((name, score),) = recommender.recommend(["a", "b"])
+    assert (name, score) == ("c", pytest.approx(sum(factors) / 2))
+    assert recommender.recommend(["a"]) == [("c", pytest.approx(factors[0] / 2)), ("b", 0.0)]
 
 
 def test_numbers_stand_for_their_text(path):

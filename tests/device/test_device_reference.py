@@ -119,6 +119,71 @@ def test_a_larger_catalogue_with_rounding(path, dense, values_dtype):
     np.testing.assert_allclose([score for _, score in answer], left[:20], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize(("values_dtype", "dense"), [("coded", False), ("int8", False), ("int8", True)])
+def test_history_factors_in_every_way_to_a_score(path, values_dtype, dense):
+    """Against NumPy with the table by its formula: steps and codes are computed here, and not read."""
+    random = np.random.default_rng(2)
+    items = random.normal(size=(200, 24)).astype(np.float32)
+    items[random.random(items.shape) < (0 if dense else 0.7)] = 0
+    items[:, 0] += 0.01
+    factors = np.exp(random.normal(size=200)).astype(np.float32)
+    names = [str(i) for i in range(200)]
+    write(
+        path,
+        items=items if dense else as_csr(items),
+        item_ids=Vocabulary.of(names),
+        history_factors=factors,
+        values_dtype=values_dtype,
+    )
+    if values_dtype == "coded":
+        step = float(np.float32(np.abs(items[items != 0]).astype(float).mean() / 6))
+        table = np.sign(items) * (np.abs(items).astype(float) // step + 0.5) * step
+    else:
+        step = (np.abs(items).max(axis=0) / np.float32(127)).astype(float)
+        table = np.rint(items / step) * step
+    log_step = float(np.float32(0.1))
+    weights = factors.max() * np.exp(-log_step * np.rint(np.log(factors.max() / factors.astype(float)) / log_step))
+
+    recommender = Recommender.open(path)
+    histories = [random.choice(200, size, replace=False) for size in (1, 2, 7, 50)]
+    indptr = np.cumsum([0] + [len(history) for history in histories])
+    all_scores = recommender.score_histories(indptr, np.concatenate(histories))
+    for history, scores in zip(histories, all_scores, strict=True):
+        vector = (weights[history][:, None] * table[history]).sum(axis=0)
+        expected = table @ vector
+        ids = [names[item] for item in history]
+        np.testing.assert_allclose(recommender.vector(ids), vector, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-3)
+        np.testing.assert_allclose(recommender.score(names, ids), expected, rtol=1e-4, atol=1e-3)
+        answer = recommender.recommend(ids, k=20)
+        np.testing.assert_array_equal([score for _, score in answer], np.sort(np.delete(scores, history))[::-1][:20])
+        np.testing.assert_array_equal([score for _, score in answer], scores[[int(name) for name, _ in answer]])
+
+
+def test_coded_users(path):
+    """Users' rows have a step of their own, and no history factor."""
+    random = np.random.default_rng(3)
+    items, users = (
+        random.choice([-1, 1], size=(n, 4)) * random.uniform(0.1, size, (n, 4)) for n, size in ((30, 9), (5, 1))
+    )
+    write(
+        path,
+        items=as_csr(items.astype(np.float32)),
+        users=as_csr(users.astype(np.float32)),
+        item_ids=Vocabulary.of(map(str, range(30))),
+        user_ids=Vocabulary.of("abcde"),
+        history_factors=random.uniform(0.1, 1, 30),
+        values_dtype="coded",
+    )
+    recommender = Recommender.open(path)
+    for user, row in zip("abcde", users, strict=True):
+        assert (np.abs(recommender.vector(user=user) - row) <= np.abs(users).mean() / 12 * 1.0001).all()
+    stored = np.array([recommender.vector(user=user) for user in "abcde"])
+    table = np.abs(items) // (np.abs(items.astype(np.float32)).astype(float).mean() / 6)
+    table = np.sign(items) * (table + 0.5) * np.abs(items).mean() / 6
+    np.testing.assert_allclose(recommender.score_users(np.arange(5)), stored @ table.T, rtol=1e-4, atol=1e-3)
+
+
 @pytest.mark.parametrize("dense", [False, True])
 def test_threads_get_the_same_answers(path, dense):
     random = np.random.default_rng(1)

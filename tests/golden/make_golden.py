@@ -1,4 +1,4 @@
-"""Makes golden.safetensors and expected.json: run this file only when the format changes on purpose."""
+"""Makes the golden files and the answers expected of them: run this only when the format changes on purpose."""
 
 from __future__ import annotations
 
@@ -12,12 +12,20 @@ from sparserec.device import Recommender
 from sparserec.vocabulary import Vocabulary
 
 HERE = Path(__file__).parent
-FILE, EXPECTED = HERE / "golden.safetensors", HERE / "expected.json"
+FILES = {
+    "int8": (HERE / "golden.safetensors", HERE / "expected.json"),
+    "coded": (HERE / "coded.safetensors", HERE / "coded.json"),
+}
+"""For each type of values, a model and the expected answers."""
 N_ITEMS, N_USERS, DIM, PER_ROW = 40, 12, 16, 5
-QUERIES = [
+BUDGET = 1450
+"""Bytes of the coded model, raw ids apart."""
+HISTORIES = [
     {"history": ["item 3"], "k": 5},
     {"history": ["item 3", "項目 8", "item 31"], "k": 10},
     {"history": ["item 31", "item 3"], "exclude": ["item 7"], "candidates": ["item 5", "item 7", "item 9", "item 3"]},
+]
+USERS = [
     {"user": "user 0", "k": 3},
     {"user": "używać 4", "history": ["item 1", "item 2"], "k": 40},
     {"user": "user 11", "k": 1},
@@ -44,8 +52,25 @@ def factors(seed: int) -> np.ndarray:
     return (raw_numbers(seed, N_ITEMS) % np.uint64(100)).astype(np.float32) / 64 + 0.25
 
 
-def make(path: Path) -> None:
-    """Write the file; every number in it follows from fixed seeds."""
+def queries(kind: str) -> list[dict]:
+    """The coded model has no user table."""
+    return HISTORIES if kind == "coded" else HISTORIES + USERS
+
+
+def make(kind: str, path: Path) -> None:
+    """Write a model; every number in it follows from fixed seeds."""
+    about = {"recipe": {"method": "golden"}, "metrics": {"ndcg@20": 0.125}, "data_fingerprint": "0" * 64}
+    if kind == "coded":
+        write(
+            path,
+            items=table(7, N_ITEMS),
+            item_ids=names("item", "項目", N_ITEMS),
+            history_factors=factors(9),
+            values_dtype="coded",
+            budget=BUDGET,
+            **about,
+        )
+        return
     write(
         path,
         items=table(1, N_ITEMS),
@@ -54,18 +79,17 @@ def make(path: Path) -> None:
         user_ids=names("user", "używać", N_USERS),
         item_factors=factors(5),
         history_factors=factors(6),
-        recipe={"method": "golden"},
-        metrics={"ndcg@20": 0.125},
-        data_fingerprint="0" * 64,
+        **about,
     )
 
 
-def answers(path: Path) -> list[dict]:
+def answers(kind: str) -> list[dict]:
     """What the reader says to the queries."""
-    recommender = Recommender.open(path)
-    return [{"query": query, "answer": list(map(list, recommender.recommend(**query)))} for query in QUERIES]
+    recommender = Recommender.open(FILES[kind][0])
+    return [{"query": query, "answer": list(map(list, recommender.recommend(**query)))} for query in queries(kind)]
 
 
 if __name__ == "__main__":
-    make(FILE)
-    EXPECTED.write_text(json.dumps(answers(FILE), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    for kind, (model, expected) in FILES.items():
+        make(kind, model)
+        expected.write_text(json.dumps(answers(kind), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

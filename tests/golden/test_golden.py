@@ -1,25 +1,36 @@
-"""A file from an earlier day still gives the same answers, and today's writer still writes it."""
+"""Files from an earlier day still give the same answers, and today's writer still writes them."""
 
 from __future__ import annotations
 
 import json
+import math
 
 import make_golden
 import numpy as np
+import pytest
 
 from sparserec.artefact import read
 
-
-def test_the_committed_file_gives_the_expected_answers():
-    expected = json.loads(make_golden.EXPECTED.read_text(encoding="utf-8"))
-    assert [case["query"] for case in expected] == make_golden.QUERIES
-    assert make_golden.answers(make_golden.FILE) == expected
+kinds = pytest.mark.parametrize("kind", make_golden.FILES)
 
 
-def test_the_writer_makes_the_same_tensors_in_the_same_places(tmp_path):
-    make_golden.make(tmp_path / "today")
-    golden, today = read(make_golden.FILE), read(tmp_path / "today")
-    body = make_golden.FILE.read_bytes()[golden.header_bytes :]
+def expected_of(kind: str) -> list[dict]:
+    return json.loads(make_golden.FILES[kind][1].read_text(encoding="utf-8"))
+
+
+@kinds
+def test_the_committed_file_gives_the_expected_answers(kind):
+    expected = expected_of(kind)
+    assert [case["query"] for case in expected] == make_golden.queries(kind)
+    assert make_golden.answers(kind) == expected
+
+
+@kinds
+def test_the_writer_makes_the_same_tensors_in_the_same_places(tmp_path, kind):
+    file = make_golden.FILES[kind][0]
+    make_golden.make(kind, tmp_path / "today")
+    golden, today = read(file), read(tmp_path / "today")
+    body = file.read_bytes()[golden.header_bytes :]
     assert (tmp_path / "today").read_bytes()[today.header_bytes :] == body
     assert list(golden.tensors) == list(today.tensors)
     assert [t.dtype for t in golden.tensors.values()] == [t.dtype for t in today.tensors.values()]
@@ -28,27 +39,64 @@ def test_the_writer_makes_the_same_tensors_in_the_same_places(tmp_path):
     assert golden.card.as_dict() | {"package_version": ""} == today.card.as_dict() | {"package_version": ""}
 
 
-def test_the_expected_scores_follow_from_the_format_alone():
-    """The scores of docs/artefact-format.md, computed anew with dense tables."""
-    artefact = read(make_golden.FILE)
-    items, users = (matrix(rows) for rows in (artefact.items, artefact.users))
-    item, user = artefact.item_ids.index, artefact.user_ids.index
-    for case in json.loads(make_golden.EXPECTED.read_text(encoding="utf-8")):
+@kinds
+def test_the_expected_scores_follow_from_the_format_alone(kind):
+    """The scores of docs/artefact-format.md, computed anew with dense tables and a decoder that goes bit by bit."""
+    artefact = read(make_golden.FILES[kind][0])
+    tensors, n_items = artefact.tensors, artefact.card.n_items
+    items = matrix(artefact.items, tensors, "items")
+    users = None if artefact.users is None else matrix(artefact.users, tensors, "users")
+    codes = naturals(tensors["items.history_low"], tensors["items.history_high"], n_items)
+    largest, step = tensors["items.history_scale"].tolist()
+    history_factors = np.array([largest * math.exp(-step * code) for code in codes])
+    item_factors = tensors.get("items.factors", np.ones(n_items))
+    item = artefact.item_ids.index
+    for case in expected_of(kind):
         query = case["query"]
         if "user" in query:
-            vector = users[user(query["user"])]
+            vector = users[artefact.user_ids.index(query["user"])]
         else:
             rows = [item(name) for name in query["history"]]
-            vector = artefact.items.history_factors[rows].astype(float) @ items[rows]
-        scores = items @ vector * artefact.items.factors
+            vector = history_factors[rows] @ items[rows]
+        scores = items @ vector * item_factors
         chosen = [item(name) for name, _ in case["answer"]]
-        np.testing.assert_allclose([score for _, score in case["answer"]], scores[chosen], rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose([score for _, score in case["answer"]], scores[chosen], rtol=1e-5, atol=1e-6)
         left = set(map(item, query["candidates"])) if "candidates" in query else set(range(len(items)))
         left -= set(map(item, [*query.get("history", []), *query.get("exclude", [])]))
         assert chosen == sorted(left, key=lambda i, scores=scores: -scores[i])[: query.get("k", 20)]
 
 
-def matrix(rows) -> np.ndarray:
+def test_the_coded_file_keeps_its_budget():
+    file = make_golden.FILES["coded"][0]
+    ids = sum(tensor.nbytes for name, tensor in read(file).tensors.items() if "id" in name)
+    assert make_golden.BUDGET - 16 < file.stat().st_size - ids <= make_golden.BUDGET
+
+
+def matrix(rows, tensors, side: str) -> np.ndarray:
     full = np.zeros((rows.n, rows.dim))
-    full[np.repeat(np.arange(rows.n), np.diff(rows.indptr)), rows.columns] = rows.values
-    return full * rows.scales.astype(float)
+    places = np.repeat(np.arange(rows.n), np.diff(rows.indptr)), rows.columns
+    if f"{side}.values" in tensors:
+        full[places] = tensors[f"{side}.values"]
+        return full * tensors[f"{side}.scales"].astype(float)
+    magnitudes = naturals(tensors[f"{side}.magnitudes_low"], tensors[f"{side}.magnitudes_high"], len(rows.columns))
+    signs = [-1 if bit else 1 for bit in bits(tensors[f"{side}.signs"])]
+    step = float(tensors[f"{side}.step"][0])
+    full[places] = [sign * (q + 0.5) * step for sign, q in zip(signs, magnitudes, strict=False)]
+    return full
+
+
+def bits(data) -> list[int]:
+    return [int(byte) >> i & 1 for byte in data for i in range(8)]
+
+
+def naturals(low, high, count: int) -> list[int]:
+    shift, low_bits, numbers, above = int(low[0]), bits(low[1:]), [], 0
+    for bit in bits(high):
+        if bit == 0:
+            above += 1
+            continue
+        first = len(numbers) * shift
+        numbers.append((above << shift) + sum(low_bits[first + b] << b for b in range(shift)))
+        above = 0
+    assert len(numbers) == count
+    return numbers

@@ -66,6 +66,9 @@ def valid_file(path: Path, *, values_dtype="int8", dense=False) -> bytes:
     """Three items, two users, eight columns, factors.
 
     A gap of a sparse table has one low bit. Gaps of the items are 0, 2, 3, 2, 6 and 4, those of the users 0, 0 and 8.
+
+    With `values_dtype="coded"`, magnitudes of the items are 3, 7, 11, 1, 7 and 3 with one low bit, those of the users
+    5, 5 and 5 with two. Codes of the history factors are 7, 0 and 14 with two low bits.
     """
     columns = np.array([0, 3, 7, 2, 1, 6], dtype=np.int64)
     values = np.array([1, -2, 3, 0.5, 2, -1], dtype=np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import tracemalloc
 
@@ -45,7 +46,12 @@ def nested(levels: int) -> str:
 
 
 def test_the_parts_make_a_file_that_opens(folder, valid):
-    for data in (valid, valid_file(folder / "dense", dense=True), valid_file(folder / "half", values_dtype="float16")):
+    for data in (
+        valid,
+        valid_file(folder / "dense", dense=True),
+        valid_file(folder / "half", values_dtype="float16"),
+        valid_file(folder / "coded", values_dtype="coded"),
+    ):
         parts = taken_apart(data)
         (folder / NAME).write_bytes(parts.pack())
         tensors = read(folder / NAME).tensors
@@ -299,6 +305,19 @@ def drop(*names: str):
     return change
 
 
+def huge_code(name: str, count: int = 3):
+    """A code of so many numbers of 20 low bits each, the first of which is 2^20 + 1, the others 0."""
+
+    def change(parts: Parts) -> None:
+        parts.tensors[f"{name}_low"] = np.frombuffer(
+            bytes([20]) + (1).to_bytes((20 * count + 7) // 8, "little"), dtype="u1"
+        )
+        high = ((1 << count) - 1) << 1
+        parts.tensors[f"{name}_high"] = np.frombuffer(high.to_bytes((count + 8) // 8, "little"), dtype="u1")
+
+    return change
+
+
 TENSORS = {
     "values missing": (drop("items.values"), "'items.values' is missing"),
     "values of users missing": (drop("users.values"), "'users.values' is missing"),
@@ -311,7 +330,9 @@ TENSORS = {
     "a tensor too many": (put("items.more", [1], "u1"), "does not belong there: 'items.more'"),
     "a side too many": (put("genres.ids", [1], "u1"), "does not belong there: 'genres.ids'"),
     "factors of users": (put("users.factors", [1, 1], "<f2"), "does not belong there: 'users.factors'"),
-    "history factors of users": (put("users.history_factors", [1, 1], "<f2"), "does not belong there"),
+    "history factors of users": (put("users.history_scale", [1, 1], "<f4"), "does not belong there"),
+    "codes of history factors of users": (put("users.history_low", [1, 1], "u1"), "does not belong there"),
+    "history factors of another type": (put("items.history_factors", [1, 1, 1], "<f2"), "does not belong there"),
     "no name": (put("", [1], "u1"), "does not belong there: ''"),
     "values of another type": (put("items.values", [1, 2, 3, 4, 5, 6], "<f4"), "'items.values' is F32, not I8 or F16"),
     "half precision with scales": (put("items.values", [1, 2, 3, 4, 5, 6], "<f2"), "must be there with int8"),
@@ -323,15 +344,15 @@ TENSORS = {
         put("items.gaps_high", [[0x55, 0x24]]),
         "'items': a sparse table needs .* in one dimension",
     ),
-    "low parts empty": (put("items.gaps_low", []), "'gaps_low' has 0 bytes; 6 gaps of 1 low bits take 1"),
+    "low parts empty": (put("items.gaps_low", []), "'gaps_low' has 0 bytes of low parts; 6 gaps of 1 low bits take 1"),
     "low parts too long": (
         put("users.gaps_low", [0, 0]),
-        "'users': 'gaps_low' has 2 bytes; 3 gaps of 1 low bits take 1",
+        "'users': 'gaps_low' has 2 bytes of low parts; 3 gaps of 1 low bits take 1",
     ),
     "low parts with padding set": (put("items.gaps_low", [0x44]), "'gaps_low' has bits set after the last gap"),
-    "high parts empty": (put("items.gaps_high", []), "'gaps_high' has 0 one bits, but there are 6 values"),
-    "a one bit too few": (put("items.gaps_high", [0x55, 0x20]), "'gaps_high' has 5 one bits, but there are 6 values"),
-    "a one bit too many": (put("items.gaps_high", [0x57, 0x24]), "'gaps_high' has 7 one bits, but there are 6 values"),
+    "high parts empty": (put("items.gaps_high", []), "'gaps_high' has 0 one bits, but there are 6 gaps"),
+    "a one bit too few": (put("items.gaps_high", [0x55, 0x20]), "'gaps_high' has 5 one bits, but there are 6 gaps"),
+    "a one bit too many": (put("items.gaps_high", [0x57, 0x24]), "'gaps_high' has 7 one bits, but there are 6 gaps"),
     "high parts with padding set": (put("items.gaps_high", [0x55, 0x64]), "'gaps_high' has 7 one bits"),
     "high parts with a zero byte after": (put("items.gaps_high", [0x55, 0x24, 0]), "goes on after the last gap"),
     "high parts with zero bytes before": (
@@ -343,7 +364,10 @@ TENSORS = {
         "'items': 'gaps_high' has 10 zero bits",
     ),
     "position beyond by a low part": (put("items.gaps_low", [0x3F]), "'items': the gaps go beyond the last row"),
-    "values of another count": (put("items.values", [1, 2, 3]), "'items': 'gaps_high' has 6 one bits, but there are 3"),
+    "values of another count": (
+        put("items.values", [1, 2, 3]),
+        "'items': 'gaps_high' has 6 one bits, but there are 3 gaps",
+    ),
     "fewer values than rows": (put("items.values", [1, 2]), "'items': 2 values can't fill 3 rows of 8 columns"),
     "more values than cells": (put("items.values", [1] * 25), "'items': 25 values can't fill 3 rows of 8 columns"),
     "no values": (put("items.values", []), "'items': 0 values can't fill 3 rows of 8 columns"),
@@ -355,7 +379,43 @@ TENSORS = {
     "empty row in the middle": (put("items.gaps_high", [0x07, 0x1C]), "'items': row 1 is empty"),
     "empty last row": (put("items.gaps_high", [0xC7, 0x01]), "'items': row 2 is empty"),
     "factor not a number": (put("items.factors", [1, np.nan, 1]), "'items.factors' must be 3 finite numbers"),
-    "factor infinite": (put("items.history_factors", [1, np.inf, 1]), "'items.history_factors' must be 3 finite"),
+    "factor infinite": (put("items.factors", [1, np.inf, 1]), "'items.factors' must be 3 finite numbers"),
+    "history without low parts": (drop("items.history_low"), "'history_low', 'history_high', 'history_scale' belong"),
+    "history without high parts": (drop("items.history_high"), "belong together"),
+    "history without scale": (drop("items.history_scale"), "belong together"),
+    "history scale of one number": (put("items.history_scale", [1]), "'items': 'history_scale' must be two finite"),
+    "history scale in a matrix": (put("items.history_scale", [[1, 1]]), "'history_scale' must be two finite"),
+    "history scale of another type": (put("items.history_scale", [1, 1], "<f2"), "is F16, not F32"),
+    "largest history factor 0": (put("items.history_scale", [0, 0.1]), "'history_scale' must be two finite numbers"),
+    "largest history factor negative": (put("items.history_scale", [-1, 0.1]), "numbers above 0"),
+    "largest history factor infinite": (put("items.history_scale", [np.inf, 0.1]), "numbers above 0"),
+    "largest history factor not a number": (put("items.history_scale", [np.nan, 0.1]), "numbers above 0"),
+    "largest history factor subnormal": (put("items.history_scale", [1e-40, 1e-9]), "below the smallest normal"),
+    "history step 0": (put("items.history_scale", [1, 0]), "numbers above 0"),
+    "history step negative": (put("items.history_scale", [1, -0.1]), "numbers above 0"),
+    "history step infinite": (put("items.history_scale", [1, np.inf]), "numbers above 0"),
+    "history step not a number": (put("items.history_scale", [1, np.nan]), "numbers above 0"),
+    "history step too large": (put("items.history_scale", [1, 3e38]), "a history factor of 0 is below the smallest"),
+    "history factor just below the normal ones": (put("items.history_scale", [1, 6.3]), "below the smallest normal"),
+    "history low parts empty": (put("items.history_low", []), "first byte of 'history_low' must be there and 20"),
+    "history shift too large": (put("items.history_low", [21, 35]), "first byte of 'history_low' must be there and 20"),
+    "history low parts too long": (
+        put("items.history_low", [2, 35, 0]),
+        "'items': 'history_low' has 2 bytes of low parts; 3 history factors of 2 low bits take 1",
+    ),
+    "history low parts with padding set": (put("items.history_low", [2, 0x63]), "'history_low' has bits set after"),
+    "history parts in a matrix": (
+        put("items.history_low", [[2, 35]]),
+        "'history_low' and 'history_high' must have one",
+    ),
+    "history high parts empty": (put("items.history_high", []), "'history_high' has 0 bytes, too few"),
+    "a history factor too few": (put("items.history_high", [0x42]), "'history_high' has 2 one bits, .* 3 history"),
+    "a history factor too many": (put("items.history_high", [0xC6]), "'history_high' has 4 one bits"),
+    "history high parts that go on": (put("items.history_high", [0x46, 0]), "goes on after the last history factor"),
+    "history code too large": (
+        huge_code("items.history"),
+        "'history_high' holds a history factor of .*, above 1048576",
+    ),
     "too few factors": (put("items.factors", [1, 1]), "'items.factors' must be 3 finite numbers"),
     "id offsets that descend": (put("items.id_offsets", [0, 4, 1, 7]), "'items.id_offsets' must ascend"),
     "id offsets beyond the ids": (put("items.id_offsets", [0, 1, 4, 8]), "'items.id_offsets' must ascend"),
@@ -410,6 +470,101 @@ def test_dense_tables(folder, case):
     refused(folder, parts.pack(), message)
 
 
+NEEDED = "'items': a table of coded values needs 'signs', .* and neither 'values' nor 'scales'"
+CODED = {
+    "signs missing": (drop("items.signs"), NEEDED),
+    "low parts of magnitudes missing": (drop("items.magnitudes_low"), NEEDED),
+    "high parts of magnitudes missing": (drop("items.magnitudes_high"), NEEDED),
+    "step missing": (drop("items.step"), NEEDED),
+    "only the step": (drop("items.signs", "items.magnitudes_low", "items.magnitudes_high"), NEEDED),
+    "all missing": (
+        drop("items.signs", "items.magnitudes_low", "items.magnitudes_high", "items.step"),
+        "'items.values' is missing",
+    ),
+    "low parts of gaps missing": (drop("items.gaps_low"), NEEDED),
+    "gaps missing": (drop("items.gaps_low", "items.gaps_high"), NEEDED),
+    "values as well": (put("items.values", [1] * 6, "i1"), NEEDED),
+    "half precision as well": (put("items.values", [1] * 6, "<f2"), NEEDED),
+    "scales as well": (put("items.scales", [1] * 8, "<f4"), NEEDED),
+    "signs in a matrix": (put("items.signs", [[0x22]]), NEEDED),
+    "magnitudes in a matrix": (put("items.magnitudes_high", [[0x22, 0x18, 0x05]]), NEEDED),
+    "step in a matrix": (put("items.step", [[1]]), NEEDED),
+    "gaps in a matrix": (put("items.gaps_high", [[0x55, 0x24]]), NEEDED),
+    "signs of another type": (put("items.signs", [0x22], "i1"), "'items.signs' is I8, not U8"),
+    "step of another type": (put("items.step", [1], "<f2"), "'items.step' is F16, not F32"),
+    "no signs": (put("items.signs", []), "'items': 'signs' must have 1 bytes, one bit for each of 6 values"),
+    "too many signs": (put("items.signs", [0x22, 0]), "'signs' must have 1 bytes"),
+    "signs with padding set": (put("items.signs", [0x62]), "'signs' has bits set after the last value"),
+    "step not a number": (put("items.step", [np.nan]), "'items': 'step' must be one finite number above 0"),
+    "step infinite": (put("users.step", [np.inf]), "'users': 'step' must be one finite number above 0"),
+    "step 0": (put("items.step", [0]), "'step' must be one finite number above 0"),
+    "step negative": (put("items.step", [-1]), "'step' must be one finite number above 0"),
+    "step subnormal": (put("items.step", [1e-39]), "'step' must be one finite number above 0, and not subnormal"),
+    "no step": (put("items.step", []), "'step' must be one finite number"),
+    "two steps": (put("items.step", [1, 1]), "'step' must be one finite number"),
+    "step too large for the magnitudes": (put("items.step", [3e37]), "largest magnitude times 'step' is not a finite"),
+    "no low parts": (put("items.magnitudes_low", []), "first byte of 'magnitudes_low' must be there and 20 at most"),
+    "a shift too large": (put("items.magnitudes_low", [255, 0x3F]), "'magnitudes_low' must be there and 20 at most"),
+    "another shift": (put("items.magnitudes_low", [2, 0x3F]), "6 magnitudes of 2 low bits take 2"),
+    "low parts too short": (put("items.magnitudes_low", [1]), "'magnitudes_low' has 0 bytes of low parts; 6 magn"),
+    "low parts too long": (put("items.magnitudes_low", [1, 0x3F, 0]), "'magnitudes_low' has 2 bytes of low parts"),
+    "low parts with padding set": (put("items.magnitudes_low", [1, 0x7F]), "'magnitudes_low' has bits set after"),
+    "no high parts": (put("items.magnitudes_high", []), "'magnitudes_high' has 0 bytes, too few"),
+    "high parts that run over": (put("items.magnitudes_high", [0x22, 0x18]), "has 4 one bits, but there are 6"),
+    "a magnitude too many": (put("items.magnitudes_high", [0x22, 0x18, 0x0D]), "has 7 one bits, but there are 6"),
+    "high parts that go on": (put("items.magnitudes_high", [0x22, 0x18, 0x05, 0]), "goes on after the last magnitude"),
+    "magnitude too large": (
+        huge_code("items.magnitudes", 6),
+        "'items': 'magnitudes_high' holds a magnitude of 1048577, above 1048576",
+    ),
+    "a gap too few": (put("items.gaps_high", [0x55, 0x20]), "'signs' has bits set after the last value"),
+    "no gaps": (put("items.gaps_high", []), "'items': 0 values can't fill 3 rows of 8 columns"),
+    "a row without values": (put("items.gaps_high", [0xC7, 0x01]), "'items': row 2 is empty"),
+    "another side not coded": (drop("users.signs"), "'users': a table of coded values needs"),
+}
+
+
+@pytest.mark.parametrize("case", CODED)
+def test_coded_values(folder, case):
+    change, message = CODED[case]
+    parts = taken_apart(valid_file(folder / "coded", values_dtype="coded"))
+    change(parts)
+    refused(folder, parts.pack(), message)
+
+
+CODED_CARDS = {
+    "fewer items": ({"n_items": 2}, "'items.factors' must be 2 finite numbers, one a row"),
+    "other columns": (
+        {"dim": 9},
+        "'users': 'gaps_high' has 4 zero bits before its last one; with 3 gaps 3 are possible",
+    ),
+    "other count": ({"nnz": 8}, "card counts 8 values, the tensors hold 9"),
+    "huge users": ({"n_users": 10**15}, "'users': 3 values can't fill 1000000000000000 rows of 8 columns"),
+}
+
+
+@pytest.mark.parametrize("case", CODED_CARDS)
+def test_cards_of_coded_values(folder, case):
+    changes, message = CODED_CARDS[case]
+    parts = taken_apart(valid_file(folder / "coded", values_dtype="coded"))
+    parts.card |= changes
+    refused(folder, parts.pack(), message)
+
+
+@pytest.mark.parametrize("digits", [15, 4299])
+def test_a_huge_count_of_history_factors_takes_no_memory(folder, valid, digits):
+    parts = taken_apart(valid)
+    drop("items.factors")(parts)
+    parts.card |= {"n_items": 10**digits}
+    data = parts.pack()
+    tracemalloc.start()
+    try:
+        refused(folder, data, "'history_high' has 1 bytes, too few for one bit for each history factor")
+        assert tracemalloc.get_traced_memory()[1] < 2 << 20
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("dtype", ["U8", "F32"])
 def test_huge_claims_take_no_memory(folder, valid, dtype):
     """Sizes in the header and the card that would take petabytes, with and without room for the bytes."""
@@ -423,7 +578,7 @@ def test_huge_claims_take_no_memory(folder, valid, dtype):
         claims.append(parts.pack())
     for side in ("items", "users"):
         parts = taken_apart(valid)
-        drop("items.factors", "items.history_factors")(parts)
+        drop("items.factors", "items.history_low", "items.history_high", "items.history_scale")(parts)
         parts.card |= {f"n_{side}": 10**15, "nnz": 10**15}
         claims.append(parts.pack())
     tracemalloc.start()
@@ -466,8 +621,8 @@ def damaged(data: bytes, edits: list[tuple[str, float, bytes]]) -> bytes:
 def originals(folder) -> list[bytes]:
     return [
         valid_file(folder / "original", values_dtype=values_dtype, dense=dense)
-        for values_dtype in ("int8", "float16")
-        for dense in (False, True)
+        for values_dtype, dense in itertools.product(("int8", "float16", "coded"), (False, True))
+        if not (dense and values_dtype == "coded")
     ]
 
 
@@ -480,7 +635,7 @@ def outcome(action):
 
 
 @settings(max_examples=400)
-@given(st.integers(0, 3), damage())
+@given(st.integers(0, 4), damage())
 def test_random_damage_is_refused_or_leaves_the_tensors_as_they_were(folder, originals, which, edits):
     path = folder / NAME
     path.write_bytes(damaged(originals[which], edits))
@@ -498,7 +653,7 @@ def test_random_damage_is_refused_or_leaves_the_tensors_as_they_were(folder, ori
 
 
 @settings(max_examples=400)
-@given(st.integers(0, 3), damage())
+@given(st.integers(0, 4), damage())
 def test_random_damage_never_breaks_the_recommender_without_the_digest(folder, originals, which, edits):
     path = folder / NAME
     path.write_bytes(damaged(originals[which], edits))
@@ -511,7 +666,7 @@ def test_random_damage_never_breaks_the_recommender_without_the_digest(folder, o
 
 
 @settings(max_examples=400)
-@given(st.integers(0, 3), st.data())
+@given(st.integers(0, 4), st.data())
 def test_tensors_of_any_content_with_a_fitting_digest(folder, originals, which, data):
     """Random bytes in one tensor: refused, or all answers are there."""
     parts = taken_apart(originals[which])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -355,3 +356,30 @@ def test_with_gradient_importance_the_rows_that_moved_are_remembered():
     for number, gradient in enumerate(gradients):
         activity = setup.explorer.state()[f"activity.{number}"]
         np.testing.assert_allclose(activity, 0.1 * np.linalg.norm(gradient, axis=1), rtol=1e-5)
+
+
+def test_the_evidence_is_freed_before_a_table_is_revised():
+    setup = Setup("sparserec", 0)
+    for _ in range(setup.config.interval):
+        setup.train()
+    state = setup.explorer.state()
+    evidence = [weakref.ref(state[f"evidence.{number}"]) for number in range(2)]
+    del state
+    alive = []
+    for table in setup.tables:
+
+        def revise(*arguments, plain=table.revise):
+            alive.extend(part() is not None for part in evidence)
+            plain(*arguments)
+
+        table.revise = revise
+    assert setup.explorer.revise(setup.step).grown > 0
+    assert alive == [False] * 4
+
+
+def test_an_exploration_works_where_the_c_library_cannot_return_memory(monkeypatch):
+    def no_library(name):
+        raise OSError(name)
+
+    monkeypatch.setattr("ctypes.CDLL", no_library)
+    assert sum(Setup("sparserec", 0).run(9)) > 0

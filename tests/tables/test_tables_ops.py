@@ -23,7 +23,15 @@ def parts(request, case):
     generator = torch.Generator().manual_seed(3)
     products = torch.randn(count, 10, generator=generator)
     transposed = torch.randn(gradients.shape[1], 10, generator=generator)
-    return gradients[: len(rows) - count], products, transposed
+    dense = len(rows) - count
+    # Entries share gradients and have weights, as those of a sum of rows do.
+    sources = torch.randint(0, max(dense, 1), (dense,), generator=generator)
+    return gradients[:dense], sources, torch.randn(dense, generator=generator), products, transposed
+
+
+def alone(gradients):
+    """Entries that are looked up one by one."""
+    return gradients, torch.arange(len(gradients)), torch.ones(len(gradients))
 
 
 @pytest.fixture(params=[[], [0, 3, 49], list(range(50))], ids=["none", "some", "all"])
@@ -40,12 +48,29 @@ def test_the_operators_pass_opcheck(case):
     torch.library.opcheck(ops.gather_rows, (table.values, table.columns, table.indptr, rows, table.dim))
     watched = torch.tensor([0, 3, 49])
     transposed = torch.randn(table.dim, 10)
-    arguments = (gradients, torch.zeros(0, 10), transposed, rows, table.columns, table.indptr, watched)
+    arguments = (*alone(gradients), torch.zeros(0, 10), transposed, rows, table.columns, table.indptr, watched)
     torch.library.opcheck(ops.reduce_rows, arguments, test_utils=TESTS)
     torch.library.opcheck(ops.multiply_rows, (table.values, table.columns, table.indptr, rows, transposed))
     arguments = (table.values, table.columns, table.indptr, rows, torch.randn(64, 10), table.dim)
     torch.library.opcheck(ops.multiply_rows_back, arguments)
     torch.library.opcheck(ops.sum_rows, (gradients, rows), test_utils=TESTS)
+    bags = (rows, torch.tensor([0, 5, 5, len(rows)]))
+    structure = (table.values, table.columns, table.indptr)
+    torch.library.opcheck(ops.pool_rows, (*structure, *bags, torch.randn(len(rows)), table.dim))
+    torch.library.opcheck(ops.pool_rows_back, (*structure, *bags, torch.randn(3, table.dim)))
+
+
+def test_pooled_rows_are_those_of_the_reference(case):
+    table, rows, _ = case
+    offsets, weights = torch.tensor([0, 0, 5, len(rows)]), torch.randn(len(rows), dtype=torch.float64, requires_grad=True)
+    structure = (table.columns, table.indptr, rows, offsets)
+    expected = reference.pool(table.values.double(), *structure, weights, table.dim)
+    ours = ops.pool_rows(table.values, *structure, weights.detach().float(), table.dim)
+    torch.testing.assert_close(ours.double(), expected.detach(), rtol=1e-5, atol=1e-5)
+    back = torch.randn(3, table.dim, dtype=torch.float64)
+    (gradient,) = torch.autograd.grad(expected, weights, back)
+    ours = ops.pool_rows_back(table.values, *structure, back.float())
+    torch.testing.assert_close(ours.double(), gradient, rtol=1e-5, atol=1e-4)
 
 
 def test_gathered_rows_are_those_of_the_reference(case):
@@ -86,7 +111,7 @@ def test_summed_rows_are_a_plain_sum(case):
 def test_gradients_need_not_be_contiguous(case, watched):
     table, rows, gradients = case
     turned = gradients.T.contiguous().T
-    rest = (gradients[:0], gradients.T[:, :0], rows, table.columns, table.indptr, watched)
+    rest = (*alone(gradients)[1:], gradients[:0], gradients.T[:, :0], rows, table.columns, table.indptr, watched)
     for ours, expected in zip(ops.reduce_rows(turned, *rest), ops.reduce_rows(gradients, *rest), strict=True):
         assert torch.equal(ours, expected)
     assert torch.equal(ops.sum_rows(turned, rows)[1], ops.sum_rows(gradients, rows)[1])
@@ -96,7 +121,7 @@ def test_an_empty_batch_has_no_rows_and_no_gradients(case, watched):
     table, rows, gradients = case
     assert ops.gather_rows(table.values, table.columns, table.indptr, rows[:0], table.dim).shape == (0, table.dim)
     none = gradients[:0]
-    parts = ops.reduce_rows(none, none, gradients.T, rows[:0], table.columns, table.indptr, watched)
+    parts = ops.reduce_rows(*alone(none), none, gradients.T, rows[:0], table.columns, table.indptr, watched)
     assert [len(part) for part in parts] == [0, 1, 0, 0, 0]
     assert [len(part) for part in ops.sum_rows(gradients[:0], rows[:0])] == [0, 0]
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from sparserec.artefact import gaps
+from sparserec.artefact import coded, gaps, history, rice
 from sparserec.artefact.container import open_container
 from sparserec.artefact.quantise import from_int8
-from sparserec.artefact.schema import CARD_KEY, TENSORS, ModelCard, digest, type_name
+from sparserec.artefact.schema import CARD_KEY, ITEMS_ONLY, TENSORS, ModelCard, digest, type_name
 from sparserec.errors import SparserecError
 from sparserec.vocabulary import Vocabulary
 
@@ -23,12 +25,14 @@ class Rows:
     Attributes:
         n: number of rows.
         dim: number of columns.
-        values: (nnz,) or, for a dense table, (n, dim); int8 or float16, as in the file.
+        values: (nnz,) or, for a dense table, (n, dim); int8 or float16, as in the file. Of coded values, odd numbers
+            (nnz,) int8, int16 or int32, decoded, to be multiplied with `half_step`.
         scales: (dim,) float32, one for each column, with int8; else None.
         indptr: (n + 1,) int64 row pointers, decoded from the gaps; None for a dense table.
         columns: (nnz,) uint8 up to 256 columns, uint16 beyond, decoded likewise; None for a dense table.
         factors: (n,) float16, multiplied into scores; None for ones.
-        history_factors: (n,) float16, multiplied into rows when a history is summed; None for ones.
+        history_factors: (n,) float32 above 0, decoded, multiplied into rows when a history is summed; None for ones.
+        half_step: half the step of coded values; else None.
     """
 
     n: int
@@ -39,6 +43,7 @@ class Rows:
     columns: np.ndarray | None
     factors: np.ndarray | None
     history_factors: np.ndarray | None
+    half_step: float | None = None
 
     @property
     def dense(self) -> bool:
@@ -47,11 +52,19 @@ class Rows:
 
     def dequantised(self) -> np.ndarray:
         """The values as float32, in the shape of `values`."""
+        if self.half_step is not None:
+            return (self.values * self.half_step).astype(np.float32)
         if self.scales is None:
             return self.values.astype(np.float32)
         if self.columns is None:
             return self.values.astype(np.float32) * self.scales
         return from_int8(self.values, self.columns, self.scales)
+
+    def column_scales(self) -> np.ndarray:
+        """What to multiply `values` with, (dim,) float64, one for each column."""
+        if self.scales is not None:
+            return self.scales.astype(np.float64)
+        return np.full(self.dim, 1.0 if self.half_step is None else self.half_step)
 
 
 @dataclass(frozen=True)
@@ -80,8 +93,8 @@ class Artefact:
 def read(path: str | os.PathLike[str], *, verify_digest: bool = True) -> Artefact:
     """Open an artefact and check it: header, shapes, gaps, scales, ids, card and digest.
 
-    Memory taken is the file itself, mapped, arrays of its rows, and the column of each value of a sparse table;
-    nothing is executed.
+    Memory taken is the file itself, mapped, arrays of its rows, and the column of each value of a sparse table, with
+    the value where it is coded; nothing is executed.
 
     Args:
         path: the file.
@@ -112,8 +125,7 @@ def read(path: str | os.PathLike[str], *, verify_digest: bool = True) -> Artefac
 def _check_names(tensors: dict[str, np.ndarray]) -> None:
     for name, tensor in tensors.items():
         side, _, kind = name.partition(".")
-        factor = kind in ("factors", "history_factors")
-        if side not in ("items", "users") or kind not in TENSORS or (factor and side == "users"):
+        if side not in ("items", "users") or kind not in TENSORS or (kind in ITEMS_ONLY and side == "users"):
             raise SparserecError(f"it holds a tensor that does not belong there: {name[:60]!r}")
         if type_name(tensor.dtype) not in TENSORS[kind]:
             raise SparserecError(f"tensor {name!r} is {type_name(tensor.dtype)}, not {' or '.join(TENSORS[kind])}")
@@ -123,8 +135,10 @@ def _rows(side: str, tensors: dict[str, np.ndarray], dim: int, n: int) -> Rows:
     """Check one side's tensors against each other."""
     if not 1 <= dim <= 65_536 or n < 1:
         raise SparserecError(f"the card's {dim} columns or {n} {side} are out of range")
-    found = {kind: tensors.get(f"{side}.{kind}") for kind in TENSORS}
-    values, scales = found["values"], found["scales"]
+    found = {kind: tensors[f"{side}.{kind}"] for kind in TENSORS if f"{side}.{kind}" in tensors}
+    if any(kind in found for kind in coded.KINDS):
+        return _coded_rows(side, found, dim, n)
+    values, scales = found.get("values"), found.get("scales")
     if values is None:
         raise SparserecError(f"tensor '{side}.values' is missing")
     if (scales is not None) != (values.dtype == np.int8):
@@ -133,24 +147,59 @@ def _rows(side: str, tensors: dict[str, np.ndarray], dim: int, n: int) -> Rows:
         raise SparserecError(f"'{side}.scales' must be {dim} finite numbers, none below 0")
     if values.dtype == np.float16 and not np.isfinite(values).all():
         raise SparserecError(f"'{side}.values' holds values that are not finite numbers")
-    for kind in ("factors", "history_factors"):
-        factor = found[kind]
-        if factor is not None and (factor.shape != (n,) or not np.isfinite(factor).all()):
-            raise SparserecError(f"'{side}.{kind}' must be {n} finite numbers, one a row")
-    low, high = found["gaps_low"], found["gaps_high"]
+    factors, history_factors = _factors(side, found, n)
+    low, high = found.get("gaps_low"), found.get("gaps_high")
     if low is None and high is None:
         if values.shape != (n, dim):
             raise SparserecError(f"'{side}.values' of a dense table must be of shape {(n, dim)}, not {values.shape}")
-        return Rows(n, dim, values, scales, None, None, found["factors"], found["history_factors"])
+        return Rows(n, dim, values, scales, None, None, factors, history_factors)
     if low is None or high is None or not values.ndim == low.ndim == high.ndim == 1:
         raise SparserecError(
             f"'{side}': a sparse table needs values, 'gaps_low' and 'gaps_high', each in one dimension"
         )
-    try:
+    with _naming(side):
         indptr, columns = gaps.decode(low, high, n, dim, len(values))
+    return Rows(n, dim, values, scales, indptr, columns, factors, history_factors)
+
+
+def _coded_rows(side: str, found: dict[str, np.ndarray], dim: int, n: int) -> Rows:
+    """Check the tensors of a side whose values are coded; how many they are, only the gaps tell."""
+    needed = (*coded.KINDS, "gaps_low", "gaps_high")
+    if "values" in found or "scales" in found or not all(kind in found and found[kind].ndim == 1 for kind in needed):
+        raise SparserecError(
+            f"'{side}': a table of coded values needs {', '.join(map(repr, needed))}, each in one dimension, "
+            "and neither 'values' nor 'scales'"
+        )
+    signs, magnitudes_low, magnitudes_high, step, low, high = (found[kind] for kind in needed)
+    factors, history_factors = _factors(side, found, n)
+    with _naming(side):
+        nnz = rice.one_bits(high)
+        indptr, columns = gaps.decode(low, high, n, dim, nnz)
+        values, half_step = coded.decode(signs, magnitudes_low, magnitudes_high, step, nnz)
+    return Rows(n, dim, values, None, indptr, columns, factors, history_factors, half_step)
+
+
+def _factors(side: str, found: dict[str, np.ndarray], n: int) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Factors (n,) float16 and history factors (n,) float32 of a side, each None when the file has none."""
+    factors = found.get("factors")
+    if factors is not None and (factors.shape != (n,) or not np.isfinite(factors).all()):
+        raise SparserecError(f"'{side}.factors' must be {n} finite numbers, one a row")
+    if not any(kind in found for kind in history.KINDS):
+        return factors, None
+    if not all(kind in found for kind in history.KINDS):
+        raise SparserecError(f"'{side}': {', '.join(map(repr, history.KINDS))} belong together")
+    low, high, scale = (found[kind] for kind in history.KINDS)
+    with _naming(side):
+        return factors, history.decode(low, high, scale, n)
+
+
+@contextmanager
+def _naming(side: str) -> Iterator[None]:
+    """Put the side before the message of an error."""
+    try:
+        yield
     except SparserecError as error:
         raise SparserecError(f"'{side}': {error}") from None
-    return Rows(n, dim, values, scales, indptr, columns, found["factors"], found["history_factors"])
 
 
 def _check_card(card: ModelCard, items: Rows, users: Rows | None, tensors: dict[str, np.ndarray]) -> None:

@@ -31,14 +31,23 @@ DTYPES: dict[str, np.dtype] = {
 TENSORS: dict[str, tuple[str, ...]] = {
     "values": ("I8", "F16"),
     "scales": ("F32",),
+    "signs": ("U8",),
+    "magnitudes_low": ("U8",),
+    "magnitudes_high": ("U8",),
+    "step": ("F32",),
     "gaps_low": ("U8",),
     "gaps_high": ("U8",),
     "factors": ("F16",),
-    "history_factors": ("F16",),
+    "history_low": ("U8",),
+    "history_high": ("U8",),
+    "history_scale": ("F32",),
     "ids": ("U8",),
     "id_offsets": ("U32",),
 }
 """Names of a side's tensors, after "items." or "users.", and the types each may have."""
+
+ITEMS_ONLY = ("factors", "history_low", "history_high", "history_scale")
+"""Those that users do not have."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ class Model(StrEnum):
     """Base recommenders."""
 
     mf = "mf"
+    fism = "fism"
 
 
 class Method(StrEnum):

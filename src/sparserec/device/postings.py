@@ -31,7 +31,7 @@ class Postings:
     def __init__(self, items: Rows):
         assert items.columns is not None
         assert items.indptr is not None
-        self._n, self._scales = items.n, _scales(items)
+        self._n, self._scales = items.n, items.column_scales()
         order = np.argsort(items.columns, kind="stable")
         rows = np.repeat(np.arange(items.n), np.diff(items.indptr))
         self._items = rows[order]
@@ -80,16 +80,12 @@ def sum_of_rows(rows: Rows, chosen: np.ndarray) -> np.ndarray:
     """The sum of rows, each times its history factor where there are any, (dim,) float64."""
     factors = np.ones(len(chosen)) if rows.history_factors is None else rows.history_factors[chosen].astype(np.float64)
     if rows.columns is None or rows.indptr is None:
-        return (rows.values[chosen] * factors[:, None]).sum(axis=0) * _scales(rows)
+        return (rows.values[chosen] * factors[:, None]).sum(axis=0) * rows.column_scales()
     first, last = rows.indptr[chosen], rows.indptr[chosen + 1]
     spans = list(zip(first.tolist(), last.tolist(), strict=True))
     columns = _joined([rows.columns[a:b] for a, b in spans], rows.columns)
     values = _joined([rows.values[a:b] for a, b in spans], rows.values)
-    return np.bincount(columns, values * np.repeat(factors, last - first), minlength=rows.dim) * _scales(rows)
-
-
-def _scales(rows: Rows) -> np.ndarray:
-    return np.ones(rows.dim) if rows.scales is None else rows.scales.astype(np.float64)
+    return np.bincount(columns, values * np.repeat(factors, last - first), minlength=rows.dim) * rows.column_scales()
 
 
 def _joined(parts: list[np.ndarray], like: np.ndarray) -> np.ndarray:

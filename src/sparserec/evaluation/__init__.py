@@ -3,6 +3,6 @@
 from sparserec.evaluation.baselines import Popularity
 from sparserec.evaluation.evaluate import Metrics, Scorer, evaluate
 from sparserec.evaluation.metrics import METRICS
-from sparserec.evaluation.topk import top_k
+from sparserec.evaluation.topk import mask_history, top_k
 
-__all__ = ["METRICS", "Metrics", "Popularity", "Scorer", "evaluate", "top_k"]
+__all__ = ["METRICS", "Metrics", "Popularity", "Scorer", "evaluate", "mask_history", "top_k"]

@@ -1,8 +1,7 @@
 """Recommenders: how rows become scores."""
 
-from sparserec.recommenders.base import Batch, Recommender, Scorer, Served
+from sparserec.recommenders.base import Batch, History, Recommender, Scorer, Served
+from sparserec.recommenders.fism import FISM
 from sparserec.recommenders.mf import MF
 
-RECOMMENDERS = {"mf": MF}
-
-__all__ = ["MF", "RECOMMENDERS", "Batch", "Recommender", "Scorer", "Served"]
+__all__ = ["FISM", "MF", "Batch", "History", "Recommender", "Scorer", "Served"]

@@ -37,12 +37,28 @@ class Served:
         users: the user table, or None for a recommender that works from histories.
         item_scale: (n_items,) float32, multiplied into the item rows before they are written; None for ones.
         user_scale: (n_users,) float32, likewise for the user rows.
+        history_weights: (n_items,) float32 > 0, multiplied into the rows of a history before they are summed.
     """
 
     items: Table
     users: Table | None = None
     item_scale: np.ndarray | None = None
     user_scale: np.ndarray | None = None
+    history_weights: np.ndarray | None = None
+
+
+class History(Protocol):
+    """What users are known to have taken, in CSR; `sparserec.interactions.Interactions` is one."""
+
+    @property
+    def indptr(self) -> np.ndarray:
+        """(n_users + 1,) int64."""
+        ...
+
+    @property
+    def indices(self) -> np.ndarray:
+        """(nnz,) integers, ascending within a user."""
+        ...
 
 
 class Scorer(Protocol):
@@ -64,8 +80,8 @@ class Recommender(Protocol):
         """Scores of the positives (B,) and of the negatives (B, K), differentiable."""
         ...
 
-    def scorer(self) -> Scorer:
-        """The model as it is now, for full ranking."""
+    def scorer(self, history: History) -> Scorer:
+        """The model as it is now, for full ranking of users with these histories."""
         ...
 
     def served(self) -> Served:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sparserec.recommenders.base import BLOCK, Batch, Served, row_norms
+from sparserec.recommenders.base import BLOCK, Batch, History, Served, row_norms
 from sparserec.tables import Table
 
 
@@ -48,8 +48,8 @@ class MF:
     def _direction(self, rows: Tensor) -> Tensor:
         return F.normalize(rows, dim=1, eps=1e-8) if self._similarity == "cosine" else rows
 
-    def scorer(self) -> MFScorer:
-        """The model as it is now, for full ranking."""
+    def scorer(self, history: History) -> MFScorer:
+        """The model as it is now, for full ranking; users have rows of their own, whatever their histories."""
         return MFScorer(self.served())
 
     def served(self) -> Served:

@@ -4,15 +4,20 @@ from sparserec.sparsity.budget import parse_budget
 from sparserec.sparsity.explorers import EXPLORERS, Explorer, ExplorerConfig, Policy, Revision, make_explorer
 from sparserec.sparsity.initial import masks_of_factors, nmf_factors, random_mask, spectral_factors, varimax
 from sparserec.sparsity.masks import CsrMask, budget_of
+from sparserec.sparsity.spectral import HistoryStart, Spectrum, history_start, item_spectrum
 
 __all__ = [
     "EXPLORERS",
     "CsrMask",
     "Explorer",
     "ExplorerConfig",
+    "HistoryStart",
     "Policy",
     "Revision",
+    "Spectrum",
     "budget_of",
+    "history_start",
+    "item_spectrum",
     "make_explorer",
     "masks_of_factors",
     "nmf_factors",

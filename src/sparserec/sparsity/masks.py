@@ -79,9 +79,9 @@ def smallest_indices(values: np.ndarray, count: int) -> np.ndarray:
     if count >= len(values):
         return np.arange(len(values))
     bound = np.partition(values, count - 1)[count - 1]
-    below = np.flatnonzero(values < bound)
-    ties = np.flatnonzero(values == bound)[: count - len(below)]
-    return np.sort(np.concatenate([below, ties]))
+    chosen = values < bound
+    chosen[np.flatnonzero(values == bound)[: count - np.count_nonzero(chosen)]] = True
+    return np.flatnonzero(chosen)
 
 
 def droppable(indptr: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -169,13 +169,16 @@ def largest_growable(scores: Sequence[np.ndarray], count: int) -> list[tuple[np.
         count: how many to grow; fewer are found when fewer scores are positive.
 
     Returns:
-        for each table the positions among its rows and the columns, both (K,) int64, sorted by position, then column.
+        for each table the positions among its rows, (K,) int64, and the columns, (K,) int32, sorted by position, then
+        column.
     """
     chosen = _smallest((part.reshape(-1) for part in scores), count, 0.0, sign=-1)
     found, start = [], 0
     for part in scores:
         own = chosen[(chosen >= start) & (chosen < start + part.size)] - start
-        found.append((own // part.shape[1], own % part.shape[1]))
+        columns = (own % part.shape[1]).astype(np.int32)
+        own //= part.shape[1]
+        found.append((own, columns))
         start += part.size
     return found
 

@@ -54,6 +54,10 @@ class Table(Protocol):
         """Inner products (B, K) of rows (B,) with those of a dense matrix (K, dim); gradients flow back to both."""
         ...
 
+    def pool(self, rows: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
+        """Weighted sums (B, dim) of rows (L,), sum `b` over the entries `offsets[b]:offsets[b + 1]`, weights (L,)."""
+        ...
+
     def take_gradients(self) -> SlotGradients | None:
         """The gradients since the last call, summed by row, and forget them. None when there are none."""
         ...

@@ -56,6 +56,11 @@ class DenseTable:
         """Inner products (B, K) of rows (B,) with those of a matrix (K, dim); gradients flow back to both."""
         return self.lookup(rows) @ matrix.T
 
+    def pool(self, rows: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
+        """Weighted sums (B, dim) of rows (L,), sum `b` over the entries `offsets[b]:offsets[b + 1]`, weights (L,)."""
+        bags = torch.repeat_interleave(torch.arange(len(offsets) - 1), torch.diff(offsets))
+        return torch.zeros(len(offsets) - 1, self.dim).index_add(0, bags, self.lookup(rows) * weights[:, None])
+
     def take_gradients(self) -> SlotGradients | None:
         """Gradients of the touched rows since the last call; None when there are none."""
         if not self.inbox:

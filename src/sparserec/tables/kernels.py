@@ -33,6 +33,31 @@ def multiply(values, columns, indptr, rows, transposed, out):
                 out[b, k] += value * column[k]
 
 
+@njit(parallel=True, cache=True, nogil=True)
+def pool(values, columns, indptr, rows, offsets, weights, out):
+    """Write weighted sums of sparse rows into `out` (B, dim): bag b sums `weights[e]` times row `rows[e]`."""
+    for b in prange(len(offsets) - 1):
+        out[b, :] = 0.0
+        for e in range(offsets[b], offsets[b + 1]):
+            row = rows[e]
+            weight = weights[e]
+            for slot in range(indptr[row], indptr[row + 1]):
+                out[b, columns[slot]] += weight * values[slot]
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def pool_back(values, columns, indptr, rows, offsets, gradients, out):
+    """Write the gradients of the weights of `pool` into `out` (L,), from those of its sums (B, dim)."""
+    for b in prange(len(offsets) - 1):
+        own = gradients[b]
+        for e in range(offsets[b], offsets[b + 1]):
+            row = rows[e]
+            total = np.float32(0.0)
+            for slot in range(indptr[row], indptr[row + 1]):
+                total += own[columns[slot]] * values[slot]
+            out[e] = total
+
+
 SLICE = 256
 """Columns of the product that one thread works on at a time in `multiply_back`; fixed, so that threads don't matter."""
 
@@ -56,13 +81,15 @@ def multiply_back(values, columns, indptr, rows, gradients, out):
 
 # Reassociation lets the compiler use vector instructions for the inner products; their order is the same in each run.
 @njit(parallel=True, cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
-def reduce_active(gradients, products, transposed, order, bounds, touched, columns, indptr, offsets, out):
+def reduce_active(
+    gradients, sources, weights, products, transposed, order, bounds, touched, columns, indptr, offsets, out
+):
     """Sum gradients by touched row, at its active coordinates only, into `out` (offsets[-1],).
 
-    Entry b of the batch is row b of the dense `gradients` (A, dim) below A; from there on it is row b - A of `products`
-    (P, K), gradients of products with a matrix given as (dim, K).
+    Entry b of the batch is `weights[b]` times row `sources[b]` of the dense `gradients` (G, dim) below A, the length of
+    both; from there on it is row b - A of `products` (P, K), gradients of products with a matrix given as (dim, K).
     """
-    dense = len(gradients)
+    dense = len(sources)
     for t in prange(len(touched)):
         first = indptr[touched[t]]
         base = offsets[t]
@@ -72,32 +99,36 @@ def reduce_active(gradients, products, transposed, order, bounds, touched, colum
         for i in range(bounds[t], bounds[t + 1]):
             b = order[i]
             if b < dense:
+                weight = weights[b]
+                own = gradients[sources[b]]
                 for k in range(length):
-                    out[base + k] += gradients[b, columns[first + k]]
+                    out[base + k] += weight * own[columns[first + k]]
             else:
-                own = products[b - dense]
+                back = products[b - dense]
                 for k in range(length):
                     column = transposed[columns[first + k]]
                     total = np.float32(0.0)
-                    for j in range(len(own)):
-                        total += own[j] * column[j]
+                    for j in range(len(back)):
+                        total += back[j] * column[j]
                     out[base + k] += total
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def reduce_full(gradients, first, order, bounds, which, out):
-    """Sum by row the `gradients` (B, C) of the touched rows number `which` (W,), all C of each, into `out` (W, C).
+def reduce_full(gradients, sources, weights, first, order, bounds, which, out):
+    """Sum by row the `gradients` (G, C) of the touched rows number `which` (W,), all C of each, into `out` (W, C).
 
-    Row b of `gradients` is entry `first + b` of the batch; other entries are passed over.
+    Entry `first + b` of the batch is `weights[b]` times row `sources[b]` of `gradients`; other entries are passed over.
     """
     for w in prange(len(which)):
         t = which[w]
         out[w, :] = 0.0
         for i in range(bounds[t], bounds[t + 1]):
             b = order[i] - first
-            if 0 <= b < len(gradients):
-                for c in range(gradients.shape[1]):
-                    out[w, c] += gradients[b, c]
+            if 0 <= b < len(sources):
+                weight = weights[b]
+                own = gradients[sources[b]]
+                for c in range(len(own)):
+                    out[w, c] += weight * own[c]
 
 
 @njit(parallel=True, cache=True, nogil=True)

@@ -69,9 +69,58 @@ def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, gradients: 
     return values.new_empty(dim, gradients.shape[1])
 
 
+@torch.library.custom_op("sparserec::pool_rows", mutates_args=())
+def pool_rows(
+    values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, offsets: Tensor, weights: Tensor, dim: int
+) -> Tensor:
+    """Weighted sums (B, dim) of sparse rows; arguments as in `reference.pool`. Not differentiable by itself."""
+    return reference.pool(values, columns, indptr, rows, offsets, weights, dim)
+
+
+@pool_rows.register_kernel("cpu")
+def _(
+    values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, offsets: Tensor, weights: Tensor, dim: int
+) -> Tensor:
+    out = torch.empty(len(offsets) - 1, dim, dtype=torch.float32)
+    parts = (values, columns, indptr, rows, offsets, weights.detach().contiguous(), out)
+    kernels.pool(*(part.numpy() for part in parts))
+    return out
+
+
+@pool_rows.register_fake
+def _(
+    values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, offsets: Tensor, weights: Tensor, dim: int
+) -> Tensor:
+    return values.new_empty(offsets.shape[0] - 1, dim)
+
+
+@torch.library.custom_op("sparserec::pool_rows_back", mutates_args=())
+def pool_rows_back(
+    values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, offsets: Tensor, gradients: Tensor
+) -> Tensor:
+    """Gradients (L,) of the weights of `pool_rows`, from those of its sums (B, dim)."""
+    bag = torch.repeat_interleave(torch.arange(len(offsets) - 1, device=rows.device), torch.diff(offsets))
+    return (reference.lookup(values, columns, indptr, rows, gradients.shape[1]) * gradients[bag]).sum(1)
+
+
+@pool_rows_back.register_kernel("cpu")
+def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, offsets: Tensor, gradients: Tensor) -> Tensor:
+    out = torch.empty(len(rows), dtype=torch.float32)
+    parts = (values, columns, indptr, rows, offsets, gradients.contiguous(), out)
+    kernels.pool_back(*(part.numpy() for part in parts))
+    return out
+
+
+@pool_rows_back.register_fake
+def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, offsets: Tensor, gradients: Tensor) -> Tensor:
+    return values.new_empty(rows.shape[0])
+
+
 @torch.library.custom_op("sparserec::reduce_rows", mutates_args=())
 def reduce_rows(
     gradients: Tensor,
+    sources: Tensor,
+    weights: Tensor,
     products: Tensor,
     transposed: Tensor,
     rows: Tensor,
@@ -80,12 +129,14 @@ def reduce_rows(
     watched: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of a batch summed by row; arguments and results as in `reference.reduce_rows`."""
-    return reference.reduce_rows(gradients, products, transposed, rows, columns, indptr, watched)
+    return reference.reduce_rows(gradients, sources, weights, products, transposed, rows, columns, indptr, watched)
 
 
 @reduce_rows.register_kernel("cpu")
 def _(
     gradients: Tensor,
+    sources: Tensor,
+    weights: Tensor,
     products: Tensor,
     transposed: Tensor,
     rows: Tensor,
@@ -99,17 +150,25 @@ def _(
     offsets = np.zeros(len(touched) + 1, dtype=np.int64)
     np.cumsum(pointers[touched + 1] - pointers[touched], out=offsets[1:])
     values = np.empty(offsets[-1], dtype=np.float32)
-    kernels.reduce_active(grads, back, matrix, order, bounds, touched, columns.numpy(), pointers, offsets, values)
+    entries = sources.numpy(), weights.contiguous().numpy()
+    kernels.reduce_active(
+        grads, *entries, back, matrix, order, bounds, touched, columns.numpy(), pointers, offsets, values
+    )
     which, positions = intersect(touched, watched.numpy())
     full = np.empty((len(which), grads.shape[1]), dtype=np.float32)
     if len(which):
-        kernels.reduce_full(grads, 0, order, bounds, which, full)
+        kernels.reduce_full(grads, *entries, 0, order, bounds, which, full)
         if len(back):
             summed = np.empty((len(which), back.shape[1]), dtype=np.float32)
-            kernels.reduce_full(back, len(grads), order, bounds, which, summed)
+            kernels.reduce_full(back, *_each(len(back)), len(sources), order, bounds, which, summed)
             full += summed @ matrix.T
     parts = (pointers[touched], offsets, values, positions, full)
     return tuple(torch.from_numpy(part) for part in parts)  # type: ignore[return-value]
+
+
+def _each(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sources and weights of entries that are the rows of a matrix themselves."""
+    return np.arange(count), np.ones(count, dtype=np.float32)
 
 
 def group_by_row(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -147,5 +206,6 @@ def sum_rows(gradients: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
 def _(gradients: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     order, bounds, touched = group_by_row(rows.numpy())
     summed = np.empty((len(touched), gradients.shape[1]), dtype=np.float32)
-    kernels.reduce_full(gradients.contiguous().numpy(), 0, order, bounds, np.arange(len(touched)), summed)
+    entries = _each(len(gradients))
+    kernels.reduce_full(gradients.contiguous().numpy(), *entries, 0, order, bounds, np.arange(len(touched)), summed)
     return torch.from_numpy(touched), torch.from_numpy(summed)

@@ -66,8 +66,19 @@ def product(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, matri
     return lookup(values, columns, indptr, rows, matrix.shape[1]) @ matrix.T
 
 
+def pool(
+    values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, offsets: Tensor, weights: Tensor, dim: int
+) -> Tensor:
+    """Weighted sums of sparse rows (B, dim): bag `b` sums `weights[e] * row(rows[e])` over `offsets[b:b + 2]`."""
+    bag = torch.repeat_interleave(torch.arange(len(offsets) - 1, device=rows.device), torch.diff(offsets))
+    entries = lookup(values, columns, indptr, rows, dim) * weights[:, None]
+    return torch.zeros(len(offsets) - 1, dim, dtype=entries.dtype, device=rows.device).index_add(0, bag, entries)
+
+
 def reduce_rows(
     gradients: Tensor,
+    sources: Tensor,
+    weights: Tensor,
     products: Tensor,
     transposed: Tensor,
     rows: Tensor,
@@ -78,10 +89,12 @@ def reduce_rows(
     """Sum a batch's gradients by row and keep what is needed: active coordinates, and all of watched rows.
 
     Args:
-        gradients: (A, dim) float32, the gradient of rows that were looked up.
+        gradients: (G, dim) float32, gradients of rows that were looked up or of sums of rows.
+        sources: (A,) int64, and
+        weights: (A,) float32: entry `a` has the gradient `weights[a] * gradients[sources[a]]`.
         products: (P, K) float32, the gradient of products with a matrix.
         transposed: (dim, K) float32, that matrix.
-        rows: (A + P,) int64, the rows that were looked up, then those that were multiplied; repeats allowed.
+        rows: (A + P,) int64, the row of each entry, then those that were multiplied; repeats allowed.
         columns: (nnz,) any integer type.
         indptr: (n + 1,) int64.
         watched: (S,) int64, ascending and distinct.
@@ -90,7 +103,7 @@ def reduce_rows(
         first_slot (T,), offsets (T + 1,), values (L,) as in `SlotGradients`, then `positions` (W,) int64 into
         `watched`, ascending, and `full` (W, dim) float32, the full gradients of the watched rows that were touched.
     """
-    gradients = torch.cat([gradients, products @ transposed.T])
+    gradients = torch.cat([gradients[sources] * weights[:, None], products @ transposed.T])
     touched, where = torch.unique(rows, return_inverse=True)
     summed = torch.zeros(len(touched), gradients.shape[1], dtype=gradients.dtype, device=gradients.device)
     summed = summed.index_add(0, where, gradients)

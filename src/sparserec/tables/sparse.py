@@ -21,7 +21,8 @@ class _Lookup(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, *gradients: Tensor):
-        ctx.table.inbox.append((ctx.rows, gradients[0]))
+        count = len(ctx.rows)
+        ctx.table.inbox.append((ctx.rows, gradients[0], torch.arange(count), torch.ones(count)))
         return None, None, None
 
 
@@ -41,6 +42,25 @@ class _Product(torch.autograd.Function):
             return None, None, None, None
         back = ops.multiply_rows_back(table.values, table.columns, table.indptr, ctx.rows, gradient, table.dim)
         return None, back.T, None, None
+
+
+class _Pool(torch.autograd.Function):
+    """Weighted sums of sparse rows; backward, the table gets the gradient of the sums, the weights get theirs."""
+
+    @staticmethod
+    def forward(ctx, anchor: Tensor, weights: Tensor, table: SparseTable, rows: Tensor, offsets: Tensor) -> Tensor:
+        ctx.table, ctx.rows, ctx.offsets, ctx.weights = table, rows, offsets, weights.detach()
+        return ops.pool_rows(table.values, table.columns, table.indptr, rows, offsets, weights, table.dim)
+
+    @staticmethod
+    def backward(ctx, *gradients: Tensor):
+        table, gradient = ctx.table, gradients[0].contiguous()
+        bags = torch.repeat_interleave(torch.arange(len(ctx.offsets) - 1), torch.diff(ctx.offsets))
+        table.inbox.append((ctx.rows, gradient, bags, ctx.weights))
+        if not ctx.needs_input_grad[1]:
+            return None, None, None, None, None
+        back = ops.pool_rows_back(table.values, table.columns, table.indptr, ctx.rows, ctx.offsets, gradient)
+        return None, back, None, None, None
 
 
 class SparseTable:
@@ -68,7 +88,7 @@ class SparseTable:
         check_structure(np.asarray(indptr, np.int64), np.asarray(columns), len(values), dim)
         self._set_structure(np.asarray(indptr, np.int64), np.asarray(columns).astype(column_dtype(dim)))
         self.values = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
-        self.inbox: list[tuple[Tensor, Tensor]] = []
+        self.inbox: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
         self.product_inbox: list[tuple[Tensor, Tensor, Tensor]] = []
         self._anchor = torch.zeros((), requires_grad=True)
         self._attached: dict[str, Tensor] = {}
@@ -91,6 +111,16 @@ class SparseTable:
         """
         return _Product.apply(self._anchor, matrix, self, rows)  # type: ignore[return-value]
 
+    def pool(self, rows: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
+        """Weighted sums (B, dim) of rows; gradients flow back to the table and to the weights.
+
+        Args:
+            rows: (L,) int64, repeats allowed.
+            offsets: (B + 1,) int64; sum `b` takes the entries `offsets[b]:offsets[b + 1]`.
+            weights: (L,) float32.
+        """
+        return _Pool.apply(self._anchor, weights, self, rows, offsets)  # type: ignore[return-value]
+
     # -- gradients --------------------------------------------------------------------------------------------------
 
     def _reduce(self) -> tuple[SlotGradients, Tensor, Tensor] | None:
@@ -98,12 +128,16 @@ class SparseTable:
         if self._reduced is None and (self.inbox or self.product_inbox):
             # One product keeps its matrix; the gradients of any others are made dense and join those of the lookups.
             last = self.product_inbox[-1:]
-            dense = self.inbox + [(rows, back @ matrix.T) for rows, back, matrix in self.product_inbox[:-1]]
+            dense = self.inbox + [
+                (rows, back @ matrix.T, torch.arange(len(rows)), torch.ones(len(rows)))
+                for rows, back, matrix in self.product_inbox[:-1]
+            ]
             self.inbox, self.product_inbox = [], []
             rows = torch.cat([rows for rows, *_ in [*dense, *last]])
-            gradients = torch.cat([gradient for _, gradient in dense]) if dense else torch.zeros(0, self.dim)
             _, products, transposed = last[0] if last else (rows, torch.zeros(0, 0), torch.zeros(self.dim, 0))
-            parts = ops.reduce_rows(gradients, products, transposed, rows, self.columns, self.indptr, self._watched)
+            parts = ops.reduce_rows(
+                *_joined(dense, self.dim), products, transposed, rows, self.columns, self.indptr, self._watched
+            )
             self._reduced = (SlotGradients(*parts[:3]), parts[3], parts[4])
         return self._reduced
 
@@ -194,6 +228,16 @@ class SparseTable:
         self._attached = saved_attached(self._attached, state)
         self._set_structure(indptr, columns)
         self.values = state["values"].clone()
+
+
+def _joined(entries: list[tuple[Tensor, Tensor, Tensor, Tensor]], dim: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of several lookups and sums one below the other, with the sources and weights of their entries."""
+    if not entries:
+        return torch.zeros(0, dim), torch.zeros(0, dtype=torch.int64), torch.zeros(0)
+    first = np.concatenate(([0], np.cumsum([len(gradient) for _, gradient, *_ in entries])))
+    sources = [source + int(start) for (*_, source, _), start in zip(entries, first[:-1], strict=True)]
+    gradients, weights = [each[1] for each in entries], [each[3] for each in entries]
+    return torch.cat(gradients), torch.cat(sources), torch.cat(weights)
 
 
 def column_dtype(dim: int) -> type[np.unsignedinteger]:

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from sparserec.errors import SparserecError
 from sparserec.interactions import Dataset
 from sparserec.tables import RowAdam
-from sparserec.training.build import build_explorer, build_model, build_objective, build_plan, build_sampler
+from sparserec.training.build import build, build_explorer, build_plan
 from sparserec.training.config import RunConfig, load_config
 from sparserec.training.data import cut, read
 from sparserec.training.run import Run
@@ -67,18 +67,18 @@ def train(
     known = resume and (folder / "config.toml").exists()
     if not known and (folder / "config.toml").exists():
         raise SparserecError(f"{folder} holds a run already; resume it (--resume) or choose another folder")
-    say("building the initial mask")
-    model = build_model(chosen, parts)
     plan = build_plan(chosen, parts)
-    run = Run.open(folder, parts) if known else Run.create(folder, chosen, parts, dataset.source)
+    run = Run.open(folder, parts) if known else None
+    say("building the initial mask")
+    model, task = build(chosen, parts, folder, say)
+    run = run or Run.create(folder, chosen, parts, dataset.source)
     optimizers = [RowAdam(table, lr=plan.lr, weight_decay=chosen.weight_decay) for table in model.tables.values()]
     with _stop_on_interrupt() as stop:
         trainer = Trainer(
             model,
             optimizers,
-            build_explorer(chosen, model, parts, plan.epochs * -(-parts.train.nnz // plan.batch_size)),
-            build_objective(chosen),
-            build_sampler(chosen, parts),
+            build_explorer(chosen, model, parts, plan.epochs * -(-task.size // plan.batch_size)),
+            task,
             parts,
             plan,
             folder,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from sparserec.artefact import nnz_for_budget
 from sparserec.errors import SparserecError
 from sparserec.interactions import Split
-from sparserec.objectives import BPR, NegativeSampler, Objective, SampledSoftmax
-from sparserec.recommenders import RECOMMENDERS, Recommender
+from sparserec.objectives import BPR, DISTILLATION, NegativeSampler, Objective, SampledSoftmax
+from sparserec.recommenders import FISM, MF, History, Recommender
 from sparserec.sparsity import (
     CsrMask,
     Explorer,
@@ -27,6 +28,8 @@ from sparserec.sparsity import (
 )
 from sparserec.tables import DenseTable, SparseTable, Table
 from sparserec.training.config import RunConfig
+from sparserec.training.start import Say, needs_teacher, prepare, width
+from sparserec.training.tasks import DistillationTask, RankingTask, Task
 from sparserec.training.trainer import Plan
 
 NORMAL_SCALE = 0.01
@@ -35,26 +38,57 @@ NORMAL_SCALE = 0.01
 
 def build_plan(config: RunConfig, split: Split) -> Plan:
     """The numbers of the loop."""
-    described = json.dumps(config.model_dump(), sort_keys=True) + split.fingerprint()
     return Plan(
         epochs=config.epochs,
         patience=config.patience,
         batch_size=config.batch_size,
         lr=config.lr,
         seed=config.seed,
-        fingerprint=hashlib.sha256(described.encode()).hexdigest(),
+        fingerprint=fingerprint(config, split),
+        judge_start=config.model == "fism" or config.epochs == 0,
     )
 
 
-def build_model(config: RunConfig, split: Split) -> Recommender:
-    """The recommender with its tables at their initial mask and values."""
-    users, items = _dense_tables(config, split) if config.method == "dense" else _sparse_tables(config, split)
-    return RECOMMENDERS[config.model](users, items, similarity=config.similarity)
+def fingerprint(config: RunConfig, split: Split) -> str:
+    """SHA-256 of the configuration and the data: what belongs to another run is told by it."""
+    described = json.dumps(config.model_dump(), sort_keys=True) + split.fingerprint()
+    return hashlib.sha256(described.encode()).hexdigest()
+
+
+def build(config: RunConfig, split: Split, folder: Path, say: Say) -> tuple[Recommender, Task]:
+    """The recommender with its tables at their initial mask and values, and what it learns from."""
+    if config.model == "mf":
+        if needs_teacher(config):
+            raise SparserecError(f"loss {config.loss} learns from lists for histories: it needs model fism, not mf")
+        users, items = _dense_tables(config, split) if config.method == "dense" else _sparse_tables(config, split)
+        return assemble(config, {"users": users, "items": items}, split.train), build_task(config, split)
+    if config.method == "dense":
+        raise SparserecError("fism has sparse tables only: choose another method, or model mf")
+    start = prepare(config, split, folder, active_parameters(config, split), fingerprint(config, split), say)
+    mask = start.table.mask
+    items = SparseTable(mask.indptr, mask.columns, mask.values, start.dim)
+    weights = DenseTable(np.log(start.table.weights)[:, None])
+    model = assemble(config, {"items": items, "weights": weights}, split.train)
+    if start.lists is None:
+        return model, build_task(config, split)
+    return model, DistillationTask(split.train, start.lists, DISTILLATION[config.loss]())
+
+
+def assemble(config: RunConfig, tables: Mapping[str, Table], history: History) -> Recommender:
+    """The recommender over these tables, by their names."""
+    if config.model == "fism":
+        return FISM(tables["items"], tables["weights"], history)
+    return MF(tables["users"], tables["items"], similarity=config.similarity)
+
+
+def build_task(config: RunConfig, split: Split) -> RankingTask:
+    """Interactions ranked above negatives."""
+    return RankingTask(split.train, build_sampler(config, split), build_objective(config))
 
 
 def build_objective(config: RunConfig) -> Objective:
-    """The loss."""
-    return SampledSoftmax(config.temperature) if config.loss == "softmax" else BPR()
+    """The loss over positives and negatives."""
+    return BPR() if config.loss == "bpr" else SampledSoftmax(config.temperature)
 
 
 def build_sampler(config: RunConfig, split: Split) -> NegativeSampler:
@@ -65,7 +99,7 @@ def build_sampler(config: RunConfig, split: Split) -> NegativeSampler:
         split.train.n_items,
         count=config.n_negatives,
         kind=config.negatives,
-        shared=config.loss == "softmax",
+        shared=config.loss != "bpr",
     )
 
 
@@ -92,23 +126,27 @@ def build_explorer(config: RunConfig, model: Recommender, split: Split, steps: i
 def default_sample(tables: Sequence[SparseTable]) -> float:
     """Share of the rows to watch so that the evidence takes about the memory of the active parameters' own state.
 
-    A watched row takes 4 bytes a column; an active parameter 15 to 16 bytes with its column, moments and age, and 4 more
-    while its gradient is held.
+    A watched row takes 4 bytes a column; an active parameter 15 to 16 bytes with its column, moments and age, and 4
+    more while its gradient is held.
     """
     cells = sum(table.n_rows * table.dim for table in tables)
     return min(1.0, 4 * sum(table.nnz for table in tables) / cells) if cells else 1.0
 
 
-def active_parameters(config: RunConfig, n_users: int, n_items: int) -> int:
+def active_parameters(config: RunConfig, split: Split) -> int:
     """The budget in active parameters, from the density or from the bytes of the exported file."""
+    n_items = split.train.n_items
+    by_history = config.model == "fism"
+    n_users, dim = (0, width(config, split)) if by_history else (split.train.n_users, config.dim)
     if config.budget is None:
-        return budget_of(config.density, n_users + n_items, config.dim)
+        return budget_of(config.density, n_users + n_items, dim)
     return nnz_for_budget(
         parse_budget(config.budget, n_items),
         n_items=n_items,
         n_users=n_users,
-        dim=config.dim,
+        dim=dim,
         values_dtype=config.values,
+        history_factors=by_history,
     )
 
 
@@ -126,7 +164,7 @@ def _dense_tables(config: RunConfig, split: Split) -> tuple[Table, Table]:
 
 def _sparse_tables(config: RunConfig, split: Split) -> tuple[Table, Table]:
     sizes = (split.train.n_users, split.train.n_items)
-    budget = active_parameters(config, *sizes)
+    budget = active_parameters(config, split)
     generator = _generator(config)
     if config.init == "random":
         joined = random_mask(sum(sizes), config.dim, budget, generator)

@@ -63,29 +63,44 @@ class ExplorationConfig(_Section):
     """How gradients add up over the window."""
 
 
+class TeacherConfig(_Section):
+    """The closed-form teacher of a history-based recommender; see docs/guide/distillation.md."""
+
+    power: float | None = Field(default=None, ge=0)
+    """Exponent of the singular values; None chooses among 0, 0.125, 0.25 and 0.5 on the validation part."""
+    rank: int | None = Field(default=None, ge=1)
+    """Singular values of the teacher; None chooses among all that were found, a half and a quarter of them."""
+    neighbours: float | None = Field(default=None, ge=0)
+    """Weight of the item-item graph beside the low-pass filter; None chooses among 0, 0.3, 1 and 3 on validation."""
+    length: int = Field(default=256, ge=20)
+    """Items in the list that the teacher makes for each user."""
+
+
 class RunConfig(_Section):
     """Everything that decides the result of a run, apart from the data. `threads` is a run condition and not here."""
 
-    model: Literal["mf"] = "mf"
-    """The base recommender."""
+    model: Literal["mf", "fism"] = "mf"
+    """The base recommender: "mf" has a row for each user, "fism" sums the item rows of a user's history."""
     method: Literal["sparserec", "static", "set", "rigl", "dense"] = "sparserec"
     """How the mask moves; "dense" has none."""
     init: Literal["nmf", "random", "spectral"] = "spectral"
-    """Where the active parameters are at the start."""
+    """Where the active parameters are at the start; fism knows "spectral" and "random"."""
+    init_power: float = Field(default=0.25, ge=0)
+    """Exponent of the singular values in the start of fism."""
     init_values: Literal["factors", "normal"] = "factors"
     """Initial values: the factors that gave the mask, or normal numbers ("random" always takes these)."""
     init_evenness: float = Field(default=0.5, ge=0, le=1)
     """How evenly rows share the initial mask: 0 lets large factors win, 1 gives all rows about as many entries."""
     dim: int = Field(default=64, ge=1, le=65_536)
-    """Columns of a table."""
+    """Columns of a table; fism takes fewer where the catalogue or the users are fewer."""
     density: float = Field(default=0.1, gt=0, le=1)
     """Share of active parameters; ignored when `budget` is given."""
     budget: str | None = None
     """Bytes of the exported file, raw ids apart: "16B/item", "500kB" or "2MB"."""
     similarity: Literal["cosine", "dot"] = "dot"
     """How a user row and an item row make a score."""
-    loss: Literal["softmax", "bpr"] = "softmax"
-    """The objective."""
+    loss: Literal["softmax", "bpr", "list-regression", "list-softmax", "relaxed-ranking"] = "softmax"
+    """The objective; the last three learn from a teacher's lists and need fism."""
     temperature: float = Field(default=1.0, gt=0)
     """Divides the scores in the softmax."""
     negatives: Literal["uniform", "popularity"] = "uniform"
@@ -93,22 +108,23 @@ class RunConfig(_Section):
     n_negatives: int = Field(default=512, ge=1)
     """Negatives a batch (softmax, shared) or a positive (bpr, own)."""
     batch_size: int = Field(default=1024, ge=1)
-    """Interactions a step."""
+    """Examples a step: interactions, or users where the loss is a teacher's."""
     lr: float = Field(default=0.04, gt=0)
     """Initial step size; decays as a cosine to 5 % over `epochs`."""
     weight_decay: float = Field(default=1e-4, ge=0)
     """L2 coefficient on the rows of the batch."""
-    epochs: int = Field(default=12, ge=1)
-    """Passes over the training interactions at most."""
+    epochs: int = Field(default=12, ge=0)
+    """Passes over the examples at most; 0 keeps the start as it is."""
     patience: int = Field(default=3, ge=1)
     """Epochs without a better validation NDCG@20 before training stops."""
-    values: Literal["int8", "float16"] = "int8"
-    """Type of the values in the exported file."""
+    values: Literal["int8", "float16", "coded"] = "int8"
+    """Type of the values in the exported file; "coded" takes the finest rounding that a budget allows."""
     seed: int = Field(default=0, ge=0)
     """Seed of everything random in training."""
     recipe: str = "mf"
     """Name of the recipe that the settings started from."""
     exploration: ExplorationConfig = ExplorationConfig()
+    teacher: TeacherConfig = TeacherConfig()
     data: DataConfig = DataConfig()
 
 

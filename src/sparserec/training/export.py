@@ -8,6 +8,7 @@ import numpy as np
 
 from sparserec.artefact import ByteReport, TableData, write
 from sparserec.recommenders import Served
+from sparserec.sparsity import parse_budget
 from sparserec.tables import SparseTable, Table
 from sparserec.training.config import RunConfig
 from sparserec.vocabulary import Vocabulary
@@ -43,6 +44,8 @@ def write_artefact(
         data_fingerprint=fingerprint,
         metrics={f"valid.{name}": value for name, value in sorted(metrics.items()) if name not in ("seconds", "epoch")},
         values_dtype=config.values,
+        history_factors=served.history_weights,
+        budget=parse_budget(config.budget, len(items)) if config.budget and config.values == "coded" else None,
     )
 
 

@@ -18,12 +18,23 @@ from sparserec.files import write_text
 from sparserec.interactions import Split
 from sparserec.recommenders import Recommender
 from sparserec.tables import DenseTable, SparseTable, Table
-from sparserec.training.build import RECOMMENDERS
+from sparserec.training.build import assemble
 from sparserec.training.checkpoint import load_state, section
 from sparserec.training.config import RunConfig, load_config
 from sparserec.training.data import cut, read
 from sparserec.training.export import write_artefact
 from sparserec.training.ids import load_ids, save_ids
+
+
+@dataclass(frozen=True)
+class _NoHistory:
+    """The training histories of a model that is opened to be scored or served, not trained."""
+
+    indptr: np.ndarray
+    indices: np.ndarray
+
+
+NOBODY = _NoHistory(np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int32))
 
 
 @dataclass(frozen=True)
@@ -110,17 +121,16 @@ class Run:
         """The model of the epoch that validation chose, and its facts: epoch and validation metrics."""
         tensors, facts = load_state(self.folder / "best.safetensors")
         tables: dict[str, Table] = {}
-        rows = {"users": self.facts.n_users, "items": self.facts.n_items}
-        for name, count in rows.items():
+        for name, dim in facts["dims"].items():
+            count = self.facts.n_users if name == "users" else self.facts.n_items
             part = {key: tensor.numpy() for key, tensor in section(name, tensors).items()}
             if "columns" in part:
-                tables[name] = SparseTable(part["indptr"], part["columns"], part["values"], self.config.dim)
+                tables[name] = SparseTable(part["indptr"], part["columns"], part["values"], dim)
             else:
-                tables[name] = DenseTable(part["values"].reshape(count, self.config.dim))
+                tables[name] = DenseTable(part["values"].reshape(count, dim))
             if tables[name].n_rows != count:
                 raise SparserecError(f"{self.folder}: best.safetensors has {tables[name].n_rows} {name}, not {count}")
-        model = RECOMMENDERS[self.config.model](**tables, similarity=self.config.similarity)
-        return model, facts
+        return assemble(self.config, tables, NOBODY), facts
 
     def evaluate(self, part: str = "test", ks: tuple[int, ...] = (20,), per_user: bool = False) -> Metrics:
         """Full-ranking metrics of the chosen model on "valid" or "test"; also written to metrics.json."""
@@ -131,7 +141,7 @@ class Run:
         if relevant.nnz == 0:
             raise SparserecError(f"the {part} part of {self.facts.source!r} holds no interactions")
         model, _ = self.best()
-        metrics = evaluate(model.scorer(), split.history(part), relevant, ks=ks, per_user=per_user)
+        metrics = evaluate(model.scorer(split.history(part)), split.history(part), relevant, ks=ks, per_user=per_user)
         self._remember(part, metrics.as_dict())
         return metrics
 

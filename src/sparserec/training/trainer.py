@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from sparserec.errors import SparserecError
 from sparserec.evaluation import evaluate
 from sparserec.interactions import Split
-from sparserec.objectives import NegativeSampler, Objective
-from sparserec.recommenders import Batch, Recommender
+from sparserec.recommenders import Recommender
 from sparserec.tables import RowAdam
 from sparserec.training.checkpoint import as_tensors, load_state, prefixed, save_state, section
+from sparserec.training.tasks import Task
 
 CHOSEN_BY = "ndcg@20"
 """The validation metric that early stopping looks at."""
@@ -41,12 +40,13 @@ class Plan:
     """The numbers of a training run that the loop needs.
 
     Attributes:
-        epochs: passes over the interactions at most.
+        epochs: passes over the examples at most; with 0 the start is what remains.
         patience: epochs without a better validation value before it stops.
-        batch_size: interactions a step.
+        batch_size: examples a step.
         lr: initial step size; decays as a cosine to 5 % over all epochs.
-        seed: seed of the order of interactions and of the negatives.
+        seed: seed of the order of the examples and of the negatives.
         fingerprint: of the configuration and the data; a checkpoint of another is refused.
+        judge_start: validate the start too, as epoch -1; a start that knows something may be hard to beat.
     """
 
     epochs: int
@@ -55,6 +55,7 @@ class Plan:
     lr: float
     seed: int
     fingerprint: str
+    judge_start: bool = False
 
     def lr_at(self, progress: float) -> float:
         """Step size at a share `progress` in [0, 1] of the whole training."""
@@ -109,8 +110,7 @@ class Trainer:
         model: the recommender; its tables are trained in place.
         optimizers: one for each table.
         explorer: moves the active parameters; a static one never does.
-        objective: the loss.
-        sampler: draws the negatives.
+        task: the examples and their loss.
         split: the interactions; only `train` and `valid` are read.
         plan: the numbers.
         folder: the run folder, for `checkpoint.safetensors` and `best.safetensors`.
@@ -124,8 +124,7 @@ class Trainer:
         model: Recommender,
         optimizers: list[RowAdam],
         explorer: Explorer,
-        objective: Objective,
-        sampler: NegativeSampler,
+        task: Task,
         split: Split,
         plan: Plan,
         folder: Path,
@@ -134,12 +133,11 @@ class Trainer:
         checkpoint_every: float = 60.0,
     ):
         self._model, self._optimizers, self._explorer = model, optimizers, explorer
-        self._objective, self._sampler, self._split, self._plan = objective, sampler, split, plan
+        self._task, self._split, self._plan = task, split, plan
         self._folder, self._report, self._checkpoint_every = folder, report, checkpoint_every
         self._stop = stop or (lambda: False)
-        self._users = split.train.rows()
         self._state = _State()
-        self._steps_an_epoch = math.ceil(split.train.nnz / plan.batch_size)
+        self._steps_an_epoch = math.ceil(task.size / plan.batch_size)
         self._began = self._saved_at = time.monotonic()
 
     @property
@@ -164,12 +162,16 @@ class Trainer:
     def run(self) -> str:
         """Train to the end. Returns why it ended: "finished", "stopped early" or "interrupted"."""
         state, plan = self._state, self._plan
+        if plan.judge_start and not state.history:
+            self._judge(-1)
+            state.finished = plan.epochs == 0
+            self._save()
         while not state.finished:
             epoch, first = divmod(state.step, self._steps_an_epoch)
             if epoch >= plan.epochs:
                 state.finished = True
                 break
-            order = np.random.default_rng([plan.seed, 1, epoch]).permutation(len(self._users))
+            order = np.random.default_rng([plan.seed, 1, epoch]).permutation(self._task.size)
             for number in range(first, self._steps_an_epoch):
                 self._step(epoch, order[number * plan.batch_size : (number + 1) * plan.batch_size])
                 if self._stop():
@@ -184,16 +186,8 @@ class Trainer:
         """One batch: scores, loss, gradients, update; then the explorer, when it is due."""
         state, plan = self._state, self._plan
         generator = np.random.default_rng([plan.seed, 2, state.step])
-        users = self._users[chosen]
-        negatives, allowed = self._sampler.draw(users, generator)
-        batch = Batch(
-            users=torch.from_numpy(users),
-            positives=torch.from_numpy(self._split.train.indices[chosen].astype(np.int64)),
-            negatives=torch.from_numpy(negatives),
-        )
         self._explorer.watch(state.step)
-        positive, negative = self._model.scores(batch)
-        loss = self._objective(positive, negative, torch.from_numpy(allowed))
+        loss = self._task.loss(self._model, chosen, generator)
         loss.backward()
         self._explorer.observe()
         lr = plan.lr_at(state.step / (plan.epochs * self._steps_an_epoch))
@@ -213,17 +207,24 @@ class Trainer:
     def _end_epoch(self, epoch: int) -> None:
         """Validate, remember the best, decide whether to go on, save."""
         state = self._state
-        values = evaluate(self._model.scorer(), self._split.train, self._split.valid, ks=(20,)).as_dict()
         loss = state.loss_sum / self._steps_an_epoch
         state.loss_sum = 0.0
-        seconds = time.monotonic() - self._began
-        state.history.append({"epoch": epoch, "loss": loss, "seconds": round(seconds, 1), **values})
-        if values[CHOSEN_BY] > state.best:
-            state.best, state.best_epoch = values[CHOSEN_BY], epoch
-            self._save_best(epoch)
+        self._judge(epoch, loss)
         state.finished = epoch - state.best_epoch >= self._plan.patience or epoch + 1 >= self._plan.epochs
         self._save()
         self._tell(epoch, loss)
+
+    def _judge(self, epoch: int, loss: float | None = None) -> None:
+        """Validate, and remember the best."""
+        state = self._state
+        train, valid = self._split.train, self._split.valid
+        values = evaluate(self._model.scorer(train), train, valid, ks=(20,)).as_dict()
+        seconds = round(time.monotonic() - self._began, 1)
+        known = {} if loss is None else {"loss": loss}
+        state.history.append({"epoch": epoch, **known, "seconds": seconds, **values})
+        if values[CHOSEN_BY] > state.best:
+            state.best, state.best_epoch = values[CHOSEN_BY], epoch
+            self._save_best(epoch)
 
     def _tell(self, epoch: int, loss: float) -> None:
         if self._report is None:
@@ -256,7 +257,8 @@ class Trainer:
     def _save_best(self, epoch: int) -> None:
         served = {name: tensor for name, tensor in self._tables().items() if ".attached." not in name}
         metrics = self._state.history[-1] if self._state.history else {}
-        facts = {"epoch": epoch, "fingerprint": self._plan.fingerprint, "valid": metrics}
+        dims = {name: table.dim for name, table in self._model.tables.items()}
+        facts = {"epoch": epoch, "fingerprint": self._plan.fingerprint, "valid": metrics, "dims": dims}
         save_state(self._folder / "best.safetensors", served, facts)
 
     def _save_interrupted(self) -> None:

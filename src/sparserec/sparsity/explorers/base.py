@@ -6,6 +6,7 @@ parameters are dropped, and the score by which coordinates are grown.
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -131,34 +132,16 @@ class Explorer:
 
     def revise(self, step: int) -> Revision:
         """Drop the smallest |w|, grow as many coordinates by the evidence, begin a new window; the budget is exact."""
-        generator = np.random.default_rng([self._seed, 5, self._round])
-        structures = [table.structure() for table in self._tables]
-        rows = self._rows()
-        empty = [np.zeros((0, table.dim), np.float32) for table in self._tables]
-        evidence = self._evidence if self._watched is not None else empty
-        scores = [
-            self._policy.grow_scores(own, watched, generator) for own, watched in zip(evidence, rows, strict=True)
-        ]
-        for own, watched, structure in zip(scores, rows, structures, strict=True):
-            forget_active(own, watched, *structure)
         budget = sum(table.nnz for table in self._tables)
-        count = int(drop_fraction(step, self._config.end, self._config.drop_fraction) * budget)
-        spare = sum(table.nnz - table.n_rows for table in self._tables)
-        grow = largest_growable(scores, min(count, spare))
-        grown = sum(len(positions) for positions, _ in grow)
-        del scores, evidence
-        self._evidence = []
-        magnitudes = (table.magnitudes() for table in self._tables)
-        drop = smallest_droppable([indptr for indptr, _ in structures], magnitudes, grown)
-        for table, dropped, (positions, columns), watched in zip(self._tables, drop, grow, rows, strict=True):
-            table.revise(~dropped, watched[positions], columns)
+        moved = self._exchange(step, budget)
         if sum(table.nnz for table in self._tables) != budget:
             raise SparserecError(
                 "an exploration changed the number of active parameters; this is a defect, please report it"
             )
         self._round += 1
         self._watched = None
-        return Revision(dropped=grown, grown=grown)
+        _return_freed_memory()
+        return Revision(dropped=moved, grown=moved)
 
     def state(self) -> dict[str, np.ndarray]:
         """All that a resumed run needs."""
@@ -178,6 +161,32 @@ class Explorer:
         if "watched.0" in state:
             self._look_at([state[f"watched.{number}"].copy() for number in range(len(self._tables))])
             self._evidence = [state[f"evidence.{number}"].copy() for number in range(len(self._tables))]
+
+    def _exchange(self, step: int, budget: int) -> int:
+        """Choose what grows and what is dropped, and revise the tables; how many were grown, and as many dropped."""
+        rows = self._rows()
+        grow = self._take_growth(step, budget)
+        grown = sum(len(positions) for positions, _ in grow)
+        magnitudes = (table.magnitudes() for table in self._tables)
+        drop = smallest_droppable([table.structure()[0] for table in self._tables], magnitudes, grown)
+        for table, dropped, (positions, columns), watched in zip(self._tables, drop, grow, rows, strict=True):
+            table.revise(np.logical_not(dropped, out=dropped), watched[positions], columns)
+        return grown
+
+    def _take_growth(self, step: int, budget: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """What is to grow, for each table; the evidence, the largest part of the memory, is gone afterwards."""
+        generator = np.random.default_rng([self._seed, 5, self._round])
+        rows = self._rows()
+        empty = [np.zeros((0, table.dim), np.float32) for table in self._tables]
+        evidence, self._evidence = self._evidence if self._watched is not None else empty, []
+        scores = [
+            self._policy.grow_scores(own, watched, generator) for own, watched in zip(evidence, rows, strict=True)
+        ]
+        for own, watched, table in zip(scores, rows, self._tables, strict=True):
+            forget_active(own, watched, *table.structure())
+        count = int(drop_fraction(step, self._config.end, self._config.drop_fraction) * budget)
+        spare = sum(table.nnz - table.n_rows for table in self._tables)
+        return largest_growable(scores, min(count, spare))
 
     def _rows(self) -> list[np.ndarray]:
         none = [np.zeros(0, dtype=np.int64)] * len(self._tables)
@@ -208,3 +217,12 @@ class Explorer:
             typical = [float(part[part > 0].mean()) if (part > 0).any() else 1.0 for part in self._activity]
             return [np.where(part > 0, part, mean) for part, mean in zip(self._activity, typical, strict=True)]
         return [part**self._config.alpha for part in self._interactions]
+
+
+def _return_freed_memory() -> None:
+    """Let the C library give freed blocks back to the system; glibc would keep those of an exploration for good."""
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):  # not glibc: nothing to do
+        return
+    trim(ctypes.c_size_t(0))

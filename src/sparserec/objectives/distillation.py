@@ -1,0 +1,141 @@
+"""Distillation: a student learns a teacher's ranking of the catalogue from the top of it.
+
+The scores are those of the whole catalogue, items first: (n_items, B). Their gradient is as large, so it is made in
+place where that can be done. Items of a user's own history are never ranked for them, and are left out of every loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+RELATIVE_TO = 20
+"""A user's errors count relative to the mean of the teacher's best scores for them, this many: users count alike."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What the teacher says about a batch of users.
+
+    Attributes:
+        items: (B, L) int64, the teacher's list of each user, best first.
+        scores: (B, L) float32, descending.
+        taken: (2, H) int64, item and position in the batch of every interaction of the batch's histories.
+    """
+
+    items: Tensor
+    scores: Tensor
+    taken: Tensor
+
+
+DistillationLoss = Callable[[Tensor, Lesson], Tensor]
+"""Catalogue scores (n_items, B) and a lesson -> a scalar, the mean over the batch."""
+
+
+class ListRegression:
+    """Squared error on the listed items; an unlisted item costs only where it is scored above the end of the list.
+
+    The teacher's scores of unlisted items are not known, but none is above its lowest listed one: a student that ranks
+    an item there is right about it, whatever its score. Errors are relative to the user's best teacher scores.
+
+    Args:
+        emphasis: >= 0, how much more the head of the list counts than its end: an item with a share s of the best
+            score has the weight 1 + emphasis * s.
+    """
+
+    def __init__(self, emphasis: float = 0.0):
+        self._emphasis = emphasis
+
+    def __call__(self, scores: Tensor, lesson: Lesson) -> Tensor:
+        """Loss of a batch; see `DistillationLoss`."""
+        return _Regression.apply(scores, lesson, self._emphasis)  # type: ignore[return-value]
+
+
+class _Regression(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, scores: Tensor, lesson: Lesson, emphasis: float) -> Tensor:
+        listed, position = lesson.items.T, torch.arange(scores.shape[1])[None, :]
+        wanted, relative = lesson.scores.T, 1 / _best(lesson)
+        weight = 1 + emphasis * wanted / wanted[:1].clamp(min=1e-12) if emphasis else torch.ones(1)
+        error = scores[listed, position] - wanted
+        slope = (scores - wanted[-1]).clamp_(min=0)
+        slope[lesson.taken[0], lesson.taken[1]] = 0
+        slope[listed, position] = 0
+        loss = 0.5 * ((slope.square().sum(0) + (weight * error.square()).sum(0)) * relative.square()).mean()
+        slope[listed, position] = weight * error
+        slope *= relative.square() / scores.shape[1]
+        ctx.slope = slope
+        return loss
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
+        return ctx.slope.mul_(gradient), None, None
+
+
+class ListSoftmax:
+    """Cross entropy of the student's softmax over the catalogue against the teacher's over its list.
+
+    That is their Kullback-Leibler divergence, up to a constant.
+
+    Source: Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network" (arXiv 1503.02531).
+
+    Args:
+        temperature: > 0, in units of the mean of the user's best teacher scores.
+    """
+
+    def __init__(self, temperature: float = 0.2):
+        self._temperature = temperature
+
+    def __call__(self, scores: Tensor, lesson: Lesson) -> Tensor:
+        """Loss of a batch; see `DistillationLoss`."""
+        heat = self._temperature * _best(lesson)
+        target = torch.softmax(lesson.scores / heat[:, None], dim=1)
+        logits = _without(scores, lesson.taken) / heat
+        listed = logits.gather(0, lesson.items.T)
+        return (torch.logsumexp(logits, 0) - (target.T * listed).sum(0)).mean()
+
+
+class RelaxedRanking:
+    """The teacher's order among its first items, and each of them above all that is not listed, whose order is free.
+
+    Source: Kang et al., "DE-RRD: A knowledge distillation framework for recommender system" (arXiv 2012.04357), with
+    the whole catalogue in the place of sampled uninteresting items.
+
+    Args:
+        length: items at the head of the list whose order counts.
+        temperature: > 0, in units of the mean of the user's best teacher scores.
+    """
+
+    def __init__(self, length: int = 50, temperature: float = 0.2):
+        self._length, self._temperature = length, temperature
+
+    def __call__(self, scores: Tensor, lesson: Lesson) -> Tensor:
+        """Loss of a batch; see `DistillationLoss`."""
+        logits = _without(scores, lesson.taken) / (self._temperature * _best(lesson))
+        head = logits.gather(0, lesson.items.T[: self._length])
+        rest = logits.scatter(0, lesson.items.T, -torch.inf).logsumexp(0)
+        # Chances of an item against all that come after it in the list, and the rest: sums from the end upwards.
+        below = head.flip(0).logcumsumexp(0).flip(0)
+        return (torch.logaddexp(below, rest[None, :]) - head).sum(0).mean() / len(head)
+
+
+def _best(lesson: Lesson) -> Tensor:
+    """Mean of each user's best teacher scores, (B,)."""
+    return lesson.scores[:, :RELATIVE_TO].mean(1).clamp(min=1e-6)
+
+
+def _without(scores: Tensor, taken: Tensor) -> Tensor:
+    return scores.index_put((taken[0], taken[1]), torch.tensor(-torch.inf))
+
+
+DISTILLATION: dict[str, Callable[[], DistillationLoss]] = {
+    "list-regression": ListRegression,
+    "list-softmax": ListSoftmax,
+    "relaxed-ranking": RelaxedRanking,
+}
+"""Distillation losses by the name they have in a configuration."""

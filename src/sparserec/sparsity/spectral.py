@@ -1,0 +1,105 @@
+"""The spectrum of the interactions, and the sparse table of a history-based recommender that starts from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils.extmath import randomized_range_finder
+
+from sparserec.sparsity.initial import check_dim, normalised, varimax
+from sparserec.sparsity.masks import CsrMask, largest
+
+TYPICAL_VALUE = 0.2
+"""Root mean square of a start's values; scores do not depend on it, the meaning of a step size does."""
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """The largest singular values of the normalised interactions and their vectors on the side of the items.
+
+    Attributes:
+        singular: (dim,) float32, descending.
+        items: (n_items, dim) float32, orthonormal columns.
+    """
+
+    singular: np.ndarray
+    items: np.ndarray
+
+
+def item_spectrum(interactions: sp.csr_array, dim: int, *, seed: int = 0, iterations: int = 3) -> Spectrum:
+    """Truncated SVD of D_u^-1/2 R D_i^-1/2, the user side left out.
+
+    A randomised range finder, then the eigenvectors of a dim x dim matrix instead of a second large SVD.
+
+    Source: Halko, Martinsson and Tropp, "Finding structure with randomness", 2011, algorithms 4.4 and 5.1.
+
+    Args:
+        interactions: (n_users, n_items) binary.
+        dim: number of singular values, at most the smaller side of the matrix.
+        seed: of the random start.
+        iterations: power iterations of the range finder.
+    """
+    check_dim(interactions, dim)
+    matrix = normalised(interactions)
+    size = min(dim + 16, *(int(side) for side in matrix.shape or ()))
+    start: Any = seed
+    basis = randomized_range_finder(
+        matrix, size=size, n_iter=iterations, power_iteration_normalizer="LU", random_state=start
+    )
+    small = np.ascontiguousarray((matrix.T @ basis).T, dtype=np.float32)
+    squares, turn = np.linalg.eigh((small @ small.T).astype(np.float64))
+    order = np.argsort(-squares, kind="stable")[:dim]
+    singular = np.sqrt(np.maximum(squares[order], 1e-12)).astype(np.float32)
+    items = small.T @ (turn[:, order] / singular).astype(np.float32)
+    return Spectrum(singular, np.ascontiguousarray(items))
+
+
+SAMPLE = 12_288
+"""Rows that the first iterations of the rotation look at; the last ones look at all."""
+
+
+def _rotation(scaled: np.ndarray) -> np.ndarray:
+    """Varimax in two stages: most of the way on a sample of the rows, the rest on all of them."""
+    if len(scaled) <= 2 * SAMPLE:
+        return varimax(scaled, max_iter=30, tolerance=1e-4)
+    chosen = np.sort(np.random.default_rng(0).choice(len(scaled), SAMPLE, replace=False))
+    return varimax(scaled, max_iter=8, tolerance=1e-4, start=varimax(scaled[chosen], max_iter=20, tolerance=1e-3))
+
+
+@dataclass(frozen=True)
+class HistoryStart:
+    """Where a history-based recommender starts.
+
+    Attributes:
+        mask: active coordinates of the item table, with their values.
+        weights: (n_items,) float32 > 0, of an item in a history.
+    """
+
+    mask: CsrMask
+    weights: np.ndarray
+
+
+def history_start(spectrum: Spectrum, degrees: np.ndarray, budget: int, *, power: float = 0.25) -> HistoryStart:
+    """A sparse item table whose scores are those of the spectral filter, as far as `budget` entries go.
+
+    X = V S^power is rotated by varimax, which leaves X X^T as it is and concentrates each row on few columns; the
+    largest entries of D^1/2 X stay, so items of many interactions get more of them. An item in a history weighs 1 / D.
+
+    Args:
+        spectrum: of the training interactions.
+        degrees: (n_items,) interactions of each item.
+        budget: entries to keep, from one a row to all.
+        power: exponent of the singular values; 0 weighs all columns alike.
+    """
+    degrees = np.maximum(degrees, 1).astype(np.float32)
+    scaled = spectrum.items * spectrum.singular**power
+    rows = (scaled @ _rotation(scaled)) * np.sqrt(degrees)[:, None]
+    indptr, columns = largest(np.abs(rows), budget)
+    values = rows[np.repeat(np.arange(len(rows)), np.diff(indptr)), columns]
+    unit = TYPICAL_VALUE / max(float(np.sqrt(np.mean(values**2))), 1e-12)
+    # A row without interactions has no spectrum: it starts small instead of at exactly 0.
+    values = np.where(values == 0, 1e-3, values * unit).astype(np.float32)
+    return HistoryStart(CsrMask(indptr, columns, values), (1 / degrees / unit**2).astype(np.float32))

@@ -1,0 +1,107 @@
+"""What a teacher would recommend to each user: the top of its ranking, computed once and kept on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from sparserec.errors import SparserecError
+from sparserec.evaluation import mask_history, top_k
+from sparserec.files import replacing
+
+BLOCK = 512
+"""Users scored at a time: memory is bounded by this many rows of scores."""
+
+
+class Scorer(Protocol):
+    """Anything that ranks the catalogue for users."""
+
+    n_items: int
+
+    def score(self, users: np.ndarray) -> np.ndarray:
+        """Users (B,) int64 -> scores of all items (B, n_items) float32."""
+        ...
+
+
+class Rows(Protocol):
+    """Histories in CSR."""
+
+    @property
+    def indptr(self) -> np.ndarray: ...  # noqa: D102
+    @property
+    def indices(self) -> np.ndarray: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class TeacherLists:
+    """The top of a teacher's ranking for every user, items of the history left out.
+
+    Attributes:
+        items: (n_users, length) int32, best first.
+        scores: (n_users, length) float32, descending; the lowest bounds the scores of all items that are not listed.
+    """
+
+    items: np.ndarray
+    scores: np.ndarray
+
+    @property
+    def length(self) -> int:
+        """Items in a list."""
+        return self.items.shape[1]
+
+
+def write_lists(
+    path: Path, scorer: Scorer, history: Rows, length: int, progress: Callable[[int, int], None] | None = None
+) -> TeacherLists:
+    """Rank for every user and stream the lists to `path`, a block of users at a time; then open them.
+
+    Args:
+        path: of one .npy file of (n_users, length) records.
+        scorer: the teacher.
+        history: of every user; its items are never listed.
+        length: items in a list; cut to what every user can be given.
+        progress: called with users done and users in all.
+    """
+    n_users = len(history.indptr) - 1
+    longest = int(np.max(np.diff(history.indptr), initial=0))
+    length = min(length, scorer.n_items - longest)
+    if length < 1:
+        raise SparserecError("a user has taken every item, so a teacher has nothing to rank for them")
+    with replacing(path) as part, part.open("wb") as file:
+        np.lib.format.write_array_header_2_0(
+            file, {"descr": RECORD.descr, "fortran_order": False, "shape": (n_users, length)}
+        )
+        for first in range(0, n_users, BLOCK):
+            users = np.arange(first, min(first + BLOCK, n_users))
+            scores = np.array(scorer.score(users), dtype=np.float32, copy=None)
+            mask_history(scores, history.indptr, history.indices, users)
+            block = np.empty((len(users), length), dtype=RECORD)
+            block["item"] = top_k(scores, length)
+            block["score"] = np.take_along_axis(scores, block["item"].astype(np.int64), axis=1)
+            file.write(block.data)
+            if progress:
+                progress(int(users[-1]) + 1, n_users)
+    return open_lists(path, n_users, scorer.n_items)
+
+
+RECORD = np.dtype([("item", "<i4"), ("score", "<f4")])
+
+
+def open_lists(path: Path, n_users: int, n_items: int) -> TeacherLists:
+    """Open lists by memory map. Raises SparserecError when the file is not the lists of this catalogue."""
+    try:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise SparserecError(f"{path}: not readable as teacher lists ({error})") from None
+    if found.dtype != RECORD or found.ndim != 2 or len(found) != n_users:
+        raise SparserecError(f"{path}: not the teacher lists of {n_users} users")
+    lists = TeacherLists(found["item"], found["score"])
+    for first in range(0, n_users, 4096):
+        items, scores = lists.items[first : first + 4096], lists.scores[first : first + 4096]
+        if items.size and (items.min() < 0 or items.max() >= n_items or not np.isfinite(scores).all()):
+            raise SparserecError(f"{path}: teacher lists name items that do not exist, or scores that are not finite")
+    return lists

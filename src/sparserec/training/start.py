@@ -1,0 +1,169 @@
+"""The start of a history-based recommender: its sparse table, and the teacher it learns from.
+
+Both come from one spectrum of the interactions. They are made once and kept in the run folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sparserec.errors import SparserecError
+from sparserec.evaluation import evaluate
+from sparserec.interactions import Split
+from sparserec.sparsity import CsrMask, HistoryStart, Spectrum, history_start, item_spectrum, random_mask
+from sparserec.sparsity.initial import normalised
+from sparserec.teachers import GraphFilter, TeacherLists, open_lists, write_lists
+from sparserec.training.checkpoint import as_tensors, load_state, save_state
+from sparserec.training.config import RunConfig
+
+POWERS = (0.0, 0.125, 0.25, 0.5)
+NEIGHBOURS = (0.0, 0.3, 1.0, 3.0)
+AS_GOOD = 0.01
+"""Relative loss of validation NDCG that the smoothest of several filters may have against the best."""
+WORTH_RANK = 0.05
+"""Relative gain of validation NDCG that makes a share of the graph worth while."""
+JUDGED_USERS = 1000
+"""Validation users on whom the teacher is chosen."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Start:
+    """What training begins with.
+
+    Attributes:
+        table: mask, values and history weights.
+        dim: columns.
+        lists: the teacher's, or None when the loss needs no teacher.
+    """
+
+    table: HistoryStart
+    dim: int
+    lists: TeacherLists | None
+
+
+def width(config: RunConfig, split: Split) -> int:
+    """Columns that the data can fill, `config.dim` at most."""
+    return max(1, min(config.dim, split.train.n_users - 1, split.train.n_items - 1))
+
+
+def prepare(config: RunConfig, split: Split, folder: Path, budget: int, fingerprint: str, say: Say) -> Start:
+    """The start of this run: read from its folder, or made and written there.
+
+    Args:
+        config: the run's.
+        split: only `train` and `valid` are read.
+        folder: the run folder.
+        budget: active parameters of the table.
+        fingerprint: of configuration and data; what another run left is not taken.
+        say: told when a long stage begins.
+    """
+    kept, listed = folder / "start.safetensors", folder / "teacher.npy"
+    taught = needs_teacher(config)
+    if kept.exists() and (listed.exists() or not taught):
+        tensors, facts = load_state(kept)
+        if facts.get("fingerprint") == fingerprint:
+            arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+            table = HistoryStart(
+                CsrMask(*(arrays[name] for name in ("indptr", "columns", "values"))), arrays["weights"]
+            )
+            lists = open_lists(listed, split.train.n_users, split.train.n_items) if taught else None
+            return Start(table, int(facts["dim"]), lists)
+    return _make(config, split, kept, listed, budget, fingerprint, say)
+
+
+def needs_teacher(config: RunConfig) -> bool:
+    """Whether the loss learns from a teacher's lists."""
+    return config.loss in ("list-regression", "list-softmax", "relaxed-ranking") and config.epochs > 0
+
+
+def _make(config: RunConfig, split: Split, kept: Path, listed: Path, budget: int, fingerprint: str, say: Say) -> Start:
+    dim, train = width(config, split), split.train
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SparserecError(f"cannot make the run folder {kept.parent}: {error.strerror or error}") from None
+    facts: dict = {"fingerprint": fingerprint, "dim": dim}
+    say(f"finding {dim} singular vectors")
+    spectrum = item_spectrum(train.csr(), dim, seed=config.seed)
+    lists = None
+    if needs_teacher(config):
+        teacher = choose_teacher(config, split, spectrum, say)
+        facts["teacher"] = {"power": teacher.power, "rank": teacher.rank, "neighbours": teacher.neighbours}
+        say("ranking the catalogue for every user with the teacher")
+        lists = write_lists(listed, teacher.scorer(train.csr()), train, config.teacher.length)
+    say("building the initial table")
+    table = _start(config, split, spectrum, dim, budget)
+    arrays = {name: getattr(table.mask, name) for name in ("indptr", "columns", "values")} | {"weights": table.weights}
+    save_state(kept, as_tensors(arrays), facts)
+    return Start(table, dim, lists)
+
+
+def _start(config: RunConfig, split: Split, spectrum: Spectrum, dim: int, budget: int) -> HistoryStart:
+    degrees = split.train.item_degrees()
+    if config.init == "spectral":
+        return history_start(spectrum, degrees, budget, power=config.init_power)
+    if config.init != "random":
+        raise SparserecError(f"fism starts from init spectral or random, not {config.init}")
+    generator = np.random.default_rng([config.seed, 3])
+    mask = random_mask(len(degrees), dim, budget, generator)
+    mask.values[:] = generator.standard_normal(len(mask.values), dtype=np.float32) * 0.05
+    return HistoryStart(mask, (1 / np.maximum(degrees, 1)).astype(np.float32))
+
+
+def choose_teacher(config: RunConfig, split: Split, spectrum: Spectrum, say: Say) -> GraphFilter:
+    """The filter that validation chooses, one setting after the other: power, rank, weight of the graph.
+
+    Of several powers that are about as good it takes the largest: the smoothest filter suffers least when the users to
+    come are not quite like those of the validation part. A share of the graph itself is of full rank, which a table of
+    few columns follows only in part, so it must be worth more than that.
+    """
+    train, wanted = split.train, config.teacher
+    matrix, degrees = normalised(train.csr()), train.item_degrees()
+    users = np.flatnonzero(np.diff(split.valid.indptr))
+    if len(users) > JUDGED_USERS:
+        users = np.sort(np.random.default_rng([config.seed, 6]).choice(users, JUDGED_USERS, replace=False))
+    dim = len(spectrum.singular)
+    chosen = {"power": POWERS[0], "rank": dim, "neighbours": NEIGHBOURS[0]}
+    options = {"power": POWERS, "rank": (dim, -(-dim // 2), -(-dim // 4)), "neighbours": NEIGHBOURS}
+
+    def filter_of(power: float, rank: float, neighbours: float) -> GraphFilter:
+        few = int(rank)
+        return GraphFilter(
+            matrix,
+            spectrum.singular[:few],
+            spectrum.items[:, :few],
+            degrees,
+            power=power,
+            neighbours=neighbours,
+        )
+
+    say("choosing the teacher on the validation part")
+    for name, values in options.items():
+        given = getattr(wanted, name)
+        if given is not None:
+            chosen[name] = min(given, dim) if name == "rank" else given
+        elif len(users):
+            found = {}
+            for value in dict.fromkeys(values):
+                teacher = filter_of(**{**chosen, name: value})
+                found[value] = evaluate(teacher.scorer(train.csr()), train, split.valid, users=users)["ndcg@20"]
+            chosen[name] = _settled(name, found)
+    say("teacher: " + ", ".join(f"{name} {value:g}" for name, value in chosen.items()))
+    return filter_of(**chosen)
+
+
+def _settled(name: str, found: dict[float, float]) -> float:
+    """The value to take, from the validation NDCG of each."""
+    best = max(found.values())
+    if name == "power":
+        return max(value for value, quality in found.items() if quality >= (1 - AS_GOOD) * best)
+    first = next(iter(found))
+    if name == "neighbours" and best < (1 + WORTH_RANK) * found[first]:
+        return first
+    return max(found, key=lambda value: found[value])

@@ -1,0 +1,82 @@
+"""What a step learns from: a batch of interactions, or a batch of users and what a teacher would recommend to them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sparserec.interactions import Interactions
+from sparserec.objectives import DistillationLoss, Lesson, NegativeSampler, Objective
+from sparserec.recommenders import FISM, Batch, Recommender
+from sparserec.recommenders.fism import rows_of
+from sparserec.teachers import TeacherLists
+
+
+class Task(Protocol):
+    """Examples that the training loop goes over, and the loss of a batch of them."""
+
+    size: int
+    """Examples in an epoch."""
+
+    def loss(self, model: Recommender, chosen: np.ndarray, generator: np.random.Generator) -> Tensor:
+        """Loss of the examples number `chosen` (B,) int64, differentiable; `generator` for anything random."""
+        ...
+
+
+class RankingTask:
+    """Each example is an interaction, to be ranked above negatives.
+
+    Args:
+        train: the interactions.
+        sampler: draws the negatives.
+        objective: the loss.
+    """
+
+    def __init__(self, train: Interactions, sampler: NegativeSampler, objective: Objective):
+        self.size = train.nnz
+        self._users, self._items = train.rows(), train.indices
+        self._sampler, self._objective = sampler, objective
+
+    def loss(self, model: Recommender, chosen: np.ndarray, generator: np.random.Generator) -> Tensor:
+        """See `Task`."""
+        users = self._users[chosen]
+        negatives, allowed = self._sampler.draw(users, generator)
+        batch = Batch(
+            users=torch.from_numpy(users),
+            positives=torch.from_numpy(self._items[chosen].astype(np.int64)),
+            negatives=torch.from_numpy(negatives),
+        )
+        positive, negative = model.scores(batch)
+        return self._objective(positive, negative, torch.from_numpy(allowed))
+
+
+class DistillationTask:
+    """Each example is a user, whose whole ranking is compared with a teacher's.
+
+    Args:
+        train: the histories.
+        lists: the teacher's, a row a user of `train`.
+        objective: the loss.
+    """
+
+    def __init__(self, train: Interactions, lists: TeacherLists, objective: DistillationLoss):
+        # Nothing is known of a user without a history, and nothing can be learned from them.
+        self._known = np.flatnonzero(train.user_degrees())
+        self.size = len(self._known)
+        self._train, self._lists, self._objective = train, lists, objective
+
+    def loss(self, model: Recommender, chosen: np.ndarray, generator: np.random.Generator) -> Tensor:
+        """See `Task`."""
+        assert isinstance(model, FISM)
+        users = np.sort(self._known[chosen])
+        offsets, items = rows_of(self._train, users)
+        position = np.repeat(np.arange(len(users)), np.diff(offsets))
+        lesson = Lesson(
+            items=torch.from_numpy(self._lists.items[users].astype(np.int64)),
+            scores=torch.from_numpy(np.ascontiguousarray(self._lists.scores[users])),
+            taken=torch.from_numpy(np.stack([items, position])),
+        )
+        return self._objective(model.catalogue_scores(torch.from_numpy(users)), lesson)
