@@ -62,7 +62,10 @@ def test_the_operators_pass_opcheck(case):
 
 def test_pooled_rows_are_those_of_the_reference(case):
     table, rows, _ = case
-    offsets, weights = torch.tensor([0, 0, 5, len(rows)]), torch.randn(len(rows), dtype=torch.float64, requires_grad=True)
+    offsets, weights = (
+        torch.tensor([0, 0, 5, len(rows)]),
+        torch.randn(len(rows), dtype=torch.float64, requires_grad=True),
+    )
     structure = (table.columns, table.indptr, rows, offsets)
     expected = reference.pool(table.values.double(), *structure, weights, table.dim)
     ours = ops.pool_rows(table.values, *structure, weights.detach().float(), table.dim)
