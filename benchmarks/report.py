@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 import common
+import fism_report
 import mf_results
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,6 +38,12 @@ def page() -> str:
         lines += ["", "## Matrix factorisation at equal bytes", ""]
         lines += [line.replace("## ", "### ") for line in mf_results.tables()]
         lines += ["", f"![test NDCG@20 of every method, with the bytes of its file](results/{mf_results.PLOT.name})"]
+    if history := fism_report.tables():
+        lines += ["", "## Accuracy per byte: history-based", ""]
+        lines += [line.replace("## ", "### ") for line in history]
+        picture = fism_report.RESULTS.with_suffix(".png")
+        if picture.exists():
+            lines += ["", f"![test NDCG@20 by the bytes of the file](results/{picture.name})"]
     return "\n".join(lines) + "\n"
 
 
@@ -67,7 +74,7 @@ def text(value: object) -> str:
 
 
 def summary() -> list[str]:
-    """The README's table: test accuracy and bytes of every method."""
+    """The README's tables: test accuracy and bytes of every method."""
     entries = list(mf_results.done("run").values())
     lines = ["| data | method | Recall@20 | NDCG@20 | bytes of the file | seeds |", "|---" * 6 + "|"]
     for dataset in dict.fromkeys(entry["dataset"] for entry in entries):
@@ -77,7 +84,9 @@ def summary() -> list[str]:
                 name = f"{method}, {group[0]['settings']['dim']} columns"
                 recall, ndcg = (mf_results.spread(group, key) for key in ("recall@20", "ndcg@20"))
                 lines.append(f"| {dataset} | {name} | {recall} | {ndcg} | {group[0]['bytes']:,} | {len(group)} |")
-    return [*lines, "", *mf_results.verdict(entries)]
+    history = fism_report.summary()
+    words = "Recommenders from a history alone, without a user table (`python benchmarks/fism_results.py`):"
+    return [*lines, "", *mf_results.verdict(entries), *(["", words, "", *history] if history else [])]
 
 
 def main() -> None:
@@ -86,7 +95,7 @@ def main() -> None:
     before, _, rest = readme.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     readme.write_text(before + "\n".join([BEGIN, "", *summary(), "", END]) + after)
-    print("wrote docs/results.md and the table in README.md")
+    print("wrote docs/results.md and the tables in README.md")
 
 
 if __name__ == "__main__":

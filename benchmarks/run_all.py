@@ -23,7 +23,7 @@ def run(script: str, *arguments: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="leave out the grid of matrix factorisation (the hours)")
+    parser.add_argument("--quick", action="store_true", help="leave out the grids of recommenders (the hours)")
     args = parser.parse_args()
     gowalla = common.data_path("gowalla")
     run("training_step.py")
@@ -37,6 +37,9 @@ def main() -> None:
         run("mf_results.py", "tune")
         run("mf_results.py", "run")
         run("mf_results.py", "report")
+        run("fism_results.py", "valid")
+        run("fism_results.py", "test")
+        run("fism_results.py", "report")
     run("report.py")
 
 

@@ -66,3 +66,22 @@ def test_every_setting_of_the_recipe_is_known():
 
     for name in recipe_names():
         assert load_config(name).recipe == name
+
+
+def test_the_settings_of_the_guide_to_distillation_have_the_defaults_it_gives():
+    from sparserec.training.config import load_config
+
+    page = (ROOT / "docs" / "guide" / "distillation.md").read_text()
+    rows = re.findall(r"^\| `([\w.]+)` \| ([^|]+) \|", page[page.index("## Settings") :], re.MULTILINE)
+    assert len(rows) > 15
+    for name, text in rows:
+        first, _, other = text.replace("`", "").partition(" (")
+        # Only what the second recipe sets itself is given in brackets; it has no teacher and no exploration.
+        for recipe, expected in (("fism", first), ("spectral", other.rstrip(")"))):
+            value = load_config(recipe)
+            for part in name.split("."):
+                value = getattr(value, part)
+            if expected:
+                assert expected.strip() == (
+                    "chosen" if value is None else f"{value:g}" if value == 0 else str(value)
+                ), name

@@ -6,6 +6,7 @@ import torch
 
 from sparserec.recommenders import MF, Batch
 from sparserec.tables import DenseTable, SparseTable
+from sparserec.training.run import NOBODY
 
 
 def tables(kind, generator):
@@ -37,7 +38,7 @@ def test_training_scores_full_ranking_and_a_plain_product_agree(kind, similarity
         items /= np.linalg.norm(items, axis=1, keepdims=True)
     expected = users @ items.T
     who = np.array([3, 0, 3])
-    np.testing.assert_allclose(model.scorer().score(who), expected[who], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(model.scorer(NOBODY).score(who), expected[who], rtol=1e-5, atol=1e-6)
     positives, shared = torch.tensor([1, 6, 2]), torch.tensor([0, 4])
     positive, negative = model.scores(Batch(torch.from_numpy(who), positives, shared))
     np.testing.assert_allclose(positive.detach(), expected[who, positives], rtol=1e-5, atol=1e-6)

@@ -152,7 +152,7 @@ def test_the_exported_file_ranks_like_the_run(catalogue, quick, tmp_path, settin
     from_run, from_file = run.evaluate("test"), evaluate_on_device(model, run.split(), "test")
     assert from_file["ndcg@20"] == pytest.approx(from_run["ndcg@20"], rel=0.01)
     split = run.split()
-    best = np.argsort(-run.best()[0].scorer().score(np.array([5]))[0], kind="stable")
+    best = np.argsort(-run.best()[0].scorer(split.train).score(np.array([5]))[0], kind="stable")
     user = split.train.users[5]
     history = [split.train.items[int(i)] for i in split.train.indices[split.train.indptr[5] : split.train.indptr[6]]]
     expected = [split.train.items[int(i)] for i in best if split.train.items[int(i)] not in history][:5]

@@ -3,6 +3,7 @@
 from sparserec.sparsity.budget import parse_budget
 from sparserec.sparsity.explorers import EXPLORERS, Explorer, ExplorerConfig, Policy, Revision, make_explorer
 from sparserec.sparsity.initial import masks_of_factors, nmf_factors, random_mask, spectral_factors, varimax
+from sparserec.sparsity.local import local_factors
 from sparserec.sparsity.masks import CsrMask, budget_of
 from sparserec.sparsity.spectral import HistoryStart, Spectrum, history_start, item_spectrum
 
@@ -18,6 +19,7 @@ __all__ = [
     "budget_of",
     "history_start",
     "item_spectrum",
+    "local_factors",
     "make_explorer",
     "masks_of_factors",
     "nmf_factors",

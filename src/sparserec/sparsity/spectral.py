@@ -57,6 +57,19 @@ def item_spectrum(interactions: sp.csr_array, dim: int, *, seed: int = 0, iterat
     return Spectrum(singular, np.ascontiguousarray(items))
 
 
+def _largest_stored(table: sp.csr_array, budget: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The largest |entries| among those stored, each row keeping its largest; ties go to the lower place."""
+    table.sort_indices()
+    count = len(table.indptr) - 1
+    row = np.repeat(np.arange(count), np.diff(table.indptr))
+    size = np.abs(table.data)
+    best = np.lexsort((np.arange(len(size)), -size, row))[table.indptr[:-1]]
+    size[best] = np.inf
+    kept = np.sort(np.argsort(-size, kind="stable")[:budget])
+    indptr = np.concatenate(([0], np.cumsum(np.bincount(row[kept], minlength=count)))).astype(np.int64)
+    return indptr, table.indices[kept], table.data[kept]
+
+
 SAMPLE = 12_288
 """Rows that the first iterations of the rotation look at; the last ones look at all."""
 
@@ -82,7 +95,14 @@ class HistoryStart:
     weights: np.ndarray
 
 
-def history_start(spectrum: Spectrum, degrees: np.ndarray, budget: int, *, power: float = 0.25) -> HistoryStart:
+def history_start(
+    spectrum: Spectrum,
+    degrees: np.ndarray,
+    budget: int,
+    *,
+    power: float = 0.25,
+    local: sp.csr_array | None = None,
+) -> HistoryStart:
     """A sparse item table whose scores are those of the spectral filter, as far as `budget` entries go.
 
     X = V S^power is rotated by varimax, which leaves X X^T as it is and concentrates each row on few columns; the
@@ -93,12 +113,17 @@ def history_start(spectrum: Spectrum, degrees: np.ndarray, budget: int, *, power
         degrees: (n_items,) interactions of each item.
         budget: entries to keep, from one a row to all.
         power: exponent of the singular values; 0 weighs all columns alike.
+        local: (n_items, m) more columns beside the rotated ones, see `local.local_factors`.
     """
     degrees = np.maximum(degrees, 1).astype(np.float32)
     scaled = spectrum.items * spectrum.singular**power
     rows = (scaled @ _rotation(scaled)) * np.sqrt(degrees)[:, None]
-    indptr, columns = largest(np.abs(rows), budget)
+    indptr, columns = largest(np.abs(rows), min(budget, rows.size))
     values = rows[np.repeat(np.arange(len(rows)), np.diff(indptr)), columns]
+    if local is not None:
+        beside = sp.csr_array(sp.diags_array(np.sqrt(degrees)) @ local)
+        joined = sp.csr_array(sp.hstack([sp.csr_array((values, columns, indptr), shape=rows.shape), beside]))
+        indptr, columns, values = _largest_stored(joined, budget)
     unit = TYPICAL_VALUE / max(float(np.sqrt(np.mean(values**2))), 1e-12)
     # A row without interactions has no spectrum: it starts small instead of at exactly 0.
     values = np.where(values == 0, 1e-3, values * unit).astype(np.float32)

@@ -132,13 +132,23 @@ def reduce_full(gradients, sources, weights, first, order, bounds, which, out):
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def adam(values, mean, square, age, first_slot, offsets, gradients, correct, lr, beta1, beta2, epsilon, decay):
+def adam(
+    values, mean, square, age, first_slot, offsets, gradients, correct, lr, beta1, beta2, epsilon, decay, relative
+):
     """One lazy Adam step on the slots of the touched rows; see `optimizer.RowAdam`.
 
-    `correct` (2, A) float32 holds 1 / (1 - beta ** a) at index a; ages saturate at A - 1.
+    `correct` (2, A) float32 holds 1 / (1 - beta ** a) at index a; ages saturate at A - 1. With `relative` above 0, a
+    row's step is multiplied by its root mean square, at least `relative`.
     """
     oldest = correct.shape[1] - 1
     for t in prange(len(first_slot)):
+        step = lr
+        if relative > 0:
+            total = np.float32(0.0)
+            for k in range(offsets[t], offsets[t + 1]):
+                own = values[first_slot[t] + k - offsets[t]]
+                total += own * own
+            step *= max(np.sqrt(total / np.float32(offsets[t + 1] - offsets[t])), relative)
         for k in range(offsets[t], offsets[t + 1]):
             slot = first_slot[t] + k - offsets[t]
             g = gradients[k] + decay * values[slot]
@@ -150,7 +160,7 @@ def adam(values, mean, square, age, first_slot, offsets, gradients, correct, lr,
             mean[slot] = m
             square[slot] = s
             age[slot] = a
-            values[slot] -= lr * m * correct[0, a] / (np.sqrt(s * correct[1, a]) + epsilon)
+            values[slot] -= step * m * correct[0, a] / (np.sqrt(s * correct[1, a]) + epsilon)
 
 
 @njit(parallel=True, cache=True, nogil=True)

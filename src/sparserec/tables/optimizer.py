@@ -27,6 +27,10 @@ class RowAdam:
         betas: decay of the two moments, each in [0, 1).
         epsilon: added to the root of the second moment.
         weight_decay: L2 coefficient, added to the gradient of touched rows.
+        relative: when above 0, steps are relative to a row's root mean square, which counts as at least this much. Rows
+            that differ in size by orders, as those of popular and rare items do, then change at the same pace.
+            Source: Shazeer and Stern, "Adafactor: adaptive learning rates with sublinear memory cost"
+            (arXiv 1804.04235), section 8.
     """
 
     def __init__(
@@ -37,9 +41,10 @@ class RowAdam:
         betas: tuple[float, float] = (0.9, 0.999),
         epsilon: float = 1e-8,
         weight_decay: float = 0.0,
+        relative: float = 0.0,
     ):
         self.table, self.lr = table, lr
-        self._betas, self._epsilon, self._decay = betas, epsilon, weight_decay
+        self._betas, self._epsilon, self._decay, self._relative = betas, epsilon, weight_decay, relative
         ages = np.arange(_AGES, dtype=np.float64)
         with np.errstate(divide="ignore"):
             self._correct = np.stack([1 / (1 - beta**ages) for beta in betas]).astype(np.float32)
@@ -66,4 +71,5 @@ class RowAdam:
             np.float32(self._betas[1]),
             np.float32(self._epsilon),
             np.float32(self._decay),
+            np.float32(self._relative),
         )

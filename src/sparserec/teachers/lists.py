@@ -94,10 +94,11 @@ RECORD = np.dtype([("item", "<i4"), ("score", "<f4")])
 def open_lists(path: Path, n_users: int, n_items: int) -> TeacherLists:
     """Open lists by memory map. Raises SparserecError when the file is not the lists of this catalogue."""
     try:
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+        # Never pickled, and nothing but an .npy file. Its header is parsed as Python, which fails in many ways.
+        found = np.lib.format.open_memmap(path, mode="r")
+    except Exception as error:
         raise SparserecError(f"{path}: not readable as teacher lists ({error})") from None
-    if found.dtype != RECORD or found.ndim != 2 or len(found) != n_users:
+    if found.dtype != RECORD or found.ndim != 2 or len(found) != n_users or found.shape[1] < 1:
         raise SparserecError(f"{path}: not the teacher lists of {n_users} users")
     lists = TeacherLists(found["item"], found["score"])
     for first in range(0, n_users, 4096):

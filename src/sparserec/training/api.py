@@ -13,12 +13,12 @@ from typing import Any
 
 import numba
 import torch
+from numba.core import config as numba_config
 from threadpoolctl import threadpool_limits
 
 from sparserec.errors import SparserecError
 from sparserec.interactions import Dataset
-from sparserec.tables import RowAdam
-from sparserec.training.build import build, build_explorer, build_plan
+from sparserec.training.build import build, build_explorer, build_optimizers, build_plan
 from sparserec.training.config import RunConfig, load_config
 from sparserec.training.data import cut, read
 from sparserec.training.run import Run
@@ -67,16 +67,17 @@ def train(
     known = resume and (folder / "config.toml").exists()
     if not known and (folder / "config.toml").exists():
         raise SparserecError(f"{folder} holds a run already; resume it (--resume) or choose another folder")
-    plan = build_plan(chosen, parts)
     run = Run.open(folder, parts) if known else None
+    if run is not None and run.config != chosen:  # before anything of the run is written over
+        raise SparserecError(f"{folder}: was made with other data or another configuration; train into a new folder")
     say("building the initial mask")
     model, task = build(chosen, parts, folder, say)
     run = run or Run.create(folder, chosen, parts, dataset.source)
-    optimizers = [RowAdam(table, lr=plan.lr, weight_decay=chosen.weight_decay) for table in model.tables.values()]
+    plan = build_plan(chosen, parts, model)
     with _stop_on_interrupt() as stop:
         trainer = Trainer(
             model,
-            optimizers,
+            build_optimizers(chosen, model),
             build_explorer(chosen, model, parts, plan.epochs * -(-task.size // plan.batch_size)),
             task,
             parts,
@@ -99,7 +100,9 @@ def set_threads(threads: int | None) -> None:
     if count < 1:
         raise SparserecError(f"threads must be at least 1, not {count}")
     torch.set_num_threads(count)
-    numba.set_num_threads(min(count, os.cpu_count() or 1))
+    # What the environment variable of this name allows, else all.
+    most = numba_config.NUMBA_NUM_THREADS  # pyright: ignore[reportAttributeAccessIssue]
+    numba.set_num_threads(min(count, most))
     threadpool_limits(count, user_api="blas")
 
 

@@ -26,27 +26,60 @@ from sparserec.sparsity import (
     random_mask,
     spectral_factors,
 )
-from sparserec.tables import DenseTable, SparseTable, Table
+from sparserec.tables import DenseTable, RowAdam, SparseTable, Table
 from sparserec.training.config import RunConfig
 from sparserec.training.start import Say, needs_teacher, prepare, width
 from sparserec.training.tasks import DistillationTask, RankingTask, Task
 from sparserec.training.trainer import Plan
 
+EVIDENCE_BYTES = 128_000_000
+"""Memory that the evidence of watched rows may take: very wide tables watch fewer rows."""
+SMALLEST_BATCH = 32
+"""Users of a batch at least, however few there are."""
+SMALLEST_ROW = 0.02
+"""Root mean square that a row counts as at least where steps are relative; the whole table's starts at 0.2."""
 NORMAL_SCALE = 0.01
 """Standard deviation of initial values that come from no factorisation; Adam's first steps are of this size too."""
 
 
-def build_plan(config: RunConfig, split: Split) -> Plan:
+def build_plan(config: RunConfig, split: Split, model: Recommender) -> Plan:
     """The numbers of the loop."""
+    relative = config.relative_lr
+    lr = {name: relative if relative and takes_relative(table) else config.lr for name, table in model.tables.items()}
     return Plan(
         epochs=config.epochs,
         patience=config.patience,
-        batch_size=config.batch_size,
-        lr=config.lr,
+        batch_size=_batch_size(config, split),
+        lr=lr,
         seed=config.seed,
         fingerprint=fingerprint(config, split),
         judge_start=config.model == "fism" or config.epochs == 0,
     )
+
+
+def build_optimizers(config: RunConfig, model: Recommender) -> dict[str, RowAdam]:
+    """One optimiser for each table; the step size is set step by step."""
+    return {
+        name: RowAdam(
+            table,
+            lr=config.lr,
+            weight_decay=config.weight_decay,
+            relative=SMALLEST_ROW if config.relative_lr and takes_relative(table) else 0.0,
+        )
+        for name, table in model.tables.items()
+    }
+
+
+def takes_relative(table: Table) -> bool:
+    """Whether relative steps make sense: not for logarithms, which are relative already."""
+    return isinstance(table, SparseTable)
+
+
+def _batch_size(config: RunConfig, split: Split) -> int:
+    """As configured; where examples are users and those are few, smaller, so that an epoch has steps enough."""
+    if not needs_teacher(config):
+        return config.batch_size
+    return min(config.batch_size, max(SMALLEST_BATCH, split.train.n_users // 40))
 
 
 def fingerprint(config: RunConfig, split: Split) -> str:
@@ -64,6 +97,8 @@ def build(config: RunConfig, split: Split, folder: Path, say: Say) -> tuple[Reco
         return assemble(config, {"users": users, "items": items}, split.train), build_task(config, split)
     if config.method == "dense":
         raise SparserecError("fism has sparse tables only: choose another method, or model mf")
+    if config.init == "nmf":
+        raise SparserecError("fism starts from init spectral or random, not nmf")
     start = prepare(config, split, folder, active_parameters(config, split), fingerprint(config, split), say)
     mask = start.table.mask
     items = SparseTable(mask.indptr, mask.columns, mask.values, start.dim)
@@ -113,7 +148,7 @@ def build_explorer(config: RunConfig, model: Recommender, split: Split, steps: i
         interval=max(1, end // max(1, settings.rounds)),
         end=end if settings.rounds else 0,
         drop_fraction=settings.drop_fraction,
-        sample_fraction=settings.sample_fraction or default_sample(tables),
+        sample_fraction=_affordable(settings.sample_fraction or default_sample(tables), tables),
         importance=settings.importance,
         alpha=settings.alpha,
         accumulate=settings.accumulate,
@@ -131,6 +166,12 @@ def default_sample(tables: Sequence[SparseTable]) -> float:
     """
     cells = sum(table.n_rows * table.dim for table in tables)
     return min(1.0, 4 * sum(table.nnz for table in tables) / cells) if cells else 1.0
+
+
+def _affordable(fraction: float, tables: Sequence[SparseTable]) -> float:
+    """At most the share of the rows whose evidence takes `EVIDENCE_BYTES`."""
+    cells = sum(table.n_rows * table.dim for table in tables)
+    return min(fraction, EVIDENCE_BYTES / (4 * cells)) if cells else fraction
 
 
 def active_parameters(config: RunConfig, split: Split) -> int:

@@ -111,6 +111,8 @@ class RunConfig(_Section):
     """Examples a step: interactions, or users where the loss is a teacher's."""
     lr: float = Field(default=0.04, gt=0)
     """Initial step size; decays as a cosine to 5 % over `epochs`."""
+    relative_lr: float | None = Field(default=None, gt=0)
+    """Steps of sparse tables as a share of a row's root mean square, instead of `lr`; None for steps of one size."""
     weight_decay: float = Field(default=1e-4, ge=0)
     """L2 coefficient on the rows of the batch."""
     epochs: int = Field(default=12, ge=0)

@@ -14,8 +14,18 @@ import numpy as np
 from sparserec.errors import SparserecError
 from sparserec.evaluation import evaluate
 from sparserec.interactions import Split
-from sparserec.sparsity import CsrMask, HistoryStart, Spectrum, history_start, item_spectrum, random_mask
+from sparserec.recommenders import FISM
+from sparserec.sparsity import (
+    CsrMask,
+    HistoryStart,
+    Spectrum,
+    history_start,
+    item_spectrum,
+    local_factors,
+    random_mask,
+)
 from sparserec.sparsity.initial import normalised
+from sparserec.tables import DenseTable, SparseTable
 from sparserec.teachers import GraphFilter, TeacherLists, open_lists, write_lists
 from sparserec.training.checkpoint import as_tensors, load_state, save_state
 from sparserec.training.config import RunConfig
@@ -26,6 +36,8 @@ AS_GOOD = 0.01
 """Relative loss of validation NDCG that the smoothest of several filters may have against the best."""
 WORTH_RANK = 0.05
 """Relative gain of validation NDCG that makes a share of the graph worth while."""
+LOCAL_COLUMNS = 16_384
+"""Columns at most for groups of items, beside those of the spectrum."""
 JUDGED_USERS = 1000
 """Validation users on whom the teacher is chosen."""
 
@@ -86,34 +98,66 @@ def _make(config: RunConfig, split: Split, kept: Path, listed: Path, budget: int
     dim, train = width(config, split), split.train
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.unlink(missing_ok=True)  # a kill from here on must not leave it beside the lists of another teacher
     except OSError as error:
         raise SparserecError(f"cannot make the run folder {kept.parent}: {error.strerror or error}") from None
     facts: dict = {"fingerprint": fingerprint, "dim": dim}
     say(f"finding {dim} singular vectors")
     spectrum = item_spectrum(train.csr(), dim, seed=config.seed)
-    lists = None
+    lists, teacher = None, None
     if needs_teacher(config):
         teacher = choose_teacher(config, split, spectrum, say)
         facts["teacher"] = {"power": teacher.power, "rank": teacher.rank, "neighbours": teacher.neighbours}
         say("ranking the catalogue for every user with the teacher")
         lists = write_lists(listed, teacher.scorer(train.csr()), train, config.teacher.length)
+        spectrum = Spectrum(spectrum.singular[: teacher.rank], spectrum.items[:, : teacher.rank])
     say("building the initial table")
-    table = _start(config, split, spectrum, dim, budget)
+    table, facts["dim"] = _start(config, split, spectrum, teacher, budget, say)
     arrays = {name: getattr(table.mask, name) for name in ("indptr", "columns", "values")} | {"weights": table.weights}
     save_state(kept, as_tensors(arrays), facts)
-    return Start(table, dim, lists)
+    return Start(table, facts["dim"], lists)
 
 
-def _start(config: RunConfig, split: Split, spectrum: Spectrum, dim: int, budget: int) -> HistoryStart:
-    degrees = split.train.item_degrees()
-    if config.init == "spectral":
-        return history_start(spectrum, degrees, budget, power=config.init_power)
-    if config.init != "random":
+def _start(
+    config: RunConfig, split: Split, spectrum: Spectrum, teacher: GraphFilter | None, budget: int, say: Say
+) -> tuple[HistoryStart, int]:
+    """The initial table and its columns. Columns for groups of items join where validation asks for them."""
+    degrees, dim = split.train.item_degrees(), len(spectrum.singular)
+    if config.init == "random":
+        generator = np.random.default_rng([config.seed, 3])
+        mask = random_mask(len(degrees), dim, budget, generator)
+        mask.values[:] = generator.standard_normal(len(mask.values), dtype=np.float32) * 0.05
+        return HistoryStart(mask, (1 / np.maximum(degrees, 1)).astype(np.float32)), dim
+    if config.init != "spectral":
         raise SparserecError(f"fism starts from init spectral or random, not {config.init}")
-    generator = np.random.default_rng([config.seed, 3])
-    mask = random_mask(len(degrees), dim, budget, generator)
-    mask.values[:] = generator.standard_normal(len(mask.values), dtype=np.float32) * 0.05
-    return HistoryStart(mask, (1 / np.maximum(degrees, 1)).astype(np.float32))
+    plain = history_start(spectrum, degrees, budget, power=config.init_power)
+    if teacher is None or not teacher.neighbours:
+        return plain, dim
+    say("adding columns for groups of items")
+    local = local_factors(normalised(split.train.csr()), degrees, columns=LOCAL_COLUMNS)
+    groups = dim + int(local.indices.max(initial=-1)) + 1
+    share = np.float32(np.sqrt(teacher.neighbours))
+    wide = history_start(spectrum, degrees, budget, power=config.init_power, local=local * share)
+    users = judged_users(config, split)
+    if _quality(plain, dim, split, users) >= _quality(wide, groups, split, users):
+        return plain, dim
+    say(f"{groups - dim} groups of items have a column each")
+    return wide, groups
+
+
+def _quality(start: HistoryStart, dim: int, split: Split, users: np.ndarray) -> float:
+    """Validation NDCG@20 of an initial table."""
+    items = SparseTable(start.mask.indptr, start.mask.columns, start.mask.values, dim)
+    model = FISM(items, DenseTable(np.log(start.weights)[:, None]), split.train)
+    return evaluate(model.scorer(split.train), split.train, split.valid, users=users)["ndcg@20"]
+
+
+def judged_users(config: RunConfig, split: Split) -> np.ndarray:
+    """Users of the validation part on whom choices are made before training, ascending."""
+    users = np.flatnonzero(np.diff(split.valid.indptr))
+    if len(users) > JUDGED_USERS:
+        users = np.sort(np.random.default_rng([config.seed, 6]).choice(users, JUDGED_USERS, replace=False))
+    return users
 
 
 def choose_teacher(config: RunConfig, split: Split, spectrum: Spectrum, say: Say) -> GraphFilter:
@@ -125,10 +169,7 @@ def choose_teacher(config: RunConfig, split: Split, spectrum: Spectrum, say: Say
     """
     train, wanted = split.train, config.teacher
     matrix, degrees = normalised(train.csr()), train.item_degrees()
-    users = np.flatnonzero(np.diff(split.valid.indptr))
-    if len(users) > JUDGED_USERS:
-        users = np.sort(np.random.default_rng([config.seed, 6]).choice(users, JUDGED_USERS, replace=False))
-    dim = len(spectrum.singular)
+    users, dim = judged_users(config, split), len(spectrum.singular)
     chosen = {"power": POWERS[0], "rank": dim, "neighbours": NEIGHBOURS[0]}
     options = {"power": POWERS, "rank": (dim, -(-dim // 2), -(-dim // 4)), "neighbours": NEIGHBOURS}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -43,7 +43,7 @@ class Plan:
         epochs: passes over the examples at most; with 0 the start is what remains.
         patience: epochs without a better validation value before it stops.
         batch_size: examples a step.
-        lr: initial step size; decays as a cosine to 5 % over all epochs.
+        lr: initial step size of the tables by name; decays as a cosine to 5 % over all epochs.
         seed: seed of the order of the examples and of the negatives.
         fingerprint: of the configuration and the data; a checkpoint of another is refused.
         judge_start: validate the start too, as epoch -1; a start that knows something may be hard to beat.
@@ -52,14 +52,14 @@ class Plan:
     epochs: int
     patience: int
     batch_size: int
-    lr: float
+    lr: Mapping[str, float]
     seed: int
     fingerprint: str
     judge_start: bool = False
 
-    def lr_at(self, progress: float) -> float:
-        """Step size at a share `progress` in [0, 1] of the whole training."""
-        return self.lr * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))))
+    def lr_at(self, table: str, progress: float) -> float:
+        """Step size of a table at a share `progress` in [0, 1] of the whole training."""
+        return self.lr[table] * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))))
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Trainer:
 
     Args:
         model: the recommender; its tables are trained in place.
-        optimizers: one for each table.
+        optimizers: one for each table, by its name.
         explorer: moves the active parameters; a static one never does.
         task: the examples and their loss.
         split: the interactions; only `train` and `valid` are read.
@@ -122,7 +122,7 @@ class Trainer:
     def __init__(
         self,
         model: Recommender,
-        optimizers: list[RowAdam],
+        optimizers: Mapping[str, RowAdam],
         explorer: Explorer,
         task: Task,
         split: Split,
@@ -190,9 +190,9 @@ class Trainer:
         loss = self._task.loss(self._model, chosen, generator)
         loss.backward()
         self._explorer.observe()
-        lr = plan.lr_at(state.step / (plan.epochs * self._steps_an_epoch))
-        for optimizer in self._optimizers:
-            optimizer.lr = lr
+        progress = state.step / (plan.epochs * self._steps_an_epoch)
+        for name, optimizer in self._optimizers.items():
+            optimizer.lr = plan.lr_at(name, progress)
             optimizer.step()
         state.step += 1
         if self._explorer.due(state.step):

@@ -1,0 +1,348 @@
+"""The page, the tables and the plot of `fism_results.py`; what is not measured yet is left out."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+import textwrap
+from pathlib import Path
+
+from mf_results import spread
+
+RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results" / "fism.jsonl"
+OURS, START, CODES = "SparseRec", "spectral start", "product quantisation"
+TITLES = {START: "spectral start alone"}
+
+PUBLISHED = "LightGCN, published (He et al. 2020)"
+LIGHTGCN = {
+    "gowalla": {"test_recall@20": 0.1830, "test_ndcg@20": 0.1554},
+    "yelp2018": {"test_recall@20": 0.0649, "test_ndcg@20": 0.0530},
+}
+"""He et al., "LightGCN: simplifying and powering graph convolution network for recommendation", SIGIR 2020, table 4."""
+LIGHTGCN_ROW = 64 * 4
+"""Bytes of a user or an item there: 64 columns in float32."""
+
+
+def entries(file: Path = RESULTS) -> list[dict]:
+    """The lines of the results file; the last one is left out when its writing was cut off."""
+    if not file.exists():
+        return []
+    found = []
+    for line in file.read_text().splitlines():
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            print(f"{file}: a line that was cut off is left out")
+    return [entry for entry in found if isinstance(entry, dict)]
+
+
+def results(file: Path = RESULTS) -> list[dict]:
+    """One row a job: what is known of it on validation and on test. Of jobs that differ in settings, the latest."""
+    known = sorted(entries(file), key=lambda entry: entry["phase"] != "valid")
+    rows: dict[tuple, dict] = {}
+    for entry in known:
+        rows.setdefault((*name_of(entry), apart_from_seed(entry), entry["settings"]["seed"]), {}).update(entry)
+    latest = {name_of(entry): apart_from_seed(entry) for entry in entries(file)}
+    return [row for row in rows.values() if apart_from_seed(row) == latest[name_of(row)]]
+
+
+def name_of(entry: dict) -> tuple:
+    return entry["dataset"], entry["kind"], entry["method"], entry["settings"].get("budget")
+
+
+def apart_from_seed(entry: dict) -> str:
+    return json.dumps({k: v for k, v in entry["settings"].items() if k != "seed"}, sort_keys=True)
+
+
+def budget_of(entry: dict) -> float:
+    """Bytes an item that were allowed; none for a dense table."""
+    found = re.match(r"[\d.]+", entry["settings"].get("budget") or "")
+    return float(found[0]) if found else float("inf")
+
+
+def groups(rows: list[dict], dataset: str, kind: str) -> list[list[dict]]:
+    """The seeds of each job of a kind, smaller budgets of a method first."""
+    found: dict[tuple, list[dict]] = {}
+    for row in rows:
+        if (row["dataset"], row["kind"]) == (dataset, kind):
+            found.setdefault(name_of(row), []).append(row)
+    methods = list(dict.fromkeys(name[2] for name in found))
+    return sorted(found.values(), key=lambda group: (methods.index(group[0]["method"]), budget_of(group[0])))
+
+
+def datasets(rows: list[dict]) -> list[str]:
+    return list(dict.fromkeys(row["dataset"] for row in rows))
+
+
+def cell(group: list[dict], name: str) -> str:
+    """Mean and standard deviation over the seeds that have it."""
+    known = [row for row in group if row.get(name) is not None]
+    return spread(known, name) if known else "-"
+
+
+def mean(group: list[dict], name: str) -> float | None:
+    known = [row[name] for row in group if row.get(name) is not None]
+    return statistics.mean(known) if known else None
+
+
+def tables(file: Path = RESULTS) -> list[str]:
+    """Tables of the results so far, as Markdown, and how they came about."""
+    rows = results(file)
+    if not rows:
+        return []
+    lines = introduction(rows)
+    for dataset in datasets(rows):
+        lines += ["", f"## {dataset}", ""]
+        head = ["method", "budget", "bytes an item", "Recall@20", "NDCG@20", "valid NDCG@20", "time", "peak memory"]
+        lines += header([*head, "seeds"])
+        for kind in ("budgets", "pq", "teacher"):
+            lines += [line(group) for group in groups(rows, dataset, kind)]
+        lines += published_line(rows, dataset)
+        lines += remarks(rows, dataset)
+        lines += ingredients(rows, dataset)
+    return lines
+
+
+def introduction(rows: list[dict]) -> list[str]:
+    made = (
+        "Made by `python benchmarks/fism_results.py valid`, `... test` and `... report` from `docs/results/fism.jsonl`."
+    )
+    text = f"{OURS} is recipe `fism` as it comes{told(rows)}; only the budget differs. The recipe is the same for all "
+    text += (
+        "data sets, and so is that of the spectral start, which is not trained. On the validation part of each data "
+    )
+    text += "set were chosen the epoch of each run, the teacher, and for product quantisation, at each budget, rank, "
+    text += "power, rotation and what the codes hold. Ours was measured on test from the exported file, through the "
+    text += "device runtime; the teachers and product quantisation with the same full ranking from what their bytes "
+    text += "decode to. Bytes are those of the whole file, raw ids apart; there is no user table. Product quantisation "
+    text += "counts codes, a byte an item for its interactions, and codebooks in half precision, and no header. Dense "
+    text += "tables are float32. Valid: of the file too. Time: the whole of `sparserec.train` with its start and its "
+    text += f"teacher, {threads(rows)}; for product quantisation and the teachers that of finding them, without "
+    text += "that of choosing how to quantise. Mean and standard deviation where there are several seeds."
+    return [made, "", *textwrap.wrap(text, 118)]
+
+
+def told(rows: list[dict]) -> str:
+    """The settings of our runs in a few words."""
+    ours = [row["settings"] for row in rows if row["kind"] == "budgets" and row["method"] == OURS]
+    if not ours:
+        return ""
+    names = {"dim": "columns at most", "loss": "loss", "epochs": "epochs at most", "lr": "step size"}
+    names |= {"batch_size": "users a batch", "values": "values"}
+    return " (" + ", ".join(f"{word} {ours[-1][name]}" for name, word in names.items()) + ")"
+
+
+def threads(rows: list[dict]) -> str:
+    counts = sorted({row["threads"] for row in rows})
+    return f"with {' or '.join(str(count) for count in counts)} thread{'s' if counts[-1] > 1 else ''}"
+
+
+def header(names: list[str]) -> list[str]:
+    return [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
+
+
+def line(group: list[dict]) -> str:
+    first = group[0]
+    if first.get("note"):
+        return f"| {first['method']} | {first['settings']['budget']} | {first['note']} |" + " |" * 6
+    cells = [title(first), first["settings"].get("budget", "-").replace("B/item", ""), size_of(group)]
+    cells += [cell(group, name) for name in ("test_recall@20", "test_ndcg@20", "valid_ndcg@20")]
+    return f"| {' | '.join([*cells, time_of(group), memory_of(group), str(len(group))])} |"
+
+
+def title(row: dict) -> str:
+    return TITLES.get(row["method"], row["method"])
+
+
+def size_of(group: list[dict]) -> str:
+    size = mean(group, "bytes_per_item")
+    return "-" if size is None else f"{size:,.2f}"
+
+
+def time_of(group: list[dict]) -> str:
+    """The median; a training that was cut off and resumed has none."""
+    known = [row["seconds"] for row in group if row.get("seconds") is not None]
+    return f"{statistics.median(known):,.0f} s" if known else "-"
+
+
+def memory_of(group: list[dict]) -> str:
+    known = [row["peak_rss"] for row in group if row.get("peak_rss") is not None]
+    return f"{max(known) / 1e6:,.0f} MB" if known else "-"
+
+
+def published_line(rows: list[dict], dataset: str) -> list[str]:
+    point = published(rows, dataset)
+    if point is None:
+        return []
+    cells = [PUBLISHED, "-", f"{point['bytes_per_item']:,.2f}", f"{point['test_recall@20']:.4f}"]
+    return [f"| {' | '.join([*cells, format(point['test_ndcg@20'], '.4f'), '-', '-', '-', '-'])} |"]
+
+
+def published(rows: list[dict], dataset: str) -> dict | None:
+    """Published accuracy of LightGCN, and its bytes from the size of the data set."""
+    sizes = next((row for row in rows if row["dataset"] == dataset and row.get("n_items")), None)
+    if dataset not in LIGHTGCN or sizes is None:
+        return None
+    size = (sizes["n_users"] + sizes["n_items"]) * LIGHTGCN_ROW
+    return {**LIGHTGCN[dataset], "bytes": size, "bytes_per_item": size / sizes["n_items"]}
+
+
+def remarks(rows: list[dict], dataset: str) -> list[str]:
+    """What validation chose, and how far ours is from the rivals."""
+    told = [f"Teacher of {title(group[0])}: {chosen}." for group, chosen in teachers(rows, dataset)]
+    quantised = []
+    for group in groups(rows, dataset, "pq"):
+        chosen = group[0].get("chosen")
+        if chosen and "columns" in group[0]:
+            text = f"{budget_of(group[0]):g} B/item: {group[0]['sub_vectors']} codes, {group[0]['columns']} columns, "
+            text += f"power {chosen['power']:g}{', rotated' if chosen['rotated'] else ''}"
+            quantised.append(text + ("" if chosen["by_degree"] else ", codes of the rows before D^1/2"))
+    if quantised:
+        told.append(f"Product quantisation at {'; '.join(quantised)}.")
+    against = {group_name: compared(rows, dataset, other) for group_name, other in rivals(rows, dataset).items()}
+    told += [f"Test NDCG@20 of {OURS} against {name}: {', '.join(gaps)}." for name, gaps in against.items() if gaps]
+    return [piece for text in told for piece in ("", *textwrap.wrap(text, 118))]
+
+
+def teachers(rows: list[dict], dataset: str):
+    for group in groups(rows, dataset, "teacher") + groups(rows, dataset, "budgets"):
+        chosen = group[0].get("teacher")
+        # All budgets have one teacher, that of the first row; another would be worth a line.
+        if chosen and (
+            group[0]["kind"] == "teacher" or chosen not in [r.get("teacher") for r in rows_of_teacher(rows)]
+        ):
+            yield group, ", ".join(f"{name} {value:g}" for name, value in chosen.items())
+
+
+def rows_of_teacher(rows: list[dict]) -> list[dict]:
+    return [row for row in rows if row["kind"] == "teacher"]
+
+
+def rivals(rows: list[dict], dataset: str) -> dict[str, dict[float, float]]:
+    """Test NDCG@20 of each rival by budget; that of one without a budget counts at all of them."""
+    ndcg = "test_ndcg@20"
+    found: dict[str, dict[float, float]] = {}
+    for kind in ("pq", "budgets", "teacher"):
+        for group in groups(rows, dataset, kind):
+            value = mean(group, ndcg)
+            if value is not None and group[0]["method"] != OURS:
+                found.setdefault(title(group[0]), {})[budget_of(group[0])] = value
+    if point := published(rows, dataset):
+        found[PUBLISHED] = {float("inf"): point[ndcg]}
+    return found
+
+
+def compared(rows: list[dict], dataset: str, rival: dict[float, float]) -> list[str]:
+    gaps = []
+    for group in groups(rows, dataset, "budgets"):
+        value, size = mean(group, "test_ndcg@20"), budget_of(group[0])
+        other = rival.get(size, rival.get(float("inf")))
+        if group[0]["method"] == OURS and value is not None and other is not None:
+            gaps.append(f"{100 * (value / other - 1):+.1f} % at {size:g} B/item")
+    return gaps
+
+
+def ingredients(rows: list[dict], dataset: str) -> list[str]:
+    """What each change to the default costs or brings."""
+    changed = groups(rows, dataset, "ingredients")
+    if not changed:
+        return []
+    budget = changed[0][0]["settings"]["budget"]
+    same = [row for row in rows if name_of(row) == (dataset, "budgets", OURS, budget)]
+    text = f"Ingredients on {dataset} at {budget}: the default with one thing changed, and the change in per cent of "
+    text += "the default over the same seeds. Measured from the file on both parts. Epochs: those run, the start apart."
+    measures = {"valid NDCG@20": "valid_ndcg@20", "NDCG@20": "test_ndcg@20", "Recall@20": "test_recall@20"}
+    head = ["change", "bytes an item"]
+    for name in measures:
+        head += [name, "change"]
+    lines = ["", *textwrap.wrap(text, 118), "", *header([*head, "epochs", "time", "peak memory", "seeds"])]
+    for group in ([same] if same else []) + changed:
+        cells = ["**default**" if group is same else group[0]["method"], size_of(group)]
+        for name in measures.values():
+            cells += [cell(group, name), "" if group is same else relative(group, same, name)]
+        epochs = mean(group, "epochs_run")
+        cells += ["-" if epochs is None else f"{epochs:g}", time_of(group), memory_of(group), str(len(group))]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def relative(group: list[dict], default: list[dict], name: str) -> str:
+    """Change of the mean in per cent, over the seeds that both have."""
+    values = [{row["settings"]["seed"]: row[name] for row in part if row.get(name)} for part in (group, default)]
+    seeds = values[0].keys() & values[1].keys()
+    if not seeds:
+        return "-"
+    ours, base = (statistics.mean(part[seed] for seed in seeds) for part in values)
+    return f"{100 * (ours / base - 1):+.1f} %"
+
+
+def summary(file: Path = RESULTS) -> list[str]:
+    """A short table for the README: test accuracy by bytes."""
+    rows = [row for row in results(file) if row.get("test_ndcg@20") is not None]
+    lines = header(["data", "method", "bytes an item", "Recall@20", "NDCG@20", "seeds"])
+    for dataset in datasets(rows):
+        for kind in ("budgets", "pq", "teacher"):
+            for group in groups(rows, dataset, kind):
+                cells = [dataset, title(group[0]), size_of(group), cell(group, "test_recall@20")]
+                lines.append(f"| {' | '.join([*cells, cell(group, 'test_ndcg@20'), str(len(group))])} |")
+        if point := published(rows, dataset):
+            cells = [
+                f"{point['bytes_per_item']:,.2f}",
+                *(f"{point[f'test_{name}@20']:.4f}" for name in ("recall", "ndcg")),
+            ]
+            lines.append(f"| {dataset} | {PUBLISHED} | {' | '.join(cells)} | - |")
+    return lines if len(lines) > 2 else []
+
+
+def write(file: Path = RESULTS) -> None:
+    """The page and the plot, beside the results file."""
+    page, picture = file.with_suffix(".md"), file.with_suffix(".png")
+    rows = [row for row in results(file) if row.get("test_ndcg@20") is not None]
+    found = tables(file) or ["Nothing is measured yet."]
+    page.write_text("\n".join(["# Accuracy per byte: history-based", "", *found]) + "\n")
+    print(f"wrote {page}")
+    if rows:
+        plot(rows, picture)
+        print(f"wrote {picture}")
+
+
+def plot(rows: list[dict], picture: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    names = datasets(rows)
+    figure, axes = plt.subplots(1, len(names), figsize=(5.6 * len(names), 3.9), squeeze=False)
+    styles = {OURS: ("o-", "tab:orange"), START: ("s--", "tab:green"), CODES: ("^-", "tab:blue")}
+    for axis, dataset in zip(axes[0], names, strict=True):
+        for method, (style, colour) in styles.items():
+            found = [g for kind in ("budgets", "pq") for g in groups(rows, dataset, kind) if g[0]["method"] == method]
+            places = [(mean(g, "bytes_per_item"), mean(g, "test_ndcg@20")) for g in found]
+            if places:
+                axis.plot(*zip(*places, strict=True), style, color=colour, label=TITLES.get(method, method))
+        for group in groups(rows, dataset, "teacher"):
+            size, value = mean(group, "bytes"), mean(group, "test_ndcg@20")
+            if group[0]["method"] == "dense teacher":
+                label = f"dense teacher, {size / 1e6:,.1f} MB"
+                axis.axhline(value, linestyle="--", color="black", linewidth=1, label=label)
+            else:
+                axis.plot(mean(group, "bytes_per_item"), value, "D", color="tab:gray", label=title(group[0]))
+        if point := published(rows, dataset):
+            label = f"{PUBLISHED}, {point['bytes'] / 1e6:.1f} MB"
+            axis.plot(point["bytes_per_item"], point["test_ndcg@20"], "*", color="tab:red", markersize=11, label=label)
+        axis.set_xscale("log")
+        ticks = [tick for tick in (3, 6, 12, 24, 48, 100, 200, 400, 1000) if within(tick, axis.get_xlim())]
+        axis.set_xticks(ticks, [str(tick) for tick in ticks])
+        axis.minorticks_off()
+        axis.set(title=dataset, xlabel="bytes an item, without raw ids", ylabel="test NDCG@20")
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=7, loc="lower right")
+    figure.tight_layout()
+    figure.savefig(picture, dpi=130, metadata={"Software": None})
+    plt.close(figure)
+
+
+def within(value: float, limits: tuple[float, float]) -> bool:
+    return limits[0] <= value <= limits[1]

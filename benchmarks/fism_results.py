@@ -1,0 +1,342 @@
+"""A history-based recommender at several budgets, its ingredients one by one, and its rivals; writes docs/results.
+
+    python benchmarks/fism_results.py plan     # the jobs, and which are done
+    python benchmarks/fism_results.py valid    # trains and chooses; the validation part alone is read
+    python benchmarks/fism_results.py test     # the same jobs on the test part, from the exported file
+    python benchmarks/fism_results.py report   # docs/results/fism.md and the plot, from the results file
+
+Every phase goes on where it was cut off: what is in the results file is not done again, and a run folder that was begun
+is resumed. A job has a process of its own. Examples:
+
+    python benchmarks/fism_results.py valid --threads 1 --workers 2 --work /tmp/fism
+    python benchmarks/fism_results.py test --kinds budgets --seeds 0 1 2 --work /tmp/fism
+    python benchmarks/fism_results.py plan --datasets tiny --data tiny=/tmp/tiny --results /tmp/fism.jsonl
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from importlib import resources
+from pathlib import Path
+
+import common
+import fism_report
+from mf_results import cancel
+
+DATASETS = ("gowalla", "yelp2018")
+BUDGETS, SPECTRAL_BUDGETS = (6, 12, 24, 48), (12, 24)
+"""Bytes an item."""
+DEFAULT = 12
+"""Bytes an item of the run whose ingredients are changed."""
+SVD_COLUMNS = 64
+KINDS = ("budgets", "ingredients", "teacher", "pq")
+INGREDIENTS: dict[str, dict] = {
+    "start: random": {"init": "random"},
+    "training: none": {"epochs": 0, "method": "static"},
+    "mask: fixed": {"method": "static"},
+    "mask: SET": {"method": "set"},
+    "mask: RigL": {"method": "rigl"},
+    "teacher: none, softmax over interactions": {"loss": "softmax", "batch_size": 1024, "n_negatives": 512},
+    "loss: list-softmax": {"loss": "list-softmax"},
+    "loss: relaxed-ranking": {"loss": "relaxed-ranking"},
+    "values: int8, as many": {"values": "int8", "as_many_as": "coded"},
+    "width: 256": {"dim": 256},
+    "width: 512": {"dim": 512},
+    "width: 2048": {"dim": 2048},
+}
+
+
+def recipe(name: str) -> dict:
+    """A recipe's settings in full: results of an earlier version of it are those of other jobs."""
+    return tomllib.loads((resources.files("sparserec") / "recipes" / f"{name}.toml").read_text())
+
+
+def choices(kind: str) -> Iterator[tuple[str, dict]]:
+    """Names and settings of the jobs of one kind."""
+    default = recipe("fism")
+    if kind == "budgets":
+        yield from (("SparseRec", {**default, "budget": f"{size}B/item"}) for size in BUDGETS)
+        start = recipe("spectral")
+        yield from (("spectral start", {**start, "budget": f"{size}B/item"}) for size in SPECTRAL_BUDGETS)
+    elif kind == "ingredients":
+        for name, change in INGREDIENTS.items():
+            yield name, {**default, "budget": f"{DEFAULT}B/item", **change}
+    elif kind == "teacher":
+        yield "dense teacher", {"dim": default["dim"]}
+        narrow = {"rank": SVD_COLUMNS, "neighbours": 0.0}
+        yield f"dense SVD, {SVD_COLUMNS} columns", {"dim": SVD_COLUMNS, "teacher": narrow}
+    else:
+        yield from (("product quantisation", {"budget": f"{size}B/item"}) for size in BUDGETS)
+
+
+def jobs(args: argparse.Namespace) -> list[dict]:
+    found = []
+    for dataset in args.datasets:
+        for kind in args.kinds:
+            for seed in args.seeds if kind in ("budgets", "ingredients") else (0,):
+                for method, settings in choices(kind):
+                    # The spectral start has no chance in it but that of its singular vectors.
+                    if method != "spectral start" or seed == args.seeds[0]:
+                        name = {"dataset": dataset, "kind": kind, "method": method}
+                        found.append({**name, "settings": {**settings, "seed": seed}})
+    return found
+
+
+def one(job: dict) -> dict:
+    """Do one job in this process: on validation, and in the test phase on the test part too."""
+    import sparserec
+
+    data = sparserec.load(job["data"])
+    measure = {"teacher": dense_teacher, "pq": product_quantisation}.get(job["kind"], trained)
+    return measure(job, data)
+
+
+def trained(job: dict, data) -> dict:
+    """Train, or go on with the run folder; export and measure the file through the device runtime."""
+    import sparserec
+    from sparserec.artefact import inspect
+    from sparserec.device import Recommender
+    from sparserec.training import evaluate_on_device
+    from sparserec.training.checkpoint import load_state
+
+    folder = Path(job["folder"])
+    config = configuration(job["settings"], data)
+    measured = folder / "measured.json"
+    begun = (folder / "config.toml").exists()
+    began = time.perf_counter()
+    run = sparserec.train(data, folder, config=config, threads=job["threads"], resume=True)
+    seconds, peak = time.perf_counter() - began, common.status_bytes("VmHWM")
+    if run.ended == "interrupted":
+        sys.exit("interrupted")
+    if not measured.exists():
+        # A training that was cut off has no time of its own.
+        measured.write_text(json.dumps({} if begun else {"seconds": seconds, "peak_rss": peak}))
+    best, history = run.valid_metrics(), run.history()
+    result = {"run_valid_ndcg@20": best["ndcg@20"], "run_valid_recall@20": best["recall@20"], "epoch": best["epoch"]}
+    result["epochs_run"] = sum(entry["epoch"] >= 0 for entry in history)
+    result["curve"] = [round(entry["ndcg@20"], 5) for entry in history]
+    result |= {"ended": run.ended, **json.loads(measured.read_text())}
+    start = folder / "start.safetensors"
+    result["teacher"] = load_state(start)[1].get("teacher") if start.exists() else None
+    file = folder / "model.safetensors"
+    run.export(file)
+    facts, split = inspect(file), run.split()
+    model = Recommender.open(file)
+    for part in parts(job):
+        result |= metrics_of(part, evaluate_on_device(model, split, part))
+    size = facts["bytes"]["total"] - facts["bytes"]["ids"]
+    return {**result, **table_of(split, size), "parameters": run.parameters()}
+
+
+def configuration(settings: dict, data):
+    """A job's `RunConfig`; "as_many_as" keeps the number of values that another type would have in the budget."""
+    from sparserec.training.build import active_parameters
+    from sparserec.training.config import parse_config
+    from sparserec.training.data import cut
+    from sparserec.training.start import width
+
+    settings = {**settings, "recipe": "fism" if settings["epochs"] else "spectral"}
+    other = settings.pop("as_many_as", None)
+    if other is None:
+        return parse_config(settings, "a job")
+    given = parse_config({**settings, "values": other}, "a job")
+    split = cut(data, given.data)
+    count = active_parameters(given, split)
+    del settings["budget"]
+    return parse_config({**settings, "density": count / (split.train.n_items * width(given, split))}, "a job")
+
+
+def dense_teacher(job: dict, data) -> dict:
+    """The closed-form filter that validation chooses, with all its columns in float32."""
+    from sparserec.evaluation import evaluate
+    from sparserec.sparsity import item_spectrum
+    from sparserec.training.api import set_threads
+    from sparserec.training.config import parse_config
+    from sparserec.training.data import cut
+    from sparserec.training.start import choose_teacher, width
+
+    set_threads(job["threads"])
+    chosen = job["known"].get("teacher")
+    settings = {"model": "fism", **job["settings"], **({"teacher": chosen} if chosen else {})}
+    config = parse_config(settings, "a job")
+    split = cut(data, config.data)
+    train = split.train
+    began = time.perf_counter()
+    spectrum = item_spectrum(train.csr(), width(config, split), seed=config.seed)
+    teacher = choose_teacher(config, split, spectrum, lambda words: None)
+    seconds = time.perf_counter() - began
+    result = {"seconds": job["known"].get("seconds", seconds), "peak_rss": common.status_bytes("VmHWM")}
+    result["teacher"] = {"power": teacher.power, "rank": teacher.rank, "neighbours": teacher.neighbours}
+    for part in parts(job):
+        history, relevant = split.history(part), split.valid if part == "valid" else split.test
+        result |= metrics_of(part, evaluate(teacher.scorer(history.csr()), history, relevant))
+    # A share of the graph itself needs the interactions too: an item a number, and where each user's begin.
+    graph = 4 * train.nnz + 8 * (train.n_users + 1) if teacher.neighbours else 0
+    return {**result, **table_of(split, 4 * teacher.rank * train.n_items + graph)}
+
+
+def product_quantisation(job: dict, data) -> dict:
+    """The way of quantising that validation chooses for a budget."""
+    from product_quantisation import Choice, Quantiser
+    from sparserec.sparsity import parse_budget
+    from sparserec.training.api import set_threads
+    from sparserec.training.config import DataConfig
+    from sparserec.training.data import cut
+
+    set_threads(job["threads"])
+    split = cut(data, DataConfig())
+    budget = parse_budget(job["settings"]["budget"], split.train.n_items)
+    quantiser = Quantiser(split, budget, job["threads"], job["settings"]["seed"])
+    if "tried" in job["known"]:
+        result = {name: job["known"][name] for name in ("tried", "chosen", "peak_rss") if name in job["known"]}
+    else:
+        best, tried = quantiser.choose()
+        result = {"tried": tried, "chosen": vars(best) if best else None, "peak_rss": common.status_bytes("VmHWM")}
+    if result["chosen"] is None:
+        smallest = quantiser.smallest() / split.train.n_items
+        return {**result, **sizes_of(split), "note": f"no room: the smallest codebooks take {smallest:.1f} B/item"}
+    for part in parts(job):
+        found = quantiser.judge(Choice(**result["chosen"]), part)
+        result |= {"seconds": found["seconds"], "sub_vectors": found["sub_vectors"], "columns": found["columns"]}
+        result |= {**metrics_of(part, found), **table_of(split, found["bytes"])}
+    return result
+
+
+def parts(job: dict) -> tuple[str, ...]:
+    """The parts of the data that a phase reads."""
+    return ("valid",) if job["phase"] == "valid" else ("valid", "test")
+
+
+def metrics_of(part: str, metrics) -> dict:
+    return {f"{part}_{name}": metrics[name] for name in ("recall@20", "ndcg@20")}
+
+
+def sizes_of(split) -> dict:
+    return {"n_items": split.train.n_items, "n_users": split.train.n_users}
+
+
+def table_of(split, size: int) -> dict:
+    return {"bytes": size, "bytes_per_item": size / split.train.n_items, **sizes_of(split)}
+
+
+def done(file: Path, phase: str) -> dict[tuple, dict]:
+    return {key_of(entry): entry for entry in fism_report.entries(file) if entry["phase"] == phase}
+
+
+def key_of(job: dict) -> tuple:
+    return job["dataset"], job["kind"], job["method"], json.dumps(job["settings"], sort_keys=True)
+
+
+def title(job: dict) -> str:
+    settings = job["settings"]
+    budget = f", {settings['budget']}" if job["kind"] in ("budgets", "pq") else ""
+    return f"{job['dataset']} {job['kind']}: {job['method']}{budget}, seed {settings['seed']}"
+
+
+def plan(args: argparse.Namespace) -> None:
+    """Print the jobs, and which are done."""
+    valid, test, every = done(args.results, "valid"), done(args.results, "test"), jobs(args)
+    for job in every:
+        marks = [name for name, known in (("valid", valid), ("test", test)) if key_of(job) in known]
+        print(f"{', '.join(marks) or '-':12} {title(job)}")
+    counts = (sum(key_of(job) in known for job in every) for known in (valid, test))
+    print("of {} jobs, {} done on validation and {} on test".format(len(every), *counts))
+
+
+def work(args: argparse.Namespace) -> None:
+    """Do the jobs of a phase that are not in the results file; a failure lets those that run come to their end."""
+    known, earlier = done(args.results, args.phase), done(args.results, "valid")
+    every = jobs(args)
+    todo = [job for job in every if key_of(job) not in known]
+    print(f"{len(every) - len(todo)} of {len(every)} results in {args.results}, {len(todo)} to do", flush=True)
+    failed = None
+    with ThreadPoolExecutor(args.workers) as pool:
+        started = {pool.submit(in_a_process, job, earlier.get(key_of(job), {}), args): job for job in todo}
+        try:
+            for future in as_completed(started):
+                if future.cancelled():
+                    continue
+                if error := future.exception():
+                    failed = failed or (started[future], error)
+                    cancel(started)
+                else:
+                    record(future.result(), args.results)
+        except BaseException:
+            cancel(started)
+            raise
+    if failed:
+        job, error = failed
+        raise RuntimeError(f"{title(job)} failed; what was done is recorded, the same command goes on") from error
+
+
+def in_a_process(job: dict, known: dict, args: argparse.Namespace) -> dict:
+    """A process a job: peak memory is that job's own, and a crash loses one result."""
+    name = hashlib.sha256(repr(key_of(job)).encode()).hexdigest()[:16]
+    path = args.data.get(job["dataset"]) or common.data_path(job["dataset"])
+    job = {"phase": args.phase, **job, "threads": args.threads}
+    call = {**job, "data": path, "folder": str(Path(args.work) / name), "known": known}
+    answer = subprocess.run(
+        [sys.executable, __file__, "one", json.dumps(call)], stdout=subprocess.PIPE, text=True, check=True
+    )
+    return {**job, **json.loads(answer.stdout.splitlines()[-1])}
+
+
+def record(entry: dict, file: Path) -> None:
+    """Append a result to the results file, in one write."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    torn = file.exists() and file.stat().st_size and not file.read_bytes().endswith(b"\n")
+    line = ("\n" if torn else "") + json.dumps(entry) + "\n"
+    handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(handle, line.encode())
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    figures = (f"{name} {value:.4g}" for name, value in entry.items() if isinstance(value, (int, float)))
+    print(f"{title(entry)}: {', '.join(figures)}", flush=True)
+
+
+def named_path(text: str) -> tuple[str, str]:
+    name, sign, path = text.partition("=")
+    if not (name and sign and path):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=PATH")
+    return name, path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("phase", choices=["plan", "valid", "test", "report", "one"])
+    parser.add_argument("job", nargs="?", help=argparse.SUPPRESS)
+    parser.add_argument("--datasets", nargs="+", default=list(DATASETS), help=f"default {' '.join(DATASETS)}")
+    parser.add_argument(
+        "--data", type=named_path, action="append", default=[], metavar="NAME=PATH", help="else SPARSEREC_DATA/NAME"
+    )
+    parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS, help="only these jobs (default all)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of budgets and ingredients (default 0)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--workers", type=int, default=1, help="jobs at a time (default 1)")
+    parser.add_argument("--work", default="runs", help="folder for run folders (default runs)")
+    parser.add_argument("--results", type=Path, default=fism_report.RESULTS, help="page and plot are put beside it")
+    args = parser.parse_args()
+    args.data = dict(args.data)
+    if args.phase == "one":
+        print(json.dumps(one(json.loads(args.job))))
+    elif args.phase == "plan":
+        plan(args)
+    elif args.phase == "report":
+        fism_report.write(args.results)
+    else:
+        work(args)
+
+
+if __name__ == "__main__":
+    main()

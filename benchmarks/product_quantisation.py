@@ -1,0 +1,175 @@
+"""Product quantisation of the teacher's item table: the rival of sparse tables at equal bytes, by faiss.
+
+The table is that of `sparserec.sparsity.history_start` before any pruning: y_j = D_j^1/2 v_j S^power scores item j, and
+a user is the sum of y_i / D_i over the history. An item is stored as codes of 8 bits and one byte for D; the codebooks
+are half precision. What decodes is what scores, on both sides.
+
+Everything that could favour the rival is done: rank, power, a learned rotation (OPQ), and whether the codes hold y_j or
+v_j S^power are chosen on the validation part for each budget. A rotation takes no bytes, because both sides of the
+product are rotated alike and nothing has to be turned back; neither does a header.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, replace
+
+import faiss
+import numpy as np
+import scipy.sparse as sp
+
+from sparserec.evaluation import evaluate
+from sparserec.interactions import Split
+from sparserec.sparsity import Spectrum, item_spectrum
+from sparserec.training.start import POWERS
+
+RANKS = (32, 64, 128, 256, 512)
+CODEWORDS = 256
+ENTRY = 2
+"""Bytes of a number in a codebook."""
+STEP = 4
+"""Bytes of the step between the levels of D."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One way to quantise.
+
+    Attributes:
+        rank: singular vectors at most; as many are taken as the sub-vectors divide.
+        power: exponent of the singular values.
+        by_degree: codes of D^1/2 V S^power, else of V S^power, which D scales after decoding.
+        rotated: turned by OPQ first.
+    """
+
+    rank: int = 64
+    power: float = 0.25
+    by_degree: bool = True
+    rotated: bool = False
+
+
+STEPS: tuple[tuple[str, tuple], ...] = (
+    ("rank", RANKS),
+    ("power", POWERS),
+    ("by_degree", (True, False)),
+    ("rotated", (False, True)),
+    ("rank", RANKS),
+)
+"""What is chosen, one after the other; the rank once more at the end."""
+
+
+def table_bytes(n_items: int, parts: int, rank: int) -> int:
+    """Codes, a byte an item for D, codebooks."""
+    return n_items * (parts + 1) + CODEWORDS * rank * ENTRY + STEP
+
+
+def layout(budget: int, n_items: int, rank: int) -> tuple[int, int] | None:
+    """The most sub-vectors that fit, and the rank they divide; None where the codebooks leave no room for a code."""
+    for parts in range(budget // n_items - 1, 0, -1):
+        whole = rank // parts * parts
+        if whole and table_bytes(n_items, parts, whole) <= budget:
+            return parts, whole
+    return None
+
+
+class Pooled:
+    """Scores from item rows and history weights, for `evaluate`."""
+
+    def __init__(self, rows: np.ndarray, weights: np.ndarray, history: sp.csr_array):
+        self.n_items = len(rows)
+        self._rows, self._weights, self._history = rows, sp.diags_array(weights), history
+
+    def score(self, users: np.ndarray) -> np.ndarray:
+        """Users (B,) int64 -> scores (B, n_items) float32."""
+        known = sp.csr_array(self._history[users] @ self._weights, dtype=np.float32)
+        return (known @ self._rows) @ self._rows.T
+
+
+def in_a_byte(degrees: np.ndarray) -> np.ndarray:
+    """D as a byte gives it back: 256 levels, evenly spaced in its logarithm."""
+    logs = np.log(np.maximum(degrees, 1))
+    step = max(float(logs.max()), 1e-6) / 255
+    return np.exp(np.rint(logs / step) * step).astype(np.float32)
+
+
+def coded(rows: np.ndarray, parts: int, *, rotated: bool) -> np.ndarray:
+    """Rows (n, rank) float32 as their codes give them back, perhaps rotated; their products are what counts."""
+    rows = np.ascontiguousarray(rows / np.sqrt(np.mean(rows**2)), dtype=np.float32)
+    rank = rows.shape[1]
+    if rotated:
+        turn = faiss.OPQMatrix(rank, parts)
+        turn.train(rows)
+        rows = turn.apply(rows)
+    quantiser = faiss.ProductQuantizer(rank, parts, 8)
+    quantiser.train(rows)
+    # What is stored in half precision is also what the codes are found with.
+    codebooks = faiss.vector_to_array(quantiser.centroids).astype(np.float16).astype(np.float32)
+    faiss.copy_array_to_vector(codebooks, quantiser.centroids)
+    return quantiser.decode(quantiser.compute_codes(rows))
+
+
+def quantised(spectrum: Spectrum, degrees: np.ndarray, parts: int, rank: int, choice: Choice):
+    """Item rows and history weights as a device would have them."""
+    known = in_a_byte(degrees)
+    rows = spectrum.items[:, :rank] * spectrum.singular[:rank] ** np.float32(choice.power)
+    root = np.sqrt(np.maximum(degrees, 1)).astype(np.float32)[:, None]
+    if choice.by_degree:
+        return coded(rows * root, parts, rotated=choice.rotated), 1 / known
+    return coded(rows, parts, rotated=choice.rotated) * np.sqrt(known)[:, None], 1 / known
+
+
+class Quantiser:
+    """Product quantisation of one data set within a budget.
+
+    Args:
+        split: `train` gives the table, `valid` the choice; `test` is read by `judge` alone when asked.
+        budget: bytes.
+        threads: CPU threads.
+    """
+
+    def __init__(self, split: Split, budget: int, threads: int, seed: int = 0):
+        faiss.omp_set_num_threads(threads)
+        train = split.train
+        began = time.perf_counter()
+        widest = min(max(RANKS), train.n_users - 1, train.n_items - 1)
+        self._split, self._budget, self._degrees = split, budget, train.item_degrees()
+        self._spectrum = item_spectrum(train.csr(), widest, seed=seed)
+        self._found = time.perf_counter() - began
+
+    def layout(self, rank: int) -> tuple[int, int] | None:
+        """Sub-vectors and rank for `rank` at most."""
+        return layout(self._budget, self._split.train.n_items, min(rank, len(self._spectrum.singular)))
+
+    def judge(self, choice: Choice, part: str) -> dict:
+        """Metrics on "valid" or "test", and what the table is made of."""
+        fitting = self.layout(choice.rank)
+        assert fitting is not None, f"rank {choice.rank} does not fit the budget"
+        parts, rank = fitting
+        began = time.perf_counter()
+        rows, weights = quantised(self._spectrum, self._degrees, parts, rank, choice)
+        seconds = self._found + time.perf_counter() - began
+        split = self._split
+        history, relevant = split.history(part), split.valid if part == "valid" else split.test
+        metrics = evaluate(Pooled(rows, weights, history.csr()), history, relevant)
+        size = table_bytes(len(rows), parts, rank)
+        facts = {"bytes": size, "sub_vectors": parts, "columns": rank, "seconds": seconds}
+        return {"recall@20": metrics["recall@20"], "ndcg@20": metrics["ndcg@20"], **facts}
+
+    def choose(self) -> tuple[Choice | None, list[dict]]:
+        """The choice with the best validation NDCG@20, and all that was tried; None when nothing fits."""
+        tried: dict[Choice, dict] = {}
+        best: Choice | None = None
+        for name, values in STEPS:
+            for value in values:
+                choice = replace(best or Choice(), **{name: value})
+                if choice in tried or self.layout(choice.rank) is None:
+                    continue
+                tried[choice] = self.judge(choice, "valid")
+            best = max(tried, key=lambda choice: tried[choice]["ndcg@20"], default=None)
+            if best is None:
+                break
+        return best, [{**asdict(choice), **result} for choice, result in tried.items()]
+
+    def smallest(self) -> int:
+        """Bytes of the codebooks of the smallest rank."""
+        return CODEWORDS * min(RANKS) * ENTRY

@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sparserec.errors import SparserecError
+from sparserec.sparsity import history_start, item_spectrum, spectral
+from sparserec.sparsity.initial import normalised
+from sparserec.sparsity.spectral import TYPICAL_VALUE
+from sparserec.teachers import GraphFilter
+
+N_USERS, N_ITEMS = 60, 40
+
+
+def interactions(n_users=N_USERS, n_items=N_ITEMS, seed=0):
+    generator = np.random.default_rng(seed)
+    matrix = generator.random((n_users, n_items)) < generator.beta(1, 4, n_items)
+    matrix[np.arange(n_users), np.arange(n_users) % n_items] = True  # no user and no item is left out
+    return sp.csr_array(matrix.astype(np.float32))
+
+
+def degrees_of(matrix):
+    return np.asarray(matrix.sum(axis=0)).ravel().astype(np.int64)
+
+
+def table_of(start, dim):
+    mask = start.mask
+    shape = (len(mask.indptr) - 1, dim)
+    return sp.csr_array((mask.values, mask.columns.astype(np.int64), mask.indptr), shape).toarray()
+
+
+def scores_of(start, dim, histories):
+    rows = table_of(start, dim).astype(np.float64)
+    return (histories.toarray() * start.weights) @ rows @ rows.T
+
+
+# -- the spectrum ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("dim", "iterations"), [(1, 3), (8, 3), (30, 3), (40, 3), (8, 7)])
+def test_the_spectrum_is_that_of_a_plain_svd(dim, iterations):
+    matrix = interactions()
+    found = item_spectrum(matrix, dim, iterations=iterations)
+    _, singular, right = np.linalg.svd(normalised(matrix).toarray().astype(np.float64))
+    # Randomised: the smallest of several values close together are met less well.
+    tolerance = 1e-4 if dim >= 30 or iterations > 3 else 2e-2
+    assert found.singular.dtype == found.items.dtype == np.float32
+    assert (np.diff(found.singular) <= 0).all()
+    np.testing.assert_allclose(found.singular, singular[:dim], rtol=tolerance)
+    np.testing.assert_allclose(found.items.T @ found.items, np.eye(dim), atol=1e-3)
+    weighted = found.items * found.singular**2
+    np.testing.assert_allclose(
+        weighted @ found.items.T, right[:dim].T * singular[:dim] ** 2 @ right[:dim], atol=3 * tolerance
+    )
+    if tolerance < 1e-3:
+        projector = found.items @ found.items.T
+        np.testing.assert_allclose(projector, right[:dim].T @ right[:dim], atol=5e-3)
+
+
+def test_the_first_singular_vector_is_the_root_of_the_degrees():
+    matrix = interactions()
+    found = item_spectrum(matrix, 3)
+    root = np.sqrt(degrees_of(matrix))
+    assert found.singular[0] == pytest.approx(1, abs=1e-5)
+    np.testing.assert_allclose(np.abs(found.items[:, 0]), root / np.linalg.norm(root), atol=1e-4)
+
+
+def test_the_same_seed_gives_the_same_spectrum():
+    one, two, other = (item_spectrum(interactions(), 6, seed=seed) for seed in (4, 4, 5))
+    np.testing.assert_array_equal(one.items, two.items)
+    np.testing.assert_array_equal(one.singular, two.singular)
+    assert not np.array_equal(one.items, other.items)
+
+
+def test_a_matrix_of_lower_rank_gives_finite_numbers():
+    matrix = interactions().toarray()
+    matrix[:, 20:] = matrix[:, :20]
+    found = item_spectrum(sp.csr_array(matrix), 30)
+    assert np.isfinite(found.items).all()
+    np.testing.assert_allclose(found.singular[20:], 0, atol=1e-3)
+    assert np.linalg.norm(found.items, axis=0).max() < 1 + 1e-3
+
+
+def test_more_columns_than_the_smaller_side_are_refused():
+    with pytest.raises(SparserecError, match="at most 40 columns"):
+        item_spectrum(interactions(), 41)
+
+
+# -- the start ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("power", [0.0, 0.25, 0.5, 1.0])
+@pytest.mark.parametrize("dim", [1, 6, 25])
+def test_with_every_entry_the_scores_are_those_of_the_spectral_filter(dim, power):
+    matrix, histories = interactions(), interactions(30, seed=9)
+    spectrum, degrees = item_spectrum(matrix, dim), degrees_of(matrix)
+    start = history_start(spectrum, degrees, N_ITEMS * dim, power=power)
+    teacher = GraphFilter(normalised(matrix), spectrum.singular, spectrum.items, degrees, power=power)
+    np.testing.assert_allclose(
+        scores_of(start, dim, histories), teacher.score_histories(histories), rtol=1e-3, atol=1e-3
+    )
+
+
+@given(st.integers(1, 12), st.floats(0, 1), st.integers(0, 99))
+def test_the_budget_is_exact_and_no_row_is_empty(dim, share, seed):
+    matrix = interactions(30, 20, seed)
+    budget = 20 + int(share * (20 * dim - 20))
+    start = history_start(item_spectrum(matrix, dim), degrees_of(matrix), budget)
+    mask = start.mask
+    assert mask.indptr[0] == 0
+    assert len(mask.columns) == len(mask.values) == mask.indptr[-1] == budget
+    assert (np.diff(mask.indptr) >= 1).all()
+    assert mask.columns.min() >= 0
+    assert mask.columns.max() < dim
+    follows = np.diff(mask.columns.astype(np.int64)) > 0
+    follows[mask.indptr[1:-1] - 1] = True
+    assert follows.all()
+    assert mask.values.dtype == start.weights.dtype == np.float32
+    assert (mask.values != 0).all()
+    assert start.weights.shape == (20,)
+    assert (start.weights > 0).all()
+
+
+def test_values_have_their_typical_size_and_scores_do_not_depend_on_it(monkeypatch):
+    matrix, histories = interactions(), interactions(10, seed=1)
+    spectrum, degrees = item_spectrum(matrix, 8), degrees_of(matrix)
+    start = history_start(spectrum, degrees, 150)
+    assert np.sqrt(np.mean(start.mask.values**2)) == pytest.approx(TYPICAL_VALUE, rel=1e-4)
+    np.testing.assert_allclose(start.weights * degrees, (start.weights * degrees)[0], rtol=1e-5)
+    monkeypatch.setattr(spectral, "TYPICAL_VALUE", 3.0)
+    other = history_start(spectrum, degrees, 150)
+    assert np.sqrt(np.mean(other.mask.values**2)) == pytest.approx(3.0, rel=1e-4)
+    np.testing.assert_array_equal(other.mask.columns, start.mask.columns)
+    np.testing.assert_allclose(scores_of(other, 8, histories), scores_of(start, 8, histories), rtol=1e-4, atol=1e-5)
+
+
+def test_the_largest_entries_stay():
+    matrix = interactions()
+    spectrum, degrees = item_spectrum(matrix, 8), degrees_of(matrix)
+    whole = table_of(history_start(spectrum, degrees, N_ITEMS * 8), 8)
+    start = history_start(spectrum, degrees, 100)
+    part = table_of(start, 8)
+    kept = part != 0
+    scale = part[kept] / whole[kept]
+    np.testing.assert_allclose(scale, scale[0], rtol=1e-4)
+    smallest = np.abs(whole[kept & (np.abs(whole) < np.abs(whole).max(axis=1, keepdims=True))]).min()
+    assert np.abs(whole[~kept]).max() <= smallest
+
+
+def test_more_entries_come_closer_to_the_filter():
+    matrix = interactions()
+    spectrum, degrees = item_spectrum(matrix, 12), degrees_of(matrix)
+    wanted = scores_of(history_start(spectrum, degrees, N_ITEMS * 12), 12, matrix)
+    gaps = [
+        np.linalg.norm(scores_of(history_start(spectrum, degrees, N_ITEMS * count), 12, matrix) - wanted)
+        for count in (1, 2, 4, 8)
+    ]
+    assert gaps == sorted(gaps, reverse=True)
+    assert gaps[-1] < 0.1 * np.linalg.norm(wanted)
+
+
+def test_an_item_without_interactions_starts_small_and_not_at_zero():
+    matrix = interactions().toarray()
+    matrix[:, 7] = 0
+    matrix = sp.csr_array(matrix)
+    start = history_start(item_spectrum(matrix, 5), degrees_of(matrix), 90)
+    own = start.mask.values[start.mask.indptr[7] : start.mask.indptr[8]]
+    assert len(own) == 1
+    assert 0 < abs(own[0]) <= 1e-3
+    assert np.isfinite(start.weights).all()
+
+
+def test_the_same_seed_gives_the_same_start():
+    matrix = interactions()
+    one, two = (history_start(item_spectrum(matrix, 6, seed=3), degrees_of(matrix), 100) for _ in range(2))
+    for name in ("indptr", "columns", "values"):
+        np.testing.assert_array_equal(getattr(one.mask, name), getattr(two.mask, name))
+    np.testing.assert_array_equal(one.weights, two.weights)
+
+
+@pytest.mark.parametrize("sample", [5, 12])
+def test_a_rotation_that_begins_on_a_sample_is_a_rotation(monkeypatch, sample):
+    monkeypatch.setattr(spectral, "SAMPLE", sample)
+    matrix = interactions()
+    spectrum, degrees = item_spectrum(matrix, 4), degrees_of(matrix)
+    start = history_start(spectrum, degrees, N_ITEMS * 4)
+    teacher = GraphFilter(normalised(matrix), spectrum.singular, spectrum.items, degrees, power=0.25)
+    np.testing.assert_allclose(scores_of(start, 4, matrix), teacher.score_histories(matrix), rtol=1e-3, atol=1e-3)
+
+
+def test_a_budget_below_one_entry_a_row_is_refused():
+    matrix = interactions()
+    with pytest.raises(SparserecError, match="does not fit"):
+        history_start(item_spectrum(matrix, 4), degrees_of(matrix), N_ITEMS - 1)

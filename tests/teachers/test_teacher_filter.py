@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from sparserec.sparsity import item_spectrum
+from sparserec.sparsity.initial import normalised
+from sparserec.teachers import GraphFilter, graph_filter
+
+FULL = 12
+
+
+def interactions(n_users=20, n_items=FULL, seed=0):
+    generator = np.random.default_rng(seed)
+    matrix = generator.random((n_users, n_items)) < 0.35
+    matrix[np.arange(n_items), np.arange(n_items)] = True  # every item has an interaction
+    return sp.csr_array(matrix.astype(np.float32))
+
+
+def made(matrix, rank, **settings):
+    spectrum = item_spectrum(matrix, rank)
+    degrees = np.asarray(matrix.sum(axis=0)).ravel().astype(np.int64)
+    return GraphFilter(normalised(matrix), spectrum.singular, spectrum.items, degrees, **settings)
+
+
+def dense(matrix, histories, rank, power, neighbours):
+    """The formula, with NumPy's own singular vectors, in float64."""
+    graph = normalised(matrix).toarray().astype(np.float64)
+    root = np.sqrt(matrix.toarray().sum(axis=0))
+    _, singular, right = np.linalg.svd(graph)
+    few = right[:rank]
+    middle = few.T @ np.diag(singular[:rank] ** (2 * power)) @ few + neighbours * graph.T @ graph
+    return ((histories.toarray() / root) @ middle) * root
+
+
+@pytest.mark.parametrize("neighbours", [0.0, 0.3, 3.0])
+@pytest.mark.parametrize("power", [0.0, 0.125, 0.5, 1.0])
+@pytest.mark.parametrize("rank", [1, 4, FULL])
+def test_scores_are_those_of_the_formula(rank, power, neighbours):
+    matrix, histories = interactions(), interactions(15, seed=7)
+    teacher = made(matrix, rank, power=power, neighbours=neighbours)
+    found = teacher.score_histories(histories)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, dense(matrix, histories, rank, power, neighbours), rtol=1e-4, atol=1e-4)
+    assert (teacher.n_items, teacher.rank, teacher.power, teacher.neighbours) == (FULL, rank, power, neighbours)
+
+
+def test_a_cut_spectrum_is_the_filter_of_that_rank():
+    matrix = interactions()
+    spectrum = item_spectrum(matrix, 8)
+    degrees = np.asarray(matrix.sum(axis=0)).ravel()
+    cut = GraphFilter(normalised(matrix), spectrum.singular[:3], spectrum.items[:, :3], degrees, power=0.25)
+    np.testing.assert_allclose(cut.score_histories(matrix), dense(matrix, matrix, 3, 0.25, 0.0), rtol=1e-4, atol=1e-4)
+
+
+def test_the_low_pass_filter_of_full_rank_and_power_one_is_the_graph():
+    matrix = interactions()
+    low_pass = made(matrix, FULL, power=1.0).score_histories(matrix)
+    doubled = made(matrix, FULL, power=1.0, neighbours=1.0).score_histories(matrix)
+    graph, root = normalised(matrix).toarray(), np.sqrt(matrix.toarray().sum(axis=0))
+    np.testing.assert_allclose(low_pass, ((matrix.toarray() / root) @ graph.T @ graph) * root, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(doubled, 2 * low_pass, rtol=1e-4, atol=1e-4)
+
+
+def test_the_ideal_low_pass_filter_of_full_rank_gives_the_history_back():
+    matrix = interactions()
+    np.testing.assert_allclose(made(matrix, FULL).score_histories(matrix), matrix.toarray(), atol=1e-4)
+
+
+def test_blocks_of_neighbours_change_nothing(monkeypatch):
+    matrix = interactions()
+    teacher = made(matrix, 3, neighbours=1.0)
+    whole = teacher.score_histories(matrix)
+    monkeypatch.setattr(graph_filter, "BLOCK", 3)
+    np.testing.assert_allclose(teacher.score_histories(matrix), whole, rtol=1e-6)
+
+
+def test_the_scorer_takes_users_by_index_and_an_empty_history_scores_zero():
+    matrix = interactions()
+    histories = matrix.toarray()
+    histories[4] = 0
+    teacher = made(matrix, 3, power=0.125, neighbours=0.3)
+    scorer = teacher.scorer(sp.csr_array(histories))
+    found = scorer.score(np.array([7, 4, 7]))
+    assert found.shape == (3, scorer.n_items)
+    np.testing.assert_array_equal(found[0], found[2])
+    assert (found[1] == 0).all()
+    np.testing.assert_allclose(found[0], teacher.score_histories(matrix[np.array([7])])[0], rtol=1e-6)
+
+
+def test_items_without_interactions_have_finite_scores():
+    matrix = interactions().toarray()
+    matrix[:, 5] = 0
+    matrix = sp.csr_array(matrix)
+    found = made(matrix, 4, neighbours=1.0).score_histories(interactions(15, seed=2))
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(found[:, 5], 0, atol=1e-4)
