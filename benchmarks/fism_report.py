@@ -25,34 +25,39 @@ LIGHTGCN_ROW = 64 * 4
 
 
 def entries(file: Path = RESULTS) -> list[dict]:
-    """The lines of the results file; the last one is left out when its writing was cut off."""
-    if not file.exists():
-        return []
+    """The lines of the results file, without one whose writing was cut off: its job counts as not done."""
     found = []
-    for line in file.read_text().splitlines():
+    for line in file.read_text().splitlines() if file.exists() else ():
         try:
             found.append(json.loads(line))
         except ValueError:
-            print(f"{file}: a line that was cut off is left out")
-    return [entry for entry in found if isinstance(entry, dict)]
+            continue
+    return found
 
 
 def results(file: Path = RESULTS) -> list[dict]:
-    """One row a job: what is known of it on validation and on test. Of jobs that differ in settings, the latest."""
-    known = sorted(entries(file), key=lambda entry: entry["phase"] != "valid")
+    """One row a job: what is known of it on validation and on test.
+
+    Rows of a recipe that has changed since are left out, on every data set, so that no table mixes two of them.
+    """
+    found = entries(file)
+    latest = {entry["method"]: entry for entry in found}
     rows: dict[tuple, dict] = {}
-    for entry in known:
-        rows.setdefault((*name_of(entry), apart_from_seed(entry), entry["settings"]["seed"]), {}).update(entry)
-    latest = {name_of(entry): apart_from_seed(entry) for entry in entries(file)}
-    return [row for row in rows.values() if apart_from_seed(row) == latest[name_of(row)]]
+    for entry in sorted(found, key=lambda entry: entry["phase"] != "valid"):
+        model = latest.get(OURS, entry) if entry["kind"] == "ingredients" else latest[entry["method"]]
+        changed = {"seed", "budget", *entry.get("change", ())}
+        if unchanged(entry, changed) == unchanged(model, changed):
+            settings = json.dumps(entry["settings"], sort_keys=True)
+            rows.setdefault((*name_of(entry), settings), {}).update(entry)
+    return list(rows.values())
+
+
+def unchanged(entry: dict, changed: set[str]) -> dict:
+    return {name: value for name, value in entry["settings"].items() if name not in changed}
 
 
 def name_of(entry: dict) -> tuple:
     return entry["dataset"], entry["kind"], entry["method"], entry["settings"].get("budget")
-
-
-def apart_from_seed(entry: dict) -> str:
-    return json.dumps({k: v for k, v in entry["settings"].items() if k != "seed"}, sort_keys=True)
 
 
 def budget_of(entry: dict) -> float:
@@ -62,13 +67,12 @@ def budget_of(entry: dict) -> float:
 
 
 def groups(rows: list[dict], dataset: str, kind: str) -> list[list[dict]]:
-    """The seeds of each job of a kind, smaller budgets of a method first."""
+    """The seeds of each job of a kind, in the order of the plan."""
     found: dict[tuple, list[dict]] = {}
     for row in rows:
         if (row["dataset"], row["kind"]) == (dataset, kind):
             found.setdefault(name_of(row), []).append(row)
-    methods = list(dict.fromkeys(name[2] for name in found))
-    return sorted(found.values(), key=lambda group: (methods.index(group[0]["method"]), budget_of(group[0])))
+    return sorted(found.values(), key=lambda group: group[0]["place"])
 
 
 def datasets(rows: list[dict]) -> list[str]:
@@ -118,8 +122,8 @@ def introduction(rows: list[dict]) -> list[str]:
     text += "decode to. Bytes are those of the whole file, raw ids apart; there is no user table. Product quantisation "
     text += "counts codes, a byte an item for its interactions, and codebooks in half precision, and no header. Dense "
     text += "tables are float32. Valid: of the file too. Time: the whole of `sparserec.train` with its start and its "
-    text += f"teacher, {threads(rows)}; for product quantisation and the teachers that of finding them, without "
-    text += "that of choosing how to quantise. Mean and standard deviation where there are several seeds."
+    text += f"teacher, {threads(rows)}; for the dense ones that of the singular vectors and the choice, for product "
+    text += "quantisation of singular vectors and codes without the choice. Mean and standard deviation over seeds."
     return [made, "", *textwrap.wrap(text, 118)]
 
 
@@ -145,10 +149,14 @@ def header(names: list[str]) -> list[str]:
 def line(group: list[dict]) -> str:
     first = group[0]
     if first.get("note"):
-        return f"| {first['method']} | {first['settings']['budget']} | {first['note']} |" + " |" * 6
-    cells = [title(first), first["settings"].get("budget", "-").replace("B/item", ""), size_of(group)]
+        return f"| {title(first)} | {allowed(first)} | {first['note']} |" + " |" * 6
+    cells = [title(first), allowed(first), size_of(group)]
     cells += [cell(group, name) for name in ("test_recall@20", "test_ndcg@20", "valid_ndcg@20")]
     return f"| {' | '.join([*cells, time_of(group), memory_of(group), str(len(group))])} |"
+
+
+def allowed(row: dict) -> str:
+    return f"{budget_of(row):g}" if row["settings"].get("budget") else "-"
 
 
 def title(row: dict) -> str:
@@ -190,7 +198,7 @@ def published(rows: list[dict], dataset: str) -> dict | None:
 
 def remarks(rows: list[dict], dataset: str) -> list[str]:
     """What validation chose, and how far ours is from the rivals."""
-    told = [f"Teacher of {title(group[0])}: {chosen}." for group, chosen in teachers(rows, dataset)]
+    told = [f"Filter of {title(group[0])}: {chosen}." for group, chosen in teachers(rows, dataset)]
     quantised = []
     for group in groups(rows, dataset, "pq"):
         chosen = group[0].get("chosen")
@@ -206,17 +214,12 @@ def remarks(rows: list[dict], dataset: str) -> list[str]:
 
 
 def teachers(rows: list[dict], dataset: str):
-    for group in groups(rows, dataset, "teacher") + groups(rows, dataset, "budgets"):
-        chosen = group[0].get("teacher")
-        # All budgets have one teacher, that of the first row; another would be worth a line.
-        if chosen and (
-            group[0]["kind"] == "teacher" or chosen not in [r.get("teacher") for r in rows_of_teacher(rows)]
-        ):
+    """The dense teachers, and the one that our runs learned from where it is another."""
+    dense, ours = groups(rows, dataset, "teacher"), groups(rows, dataset, "budgets")
+    known = [group[0].get("teacher") for group in dense]
+    for group in dense + [group for group in ours if group[0].get("teacher") not in known]:
+        if chosen := group[0].get("teacher"):
             yield group, ", ".join(f"{name} {value:g}" for name, value in chosen.items())
-
-
-def rows_of_teacher(rows: list[dict]) -> list[dict]:
-    return [row for row in rows if row["kind"] == "teacher"]
 
 
 def rivals(rows: list[dict], dataset: str) -> dict[str, dict[float, float]]:
@@ -248,9 +251,10 @@ def ingredients(rows: list[dict], dataset: str) -> list[str]:
     changed = groups(rows, dataset, "ingredients")
     if not changed:
         return []
-    budget = changed[0][0]["settings"]["budget"]
+    first = changed[0][0]
+    budget = first["settings"]["budget"]
     same = [row for row in rows if name_of(row) == (dataset, "budgets", OURS, budget)]
-    text = f"Ingredients on {dataset} at {budget}: the default with one thing changed, and the change in per cent of "
+    text = f"Ingredients on {dataset} at {allowed(first)} B/item: the default with one thing changed, and the change in per cent of "
     text += "the default over the same seeds. Measured from the file on both parts. Epochs: those run, the start apart."
     measures = {"valid NDCG@20": "valid_ndcg@20", "NDCG@20": "test_ndcg@20", "Recall@20": "test_recall@20"}
     head = ["change", "bytes an item"]

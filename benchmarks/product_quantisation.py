@@ -96,11 +96,13 @@ def coded(rows: np.ndarray, parts: int, *, rotated: bool) -> np.ndarray:
     """Rows (n, rank) float32 as their codes give them back, perhaps rotated; their products are what counts."""
     rows = np.ascontiguousarray(rows / np.sqrt(np.mean(rows**2)), dtype=np.float32)
     rank = rows.shape[1]
+    quantiser = faiss.ProductQuantizer(rank, parts, 8)
+    quantiser.cp.min_points_per_centroid = 1  # fewer than it wants are no reason to warn on every round
     if rotated:
         turn = faiss.OPQMatrix(rank, parts)
+        turn.pq = quantiser
         turn.train(rows)
         rows = turn.apply(rows)
-    quantiser = faiss.ProductQuantizer(rank, parts, 8)
     quantiser.train(rows)
     # What is stored in half precision is also what the codes are found with.
     codebooks = faiss.vector_to_array(quantiser.centroids).astype(np.float16).astype(np.float32)
@@ -140,20 +142,21 @@ class Quantiser:
         """Sub-vectors and rank for `rank` at most."""
         return layout(self._budget, self._split.train.n_items, min(rank, len(self._spectrum.singular)))
 
-    def judge(self, choice: Choice, part: str) -> dict:
-        """Metrics on "valid" or "test", and what the table is made of."""
+    def judge(self, choice: Choice, *parts: str) -> dict:
+        """Metrics on each of "valid" and "test" that is asked for, and what the table is made of."""
         fitting = self.layout(choice.rank)
         assert fitting is not None, f"rank {choice.rank} does not fit the budget"
-        parts, rank = fitting
+        pieces, rank = fitting
         began = time.perf_counter()
-        rows, weights = quantised(self._spectrum, self._degrees, parts, rank, choice)
+        rows, weights = quantised(self._spectrum, self._degrees, pieces, rank, choice)
         seconds = self._found + time.perf_counter() - began
-        split = self._split
-        history, relevant = split.history(part), split.valid if part == "valid" else split.test
-        metrics = evaluate(Pooled(rows, weights, history.csr()), history, relevant)
-        size = table_bytes(len(rows), parts, rank)
-        facts = {"bytes": size, "sub_vectors": parts, "columns": rank, "seconds": seconds}
-        return {"recall@20": metrics["recall@20"], "ndcg@20": metrics["ndcg@20"], **facts}
+        split, result = self._split, {}
+        for part in parts:
+            history, relevant = split.history(part), split.valid if part == "valid" else split.test
+            metrics = evaluate(Pooled(rows, weights, history.csr()), history, relevant)
+            result |= {f"{part}_{name}": metrics[name] for name in ("recall@20", "ndcg@20")}
+        size = table_bytes(len(rows), pieces, rank)
+        return {**result, "bytes": size, "sub_vectors": pieces, "columns": rank, "seconds": seconds}
 
     def choose(self) -> tuple[Choice | None, list[dict]]:
         """The choice with the best validation NDCG@20, and all that was tried; None when nothing fits."""
@@ -165,7 +168,7 @@ class Quantiser:
                 if choice in tried or self.layout(choice.rank) is None:
                     continue
                 tried[choice] = self.judge(choice, "valid")
-            best = max(tried, key=lambda choice: tried[choice]["ndcg@20"], default=None)
+            best = max(tried, key=lambda choice: tried[choice]["valid_ndcg@20"], default=None)
             if best is None:
                 break
         return best, [{**asdict(choice), **result} for choice, result in tried.items()]

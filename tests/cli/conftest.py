@@ -42,7 +42,7 @@ def ratings(tmp_path_factory):
     return path
 
 
-QUICK = ("--dim", 16, "--epochs", 2, "--quiet", "--set", "batch_size=256", "--set", "n_negatives=32")
+QUICK = ("--model", "mf", "--dim", 16, "--epochs", 2, "--quiet", "--set", "batch_size=256", "--set", "n_negatives=32")
 
 
 @pytest.fixture(scope="session")

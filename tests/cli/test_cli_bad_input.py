@@ -7,7 +7,7 @@ import pytest
 
 from sparserec import files
 
-QUICK = ("--dim", 16, "--epochs", 2, "--quiet", "--set", "batch_size=256", "--set", "n_negatives=32")
+QUICK = ("--model", "mf", "--dim", 16, "--epochs", 2, "--quiet", "--set", "batch_size=256", "--set", "n_negatives=32")
 
 
 def refused(answer, *words):

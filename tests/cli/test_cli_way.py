@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-QUICK = ("--dim", 16, "--epochs", 2, "--quiet", "--set", "batch_size=256", "--set", "n_negatives=32")
+QUICK = ("--model", "mf", "--dim", 16, "--epochs", 2, "--quiet", "--set", "batch_size=256", "--set", "n_negatives=32")
 
 
 def test_train_evaluate_export_inspect_recommend(sparserec, ratings, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from sparserec.interactions import synthetic
 
-QUICK = {"dim": 16, "density": 0.25, "epochs": 3, "batch_size": 256, "n_negatives": 64, "threads": 1}
+QUICK = {"model": "mf", "dim": 16, "density": 0.25, "epochs": 3, "batch_size": 256, "n_negatives": 64, "threads": 1}
 
 
 @pytest.fixture(scope="session")

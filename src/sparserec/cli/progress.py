@@ -53,14 +53,17 @@ class TrainingProgress:
             return
         if self._task is None:
             self._task = self._bar.add_task("training", total=step.steps, facts="")
-            self._epochs_shown = len(step.history) if step.step % max(1, step.steps // step.epochs) else 0
+            amid = step.step > 1 and step.step % max(1, step.steps // step.epochs)
+            self._epochs_shown = len(step.history) if amid else 0
             self._began = (step.step, step.seconds)
         self._bar.update(self._task, completed=step.step, description=_where(step), facts=self._facts(step))
         assert self._epochs_shown is not None
         for entry in step.history[self._epochs_shown :]:
+            when = f"epoch {entry['epoch'] + 1:>3}/{step.epochs}" if "loss" in entry else "the start".ljust(9)
+            loss = f"{entry['loss']:.4f}" if "loss" in entry else "-".ljust(6)
             self._bar.console.print(
-                f"epoch {entry['epoch'] + 1:>3}/{step.epochs}  loss {entry['loss']:.4f}  "
-                f"valid ndcg@20 {entry['ndcg@20']:.4f}  active {step.active:,}  {seconds_text(entry['seconds'])}",
+                f"{when}  loss {loss}  valid ndcg@20 {entry['ndcg@20']:.4f}  active {step.active:,}  "
+                f"{seconds_text(entry['seconds'])}",
                 highlight=False,
             )
         self._epochs_shown = len(step.history)

@@ -41,8 +41,11 @@ class Init(StrEnum):
 
 def train(
     data: Annotated[Path, typer.Argument(help="Interactions: LightGCN folder, CSV, TSV, .inter or Parquet.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The run folder to write.")],
-    recipe: Annotated[str | None, typer.Option(help="A recipe of the package: the settings to start from.")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The run folder to write.")] = Path("run"),
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="A recipe of the package: the settings to start from. That of --model, else fism."),
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML file of settings, instead of a recipe.")] = None,
     model: Annotated[Model | None, typer.Option(help="The base recommender.")] = None,
     method: Annotated[Method | None, typer.Option(help="How the mask moves; dense has none.")] = None,
@@ -75,7 +78,9 @@ def train(
 
     Examples:
 
-        sparserec train ratings.csv --out run --budget 40B/item --recipe mf-small
+        sparserec train ratings.csv --budget 16B/item
+
+        sparserec train ratings.csv --out quick --recipe spectral
 
         sparserec train gowalla/ --out run --model mf --dim 64 --density 0.1 --seed 1
 
@@ -124,19 +129,24 @@ def train(
     if not quiet:
         best = run.valid_metrics()
         screen.print(
-            f"{run.ended}: {run.parameters():,} active parameters, best epoch {best['epoch'] + 1}, "
+            f"{run.ended}: {run.parameters():,} active parameters, {epoch_words(best['epoch'])}, "
             f"valid recall@20 {best['recall@20']:.4f}, ndcg@20 {best['ndcg@20']:.4f}\n"
             f"next: sparserec evaluate {out} {data}   or   sparserec export {out} --out model.safetensors",
             highlight=False,
             soft_wrap=True,
         )
-        if run.ended == "stopped early" and best["epoch"] < 2:
+        if run.config.model == "mf" and run.ended == "stopped early" and best["epoch"] < 2:
             screen.print(
                 f"hint: validation was best in epoch {best['epoch'] + 1}; smaller steps "
                 f"(--set lr={run.config.lr / 4:g}) or --recipe mf-small may do better",
                 highlight=False,
                 soft_wrap=True,
             )
+
+
+def epoch_words(epoch: float) -> str:
+    """The epoch that validation chose, counted from 1, in words."""
+    return "best before training" if epoch < 0 else f"best epoch {int(epoch) + 1}"
 
 
 def put(settings: dict, text: str) -> None:

@@ -130,6 +130,9 @@ class RunConfig(_Section):
     data: DataConfig = DataConfig()
 
 
+DEFAULT_RECIPE = "fism"
+
+
 def recipe_names() -> list[str]:
     """Names of the recipes that come with the package."""
     folder = resources.files("sparserec") / "recipes"
@@ -140,16 +143,20 @@ def load_config(recipe: str | None = None, file: Path | None = None, **overrides
     """A configuration from a recipe or a TOML file, with single settings put over it.
 
     Args:
-        recipe: name of a recipe of the package; "mf" when neither is given.
+        recipe: name of a recipe of the package. When neither is given it is that of the `model` asked for, else "fism".
         file: a TOML file of the user's, instead of a recipe.
-        **overrides: settings by name; None means not given. A dictionary goes into a section.
+        **overrides: settings by name; None means not given. A dictionary goes into a section. A density takes the
+            place of a recipe's budget.
 
     Raises:
         SparserecError: for an unknown recipe, a file that isn't TOML, an unknown key or a value out of range.
     """
     if recipe is not None and file is not None:
         raise SparserecError("give either a recipe or a configuration file, not both")
-    settings, origin = (_read(file), str(file)) if file else _recipe(recipe or "mf")
+    name = recipe or str(overrides.get("model") or DEFAULT_RECIPE)
+    settings, origin = (_read(file), str(file)) if file else _recipe(name)
+    if overrides.get("density") is not None and overrides.get("budget") is None:
+        settings.pop("budget", None)
     for name, value in overrides.items():
         if isinstance(value, dict):
             settings[name] = {**settings.get(name, {}), **{k: v for k, v in value.items() if v is not None}}
