@@ -125,8 +125,9 @@ class RelaxedRanking:
 
 
 def _best(lesson: Lesson) -> Tensor:
-    """Mean of each user's best teacher scores, (B,)."""
-    return lesson.scores[:, :RELATIVE_TO].mean(1).clamp(min=1e-6)
+    """Mean of each user's best teacher scores, (B,); at least a twentieth of the batch's mean, so nobody dominates."""
+    best = lesson.scores[:, :RELATIVE_TO].mean(1)
+    return best.clamp(min=max(1e-6, 0.05 * float(best.mean())))
 
 
 def _without(scores: Tensor, taken: Tensor) -> Tensor:
