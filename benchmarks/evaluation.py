@@ -36,7 +36,7 @@ def main() -> None:
     history = parts.history("test")
     result: dict[str, object] = {"users": 0, "items": sizes[1], "dim": DIM}
     for name, tables in (("dense", dense), ("sparse", sparse)):
-        scorer = MF(*tables, similarity="dot").scorer()
+        scorer = MF(*tables, similarity="dot").scorer(history)
         evaluate(scorer, history, parts.test, ks=(20,), users=np.arange(100))  # compiles
         began = time.perf_counter()
         found = evaluate(scorer, history, parts.test, ks=(10, 20, 50))

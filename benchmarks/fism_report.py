@@ -215,11 +215,12 @@ def remarks(rows: list[dict], dataset: str) -> list[str]:
 
 def teachers(rows: list[dict], dataset: str):
     """The dense teachers, and the one that our runs learned from where it is another."""
-    dense, ours = groups(rows, dataset, "teacher"), groups(rows, dataset, "budgets")
-    known = [group[0].get("teacher") for group in dense]
-    for group in dense + [group for group in ours if group[0].get("teacher") not in known]:
-        if chosen := group[0].get("teacher"):
-            yield group, ", ".join(f"{name} {value:g}" for name, value in chosen.items())
+    known = []
+    for group in groups(rows, dataset, "teacher") + groups(rows, dataset, "budgets"):
+        chosen = group[0].get("teacher")
+        if chosen and (group[0]["kind"] == "teacher" or chosen not in known):
+            yield group, ", ".join(f"{name} {chosen[name]:g}" for name in ("power", "rank", "neighbours"))
+        known.append(chosen)
 
 
 def rivals(rows: list[dict], dataset: str) -> dict[str, dict[float, float]]:
@@ -252,10 +253,9 @@ def ingredients(rows: list[dict], dataset: str) -> list[str]:
     if not changed:
         return []
     first = changed[0][0]
-    budget = first["settings"]["budget"]
-    same = [row for row in rows if name_of(row) == (dataset, "budgets", OURS, budget)]
-    text = f"Ingredients on {dataset} at {allowed(first)} B/item: the default with one thing changed, and the change in per cent of "
-    text += "the default over the same seeds. Measured from the file on both parts. Epochs: those run, the start apart."
+    same = [row for row in rows if name_of(row) == (dataset, "budgets", OURS, first["settings"]["budget"])]
+    text = f"Ingredients on {dataset} at {allowed(first)} B/item: the default with one thing changed, and by how many "
+    text += "per cent of the default over the same seeds. Measured from the file on both parts. Epochs: those run."
     measures = {"valid NDCG@20": "valid_ndcg@20", "NDCG@20": "test_ndcg@20", "Recall@20": "test_recall@20"}
     head = ["change", "bytes an item"]
     for name in measures:
@@ -318,7 +318,7 @@ def plot(rows: list[dict], picture: Path) -> None:
     import matplotlib.pyplot as plt
 
     names = datasets(rows)
-    figure, axes = plt.subplots(1, len(names), figsize=(5.6 * len(names), 3.9), squeeze=False)
+    figure, axes = plt.subplots(1, len(names), figsize=(5.6 * len(names), 4.4), squeeze=False)
     styles = {OURS: ("o-", "tab:orange"), START: ("s--", "tab:green"), CODES: ("^-", "tab:blue")}
     for axis, dataset in zip(axes[0], names, strict=True):
         for method, (style, colour) in styles.items():
@@ -337,16 +337,13 @@ def plot(rows: list[dict], picture: Path) -> None:
             label = f"{PUBLISHED}, {point['bytes'] / 1e6:.1f} MB"
             axis.plot(point["bytes_per_item"], point["test_ndcg@20"], "*", color="tab:red", markersize=11, label=label)
         axis.set_xscale("log")
-        ticks = [tick for tick in (3, 6, 12, 24, 48, 100, 200, 400, 1000) if within(tick, axis.get_xlim())]
+        least, most = axis.get_xlim()
+        ticks = [tick for tick in (3, 6, 12, 24, 48, 100, 200, 400, 1000) if least <= tick <= most]
         axis.set_xticks(ticks, [str(tick) for tick in ticks])
         axis.minorticks_off()
         axis.set(title=dataset, xlabel="bytes an item, without raw ids", ylabel="test NDCG@20")
         axis.grid(alpha=0.3)
-        axis.legend(fontsize=7, loc="lower right")
+        axis.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.17), ncol=2)
     figure.tight_layout()
     figure.savefig(picture, dpi=130, metadata={"Software": None})
     plt.close(figure)
-
-
-def within(value: float, limits: tuple[float, float]) -> bool:
-    return limits[0] <= value <= limits[1]

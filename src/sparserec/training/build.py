@@ -99,7 +99,10 @@ def build(config: RunConfig, split: Split, folder: Path, say: Say) -> tuple[Reco
         raise SparserecError("fism has sparse tables only: choose another method, or model mf")
     if config.init == "nmf":
         raise SparserecError("fism starts from init spectral or random, not nmf")
-    start = prepare(config, split, folder, active_parameters(config, split), fingerprint(config, split), say)
+    active_parameters(config, split, width(config, split))  # a budget that can't be kept is refused at once
+    start = prepare(
+        config, split, folder, lambda dim: active_parameters(config, split, dim), fingerprint(config, split), say
+    )
     mask = start.table.mask
     items = SparseTable(mask.indptr, mask.columns, mask.values, start.dim)
     weights = DenseTable(np.log(start.table.weights)[:, None])
@@ -174,13 +177,17 @@ def _affordable(fraction: float, tables: Sequence[SparseTable]) -> float:
     return min(fraction, EVIDENCE_BYTES / (4 * cells)) if cells else fraction
 
 
-def active_parameters(config: RunConfig, split: Split) -> int:
-    """The budget in active parameters, from the density or from the bytes of the exported file."""
+def active_parameters(config: RunConfig, split: Split, dim: int) -> int:
+    """The budget in active parameters of tables of `dim` columns.
+
+    It comes from the bytes of the exported file, or from the density: that is of the columns that were asked for.
+    """
     n_items = split.train.n_items
     by_history = config.model == "fism"
-    n_users, dim = (0, width(config, split)) if by_history else (split.train.n_users, config.dim)
+    n_users = 0 if by_history else split.train.n_users
     if config.budget is None:
-        return budget_of(config.density, n_users + n_items, dim)
+        asked = width(config, split) if by_history else dim
+        return min(budget_of(config.density, n_users + n_items, asked), (n_users + n_items) * dim)
     return nnz_for_budget(
         parse_budget(config.budget, n_items),
         n_items=n_items,
@@ -205,7 +212,7 @@ def _dense_tables(config: RunConfig, split: Split) -> tuple[Table, Table]:
 
 def _sparse_tables(config: RunConfig, split: Split) -> tuple[Table, Table]:
     sizes = (split.train.n_users, split.train.n_items)
-    budget = active_parameters(config, split)
+    budget = active_parameters(config, split, config.dim)
     generator = _generator(config)
     if config.init == "random":
         joined = random_mask(sum(sizes), config.dim, budget, generator)

@@ -34,7 +34,7 @@ POWERS = (0.0, 0.125, 0.25, 0.5)
 NEIGHBOURS = (0.0, 0.3, 1.0, 3.0)
 AS_GOOD = 0.01
 """Relative loss of validation NDCG that the smoothest of several filters may have against the best."""
-WORTH_RANK = 0.05
+WORTH_RANK = 0.025
 """Relative gain of validation NDCG that makes a share of the graph worth while."""
 LOCAL_COLUMNS = 16_384
 """Columns at most for groups of items, beside those of the spectrum."""
@@ -42,6 +42,8 @@ JUDGED_USERS = 1000
 """Validation users on whom the teacher is chosen."""
 
 Say = Callable[[str], None]
+Budget = Callable[[int], int]
+"""Columns -> active parameters."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +66,14 @@ def width(config: RunConfig, split: Split) -> int:
     return max(1, min(config.dim, split.train.n_users - 1, split.train.n_items - 1))
 
 
-def prepare(config: RunConfig, split: Split, folder: Path, budget: int, fingerprint: str, say: Say) -> Start:
+def prepare(config: RunConfig, split: Split, folder: Path, budget: Budget, fingerprint: str, say: Say) -> Start:
     """The start of this run: read from its folder, or made and written there.
 
     Args:
         config: the run's.
         split: only `train` and `valid` are read.
         folder: the run folder.
-        budget: active parameters of the table.
+        budget: active parameters of a table of so many columns.
         fingerprint: of configuration and data; what another run left is not taken.
         say: told when a long stage begins.
     """
@@ -94,7 +96,9 @@ def needs_teacher(config: RunConfig) -> bool:
     return config.loss in ("list-regression", "list-softmax", "relaxed-ranking") and config.epochs > 0
 
 
-def _make(config: RunConfig, split: Split, kept: Path, listed: Path, budget: int, fingerprint: str, say: Say) -> Start:
+def _make(
+    config: RunConfig, split: Split, kept: Path, listed: Path, budget: Budget, fingerprint: str, say: Say
+) -> Start:
     dim, train = width(config, split), split.train
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -119,26 +123,27 @@ def _make(config: RunConfig, split: Split, kept: Path, listed: Path, budget: int
 
 
 def _start(
-    config: RunConfig, split: Split, spectrum: Spectrum, teacher: GraphFilter | None, budget: int, say: Say
+    config: RunConfig, split: Split, spectrum: Spectrum, teacher: GraphFilter | None, budget: Budget, say: Say
 ) -> tuple[HistoryStart, int]:
     """The initial table and its columns. Columns for groups of items join where validation asks for them."""
     degrees, dim = split.train.item_degrees(), len(spectrum.singular)
     if config.init == "random":
         generator = np.random.default_rng([config.seed, 3])
-        mask = random_mask(len(degrees), dim, budget, generator)
+        mask = random_mask(len(degrees), dim, budget(dim), generator)
         mask.values[:] = generator.standard_normal(len(mask.values), dtype=np.float32) * 0.05
         return HistoryStart(mask, (1 / np.maximum(degrees, 1)).astype(np.float32)), dim
     if config.init != "spectral":
         raise SparserecError(f"fism starts from init spectral or random, not {config.init}")
-    plain = history_start(spectrum, degrees, budget, power=config.init_power)
-    if teacher is None or not teacher.neighbours:
+    plain = history_start(spectrum, degrees, budget(dim), power=config.init_power)
+    users = judged_users(config, split)
+    # Only coded values keep a byte budget whatever the columns are; and nothing can be judged without users.
+    if teacher is None or not teacher.neighbours or config.values != "coded" or not len(users):
         return plain, dim
     say("adding columns for groups of items")
-    local = local_factors(normalised(split.train.csr()), degrees, columns=LOCAL_COLUMNS)
+    local = local_factors(normalised(split.train.csr()), degrees, columns=min(LOCAL_COLUMNS, 65_536 - dim))
     groups = dim + int(local.indices.max(initial=-1)) + 1
     share = np.float32(np.sqrt(teacher.neighbours))
-    wide = history_start(spectrum, degrees, budget, power=config.init_power, local=local * share)
-    users = judged_users(config, split)
+    wide = history_start(spectrum, degrees, budget(groups), power=config.init_power, local=local * share)
     if _quality(plain, dim, split, users) >= _quality(wide, groups, split, users):
         return plain, dim
     say(f"{groups - dim} groups of items have a column each")
