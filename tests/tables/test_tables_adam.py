@@ -140,3 +140,16 @@ def test_ages_stop_at_the_largest_count():
         optimizer.step()
     assert table.attached("age").tolist() == [65_535, 65_535]
     assert torch.isfinite(table.values).all()
+
+
+def test_relative_steps_are_those_of_adam_times_the_size_of_the_row():
+    matrix = matrix_of(4, 5) * np.array([[10.0], [1.0], [0.1], [1e-4]], dtype=np.float32)
+    targets = torch.from_numpy(matrix_of(4, 5, 1))
+    plain, relative = DenseTable(matrix.copy()), DenseTable(matrix.copy())
+    for table, options in ((plain, {}), (relative, {"relative": 0.02})):
+        optimizer = RowAdam(table, lr=1e-3, **options)
+        loss_of(table.lookup(torch.arange(4)), targets).backward()
+        optimizer.step()
+    steps = relative.matrix - torch.from_numpy(matrix)
+    sizes = torch.from_numpy(matrix).square().mean(1, keepdim=True).sqrt().clamp(min=0.02)
+    torch.testing.assert_close(steps, (plain.matrix - torch.from_numpy(matrix)) * sizes, rtol=1e-2, atol=1e-7)
