@@ -114,10 +114,8 @@ def introduction(rows: list[dict]) -> list[str]:
     )
     text = f"{OURS} is recipe `fism` as it comes{told(rows)}; only the budget differs. The recipe is the same for all "
     text += "data sets, and so is that of the spectral start, which is not trained. Its settings were tuned on the "
-    text += (
-        "validation parts of gowalla and yelp2018, its step sizes on that of ml-latest-small too. On the validation "
-    )
-    text += "part of each data set were chosen the epoch of each run, the teacher, and for product quantisation, at each budget, rank, "
+    text += "validation parts of gowalla and yelp2018, its step sizes on that of ml-latest-small too. There were also "
+    text += "chosen the epoch of each run, the teacher, and for product quantisation, at each budget, rank, "
     text += "power, rotation and what the codes hold. Ours was measured on test from the exported file, through the "
     text += "device runtime; the teachers and product quantisation with the same full ranking from what their bytes "
     text += "decode to. Bytes are those of the whole file, raw ids apart; there is no user table. Product quantisation "
