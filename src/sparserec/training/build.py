@@ -99,10 +99,14 @@ def build(config: RunConfig, split: Split, folder: Path, say: Say) -> tuple[Reco
         raise SparserecError("fism has sparse tables only: choose another method, or model mf")
     if config.init == "nmf":
         raise SparserecError("fism starts from init spectral or random, not nmf")
-    active_parameters(config, split, width(config, split))  # a budget that can't be kept is refused at once
-    start = prepare(
-        config, split, folder, lambda dim: active_parameters(config, split, dim), fingerprint(config, split), say
-    )
+    asked = width(config, split)
+    most = active_parameters(config, split, asked)  # a budget that can't be kept is refused at once
+
+    def budget(dim: int) -> int:
+        # A teacher of low rank leaves fewer columns than were asked for; they may not hold so many parameters.
+        return min(most, split.train.n_items * dim) if dim <= asked else active_parameters(config, split, dim)
+
+    start = prepare(config, split, folder, budget, fingerprint(config, split), say)
     mask = start.table.mask
     items = SparseTable(mask.indptr, mask.columns, mask.values, start.dim)
     weights = DenseTable(np.log(start.table.weights)[:, None])
