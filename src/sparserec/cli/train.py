@@ -14,13 +14,6 @@ from sparserec.cli.progress import TrainingProgress
 from sparserec.errors import SparserecError
 
 
-class Model(StrEnum):
-    """Base recommenders."""
-
-    mf = "mf"
-    fism = "fism"
-
-
 class Method(StrEnum):
     """How the mask moves."""
 
@@ -28,6 +21,9 @@ class Method(StrEnum):
     static = "static"
     set = "set"
     rigl = "rigl"
+    dsl = "dsl"
+    magnitude = "magnitude"
+    pep = "pep"
     dense = "dense"
 
 
@@ -47,7 +43,7 @@ def train(
         typer.Option(help="A recipe of the package: the settings to start from. That of --model, else fism."),
     ] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML file of settings, instead of a recipe.")] = None,
-    model: Annotated[Model | None, typer.Option(help="The base recommender.")] = None,
+    model: Annotated[str | None, typer.Option(help="The base recommender: mf, lightgcn, neumf or fism.")] = None,
     method: Annotated[Method | None, typer.Option(help="How the mask moves; dense has none.")] = None,
     init: Annotated[Init | None, typer.Option(help="Where the active parameters are at the start.")] = None,
     dim: Annotated[int | None, typer.Option(help="Columns of a table.")] = None,
@@ -89,7 +85,7 @@ def train(
     from sparserec.training import train as run_training
 
     given = {
-        "model": model and model.value,
+        "model": model,
         "method": method and method.value,
         "init": init and init.value,
         "dim": dim,

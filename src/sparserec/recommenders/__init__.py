@@ -1,7 +1,8 @@
 """Recommenders: how rows become scores."""
 
-from sparserec.recommenders.base import Batch, History, Recommender, Scorer, Served
+from sparserec.recommenders.base import Batch, History, Recommender, Rows, Scorer, Served
 from sparserec.recommenders.fism import FISM
+from sparserec.recommenders.lightgcn import LightGCN
 from sparserec.recommenders.mf import MF
 
-__all__ = ["FISM", "MF", "Batch", "History", "Recommender", "Scorer", "Served"]
+__all__ = ["FISM", "MF", "Batch", "History", "LightGCN", "Recommender", "Rows", "Scorer", "Served"]

@@ -28,20 +28,31 @@ class Batch:
     negatives: Tensor
 
 
+class Rows(Protocol):
+    """Rows that can be read; a table is one."""
+
+    n_rows: int
+    dim: int
+
+    def lookup(self, rows: Tensor) -> Tensor:
+        """Rows (B,) int64 -> (B, dim) float32."""
+        ...
+
+
 @dataclass(frozen=True)
 class Served:
     """What a device needs of a trained recommender.
 
     Attributes:
-        items: the item table.
+        items: the item table, or rows that are to be made one.
         users: the user table, or None for a recommender that works from histories.
         item_scale: (n_items,) float32, multiplied into the item rows before they are written; None for ones.
         user_scale: (n_users,) float32, likewise for the user rows.
         history_weights: (n_items,) float32 > 0, multiplied into the rows of a history before they are summed.
     """
 
-    items: Table
-    users: Table | None = None
+    items: Rows
+    users: Rows | None = None
     item_scale: np.ndarray | None = None
     user_scale: np.ndarray | None = None
     history_weights: np.ndarray | None = None

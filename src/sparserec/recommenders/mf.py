@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sparserec.recommenders.base import BLOCK, Batch, History, Served, row_norms
+from sparserec.recommenders.base import Batch, History, Served, row_norms
+from sparserec.recommenders.product import ProductScorer
 from sparserec.tables import Table
 
 
@@ -48,9 +48,9 @@ class MF:
     def _direction(self, rows: Tensor) -> Tensor:
         return F.normalize(rows, dim=1, eps=1e-8) if self._similarity == "cosine" else rows
 
-    def scorer(self, history: History) -> MFScorer:
+    def scorer(self, history: History) -> ProductScorer:
         """The model as it is now, for full ranking; users have rows of their own, whatever their histories."""
-        return MFScorer(self.served())
+        return ProductScorer(self.served())
 
     def served(self) -> Served:
         """The model as it is now; with the cosine, rows are to be scaled to unit length."""
@@ -58,27 +58,3 @@ class MF:
         if self._similarity == "dot":
             return Served(items, users)
         return Served(items, users, 1 / row_norms(items), 1 / row_norms(users))
-
-
-class MFScorer:
-    """Scores of all items for blocks of users: inner products of scaled rows, items made dense a block at a time."""
-
-    def __init__(self, served: Served):
-        self._served = served
-        self.n_items = served.items.n_rows
-
-    @torch.no_grad()
-    def score(self, users: np.ndarray) -> np.ndarray:
-        """Users (B,) int64 -> scores (B, n_items) float32."""
-        assert self._served.users is not None
-        rows = self._served.users.lookup(torch.from_numpy(np.asarray(users, dtype=np.int64)))
-        if self._served.user_scale is not None:
-            rows = rows * torch.from_numpy(self._served.user_scale[users])[:, None]
-        out = torch.empty(len(rows), self.n_items)
-        for first in range(0, self.n_items, BLOCK):
-            block = torch.arange(first, min(first + BLOCK, self.n_items))
-            items = self._served.items.lookup(block)
-            if self._served.item_scale is not None:
-                items = items * torch.from_numpy(self._served.item_scale[first : first + len(block)])[:, None]
-            out[:, first : first + len(block)] = rows @ items.T
-        return out.numpy()

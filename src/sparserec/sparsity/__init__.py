@@ -5,6 +5,7 @@ from sparserec.sparsity.explorers import EXPLORERS, Explorer, ExplorerConfig, Po
 from sparserec.sparsity.initial import masks_of_factors, nmf_factors, random_mask, spectral_factors, varimax
 from sparserec.sparsity.local import local_factors
 from sparserec.sparsity.masks import CsrMask, budget_of
+from sparserec.sparsity.resparsify import made_sparse
 from sparserec.sparsity.spectral import HistoryStart, Spectrum, history_start, item_spectrum
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "history_start",
     "item_spectrum",
     "local_factors",
+    "made_sparse",
     "make_explorer",
     "masks_of_factors",
     "nmf_factors",

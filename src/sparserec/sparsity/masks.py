@@ -151,6 +151,16 @@ def _smallest(parts: Iterable[np.ndarray], count: int, below: float, sign: int =
     return where[smallest_indices(best[:found], count)]
 
 
+def largest_of_blocks(blocks: Iterable[np.ndarray], count: int) -> np.ndarray:
+    """Indices, ascending, of the `count` largest values over arrays laid end to end, taken one at a time.
+
+    Args:
+        blocks: arrays (m,) float32; infinity may be among the values.
+        count: how many, at most all there are.
+    """
+    return _smallest(blocks, count, np.inf, sign=-1)
+
+
 def forget_active(scores: np.ndarray, rows: np.ndarray, indptr: np.ndarray, columns: np.ndarray) -> None:
     """Write -1 into the grow scores (S, dim) of the rows (S,) at their active coordinates: those can't be grown."""
     for first in range(0, len(rows), ROWS):

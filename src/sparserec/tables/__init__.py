@@ -3,6 +3,7 @@
 from sparserec.tables.base import SlotGradients, Table
 from sparserec.tables.dense import DenseTable
 from sparserec.tables.optimizer import RowAdam
+from sparserec.tables.propagation import Propagation
 from sparserec.tables.sparse import SparseTable, column_dtype
 
-__all__ = ["DenseTable", "RowAdam", "SlotGradients", "SparseTable", "Table", "column_dtype"]
+__all__ = ["DenseTable", "Propagation", "RowAdam", "SlotGradients", "SparseTable", "Table", "column_dtype"]

@@ -58,6 +58,14 @@ class Table(Protocol):
         """Weighted sums (B, dim) of rows (L,), sum `b` over the entries `offsets[b]:offsets[b + 1]`, weights (L,)."""
         ...
 
+    def read_columns(self, first: int, out: Tensor) -> None:
+        """Write the columns from number `first` on of all rows into `out` (n_rows, w) float32; not differentiable."""
+        ...
+
+    def leave_columns(self, first: int, gradient: Tensor) -> None:
+        """Add the gradient (n_rows, w) of the columns from number `first` on: every row counts as touched."""
+        ...
+
     def take_gradients(self) -> SlotGradients | None:
         """The gradients since the last call, summed by row, and forget them. None when there are none."""
         ...

@@ -35,6 +35,7 @@ class DenseTable:
         self.n_rows, self.dim = matrix.shape
         self.values = torch.from_numpy(np.ascontiguousarray(matrix, dtype=np.float32)).reshape(-1)
         self.inbox: list[tuple[Tensor, Tensor]] = []
+        self._columns: Tensor | None = None
         self._anchor = torch.zeros((), requires_grad=True)
         self._attached: dict[str, Tensor] = {}
 
@@ -61,8 +62,21 @@ class DenseTable:
         bags = torch.repeat_interleave(torch.arange(len(offsets) - 1), torch.diff(offsets))
         return torch.zeros(len(offsets) - 1, self.dim).index_add(0, bags, self.lookup(rows) * weights[:, None])
 
+    def read_columns(self, first: int, out: Tensor) -> None:
+        """Write the columns from number `first` on of all rows into `out` (n_rows, w)."""
+        out.copy_(self.matrix[:, first : first + out.shape[1]])
+
+    def leave_columns(self, first: int, gradient: Tensor) -> None:
+        """Add the gradient (n_rows, w) of the columns from number `first` on: every row counts as touched."""
+        if self._columns is None:
+            self._columns = torch.zeros(self.n_rows, self.dim)
+        self._columns[:, first : first + gradient.shape[1]] += gradient
+
     def take_gradients(self) -> SlotGradients | None:
         """Gradients of the touched rows since the last call; None when there are none."""
+        if self._columns is not None:
+            self.inbox.append((torch.arange(self.n_rows), self._columns))
+            self._columns = None
         if not self.inbox:
             return None
         rows = torch.cat([rows for rows, _ in self.inbox])

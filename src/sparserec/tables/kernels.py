@@ -79,6 +79,29 @@ def multiply_back(values, columns, indptr, rows, gradients, out):
                     target[k] += value * own[k]
 
 
+@njit(parallel=True, cache=True, nogil=True)
+def read_columns(values, columns, indptr, first, out):
+    """Write the columns from number `first` on of every row of a sparse table into `out` (n_rows, w) float32."""
+    width = out.shape[1]
+    for row in prange(len(indptr) - 1):
+        out[row, :] = 0.0
+        for slot in range(indptr[row], indptr[row + 1]):
+            column = np.int64(columns[slot]) - first
+            if 0 <= column < width:
+                out[row, column] = values[slot]
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def add_columns(columns, indptr, first, gradients, out):
+    """Add the gradients (n_rows, w) of the columns from number `first` on to those of the active ones, `out` (nnz,)."""
+    width = gradients.shape[1]
+    for row in prange(len(indptr) - 1):
+        for slot in range(indptr[row], indptr[row + 1]):
+            column = np.int64(columns[slot]) - first
+            if 0 <= column < width:
+                out[slot] += gradients[row, column]
+
+
 # Reassociation lets the compiler use vector instructions for the inner products; their order is the same in each run.
 @njit(parallel=True, cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
 def reduce_active(

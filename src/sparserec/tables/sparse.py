@@ -94,6 +94,7 @@ class SparseTable:
         self._attached: dict[str, Tensor] = {}
         self._watched = torch.zeros(0, dtype=torch.int64)
         self._reduced: tuple[SlotGradients, Tensor, Tensor] | None = None
+        self._columns: tuple[Tensor, Tensor] | None = None
 
     @property
     def nnz(self) -> int:
@@ -121,6 +122,10 @@ class SparseTable:
         """
         return _Pool.apply(self._anchor, weights, self, rows, offsets)  # type: ignore[return-value]
 
+    def read_columns(self, first: int, out: Tensor) -> None:
+        """Write the columns from number `first` on of all rows into `out` (n_rows, w)."""
+        kernels.read_columns(self.values.numpy(), self.columns.numpy(), self.indptr.numpy(), first, out.numpy())
+
     # -- gradients --------------------------------------------------------------------------------------------------
 
     def _reduce(self) -> tuple[SlotGradients, Tensor, Tensor] | None:
@@ -139,7 +144,31 @@ class SparseTable:
                 *_joined(dense, self.dim), products, transposed, rows, self.columns, self.indptr, self._watched
             )
             self._reduced = (SlotGradients(*parts[:3]), parts[3], parts[4])
+        if self._columns is not None:
+            self._reduced, self._columns = self._spread(self._reduced, *self._columns), None
         return self._reduced
+
+    def leave_columns(self, first: int, gradient: Tensor) -> None:
+        """Add the gradient (n_rows, w) of the columns from number `first` on: every row counts as touched.
+
+        Kept are the active coordinates, (nnz,), and the watched rows, (S, dim).
+        """
+        if self._columns is None:
+            self._columns = (torch.zeros(self.nnz), torch.zeros(len(self._watched), self.dim))
+        active, watched = self._columns
+        kernels.add_columns(self.columns.numpy(), self.indptr.numpy(), first, gradient.numpy(), active.numpy())
+        watched[:, first : first + gradient.shape[1]] += gradient[self._watched]
+
+    def _spread(
+        self, reduced: tuple[SlotGradients, Tensor, Tensor] | None, active: Tensor, watched: Tensor
+    ) -> tuple[SlotGradients, Tensor, Tensor]:
+        """Gradients of every row, those of the rows that were looked up among them."""
+        if reduced is not None:
+            found, positions, full = reduced
+            slots = torch.repeat_interleave(found.first_slot - found.offsets[:-1], torch.diff(found.offsets))
+            active[slots + torch.arange(len(slots))] += found.values
+            watched[positions] += full
+        return SlotGradients(self.indptr[:-1], self.indptr, active), torch.arange(len(watched)), watched
 
     def take_gradients(self) -> SlotGradients | None:
         """Gradients of the active parameters of the touched rows since the last call; None when there are none."""

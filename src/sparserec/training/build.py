@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,9 @@ from sparserec.artefact import nnz_for_budget
 from sparserec.errors import SparserecError
 from sparserec.interactions import Split
 from sparserec.objectives import BPR, DISTILLATION, NegativeSampler, Objective, SampledSoftmax
-from sparserec.recommenders import FISM, MF, History, Recommender
+from sparserec.recommenders import History, Recommender
 from sparserec.sparsity import (
+    EXPLORERS,
     CsrMask,
     Explorer,
     ExplorerConfig,
@@ -28,6 +29,7 @@ from sparserec.sparsity import (
 )
 from sparserec.tables import DenseTable, RowAdam, SparseTable, Table
 from sparserec.training.config import RunConfig
+from sparserec.training.kinds import KINDS, Side
 from sparserec.training.start import Say, needs_teacher, prepare, width
 from sparserec.training.tasks import DistillationTask, RankingTask, Task
 from sparserec.training.trainer import Plan
@@ -90,11 +92,19 @@ def fingerprint(config: RunConfig, split: Split) -> str:
 
 def build(config: RunConfig, split: Split, folder: Path, say: Say) -> tuple[Recommender, Task]:
     """The recommender with its tables at their initial mask and values, and what it learns from."""
-    if config.model == "mf":
-        if needs_teacher(config):
-            raise SparserecError(f"loss {config.loss} learns from lists for histories: it needs model fism, not mf")
-        users, items = _dense_tables(config, split) if config.method == "dense" else _sparse_tables(config, split)
-        return assemble(config, {"users": users, "items": items}, split.train), build_task(config, split)
+    if config.model == "fism":
+        return _build_fism(config, split, folder, say)
+    if needs_teacher(config):
+        raise SparserecError(
+            f"loss {config.loss} learns from lists for histories: it needs model fism, not {config.model}"
+        )
+    tables = _dense_tables(config, split) if config.method == "dense" else _sparse_tables(config, split)
+    weights = KINDS[config.model].weights(config, np.random.default_rng([config.seed, 7]))
+    tables |= {name: DenseTable(matrix) for name, matrix in weights.items()}
+    return assemble(config, tables, split.train), build_task(config, split)
+
+
+def _build_fism(config: RunConfig, split: Split, folder: Path, say: Say) -> tuple[Recommender, Task]:
     if config.method == "dense":
         raise SparserecError("fism has sparse tables only: choose another method, or model mf")
     if config.init == "nmf":
@@ -118,9 +128,7 @@ def build(config: RunConfig, split: Split, folder: Path, say: Say) -> tuple[Reco
 
 def assemble(config: RunConfig, tables: Mapping[str, Table], history: History) -> Recommender:
     """The recommender over these tables, by their names."""
-    if config.model == "fism":
-        return FISM(tables["items"], tables["weights"], history)
-    return MF(tables["users"], tables["items"], similarity=config.similarity)
+    return KINDS[config.model].make(tables, history, config)
 
 
 def build_task(config: RunConfig, split: Split) -> RankingTask:
@@ -149,7 +157,7 @@ def build_explorer(config: RunConfig, model: Recommender, split: Split, steps: i
     """The explorer over the model's tables; `steps` is the length of the whole training."""
     settings = config.exploration
     end = max(1, int(steps * settings.end))
-    kind = "static" if config.method == "dense" else config.method
+    kind = config.method if config.method in EXPLORERS else "static"
     tables = [table for table in model.tables.values() if isinstance(table, SparseTable)]
     explorer = ExplorerConfig(
         interval=max(1, end // max(1, settings.rounds)),
@@ -160,8 +168,11 @@ def build_explorer(config: RunConfig, model: Recommender, split: Split, steps: i
         alpha=settings.alpha,
         accumulate=settings.accumulate,
     )
-    degrees = {"users": split.train.user_degrees(), "items": split.train.item_degrees()}
-    importance = [degrees[name] for name, table in model.tables.items() if isinstance(table, SparseTable)]
+    sides, degrees = KINDS[config.model].tables, {
+        "users": split.train.user_degrees(),
+        "items": split.train.item_degrees(),
+    }
+    importance = [degrees[sides[name]] for name, table in model.tables.items() if isinstance(table, SparseTable)]
     return make_explorer(kind, tables, explorer, importance, config.seed)
 
 
@@ -186,14 +197,14 @@ def active_parameters(config: RunConfig, split: Split, dim: int) -> int:
 
     It comes from the bytes of the exported file, or from the density: that is of the columns that were asked for.
     """
-    n_items = split.train.n_items
+    sides = list(KINDS[config.model].tables.values())
+    n_items, n_users = split.train.n_items * sides.count("items"), split.train.n_users * sides.count("users")
     by_history = config.model == "fism"
-    n_users = 0 if by_history else split.train.n_users
     if config.budget is None:
         asked = width(config, split) if by_history else dim
         return min(budget_of(config.density, n_users + n_items, asked), (n_users + n_items) * dim)
     return nnz_for_budget(
-        parse_budget(config.budget, n_items),
+        parse_budget(config.budget, split.train.n_items),
         n_items=n_items,
         n_users=n_users,
         dim=dim,
@@ -202,39 +213,57 @@ def active_parameters(config: RunConfig, split: Split, dim: int) -> int:
     )
 
 
-def _dense_tables(config: RunConfig, split: Split) -> tuple[Table, Table]:
+def row_counts(config: RunConfig, split: Split) -> dict[str, int]:
+    """Rows of each embedding table by its name."""
+    counts = {"users": split.train.n_users, "items": split.train.n_items}
+    return {name: counts[side] for name, side in KINDS[config.model].tables.items()}
+
+
+def _dense_tables(config: RunConfig, split: Split) -> dict[str, Table]:
     if config.budget is not None:
         raise SparserecError("a dense table has no budget to keep: choose dim instead, or another method")
-    sizes = (split.train.n_users, split.train.n_items)
+    return {name: DenseTable(matrix) for name, matrix in dense_start(config, split).items()}
+
+
+def dense_start(config: RunConfig, split: Split) -> dict[str, np.ndarray]:
+    """Initial values of dense tables by name, (n_rows, dim) each."""
+    counts = row_counts(config, split)
     if _starts_normal(config):
         generator = _generator(config)
-        users, items = (_normal((count, config.dim), generator) for count in sizes)
-    else:
-        users, items = (_unit_rows(part) for part in _factors(config, split))
-    return DenseTable(users), DenseTable(items)
+        return {name: _normal((count, config.dim), generator) for name, count in counts.items()}
+    factors = {side: _unit_rows(part) for side, part in _factors(config, split).items()}
+    return {name: factors[side] for name, side in KINDS[config.model].tables.items()}
 
 
-def _sparse_tables(config: RunConfig, split: Split) -> tuple[Table, Table]:
-    sizes = (split.train.n_users, split.train.n_items)
+def _sparse_tables(config: RunConfig, split: Split) -> dict[str, Table]:
+    counts = row_counts(config, split)
     budget = active_parameters(config, split, config.dim)
     generator = _generator(config)
     if config.init == "random":
-        joined = random_mask(sum(sizes), config.dim, budget, generator)
-        cut = joined.indptr[sizes[0]]
-        masks = [
-            CsrMask(joined.indptr[: sizes[0] + 1], joined.columns[:cut], joined.values[:cut]),
-            CsrMask(joined.indptr[sizes[0] :] - cut, joined.columns[cut:], joined.values[cut:]),
-        ]
+        masks = split_mask(random_mask(sum(counts.values()), config.dim, budget, generator), counts.values())
     else:
-        masks = masks_of_factors(_factors(config, split), budget, evenness=config.init_evenness)
-    users, items = (_sparse_table(config, mask, generator) for mask in masks)
-    return users, items
+        factors = _factors(config, split)
+        stacked = [factors[side] for side in KINDS[config.model].tables.values()]
+        masks = masks_of_factors(stacked, budget, evenness=config.init_evenness)
+    return {name: _sparse_table(config, mask, generator) for name, mask in zip(counts, masks, strict=True)}
 
 
-def _factors(config: RunConfig, split: Split) -> list[np.ndarray]:
-    """The factorisation that the mask, and perhaps the values, come from."""
+def split_mask(joined: CsrMask, counts: Iterable[int]) -> list[CsrMask]:
+    """The masks of several tables from that of their rows one below the other."""
+    masks, first = [], 0
+    for count in counts:
+        own = joined.indptr[first : first + count + 1]
+        cut = slice(own[0], own[-1])
+        masks.append(CsrMask(own - own[0], joined.columns[cut], joined.values[cut]))
+        first += count
+    return masks
+
+
+def _factors(config: RunConfig, split: Split) -> dict[Side, np.ndarray]:
+    """The factorisation that the mask, and perhaps the values, come from: of users and of items."""
     factorise = nmf_factors if config.init == "nmf" else spectral_factors
-    return list(factorise(split.train.csr(), config.dim, seed=config.seed))
+    users, items = factorise(split.train.csr(), config.dim, seed=config.seed)
+    return {"users": users, "items": items}
 
 
 def _sparse_table(config: RunConfig, mask: CsrMask, generator: np.random.Generator) -> SparseTable:

@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from sparserec.errors import SparserecError
 
@@ -79,10 +79,11 @@ class TeacherConfig(_Section):
 class RunConfig(_Section):
     """Everything that decides the result of a run, apart from the data. `threads` is a run condition and not here."""
 
-    model: Literal["mf", "fism"] = "mf"
-    """The base recommender: "mf" has a row for each user, "fism" sums the item rows of a user's history."""
-    method: Literal["sparserec", "static", "set", "rigl", "dense"] = "sparserec"
-    """How the mask moves; "dense" has none."""
+    model: str = "mf"
+    """The base recommender, a name of `training.kinds.KINDS`: "mf" and "lightgcn" have a row for each user, "fism" sums
+    the item rows of a user's history."""
+    method: Literal["sparserec", "static", "set", "rigl", "dsl", "magnitude", "pep", "dense"] = "sparserec"
+    """How the mask moves; "dense" has none, "magnitude" and "pep" train a dense table first and prune it."""
     init: Literal["nmf", "random", "spectral"] = "spectral"
     """Where the active parameters are at the start; fism knows "spectral" and "random"."""
     init_power: float = Field(default=0.25, ge=0)
@@ -99,6 +100,8 @@ class RunConfig(_Section):
     """Bytes of the exported file, raw ids apart: "16B/item", "500kB" or "2MB"."""
     similarity: Literal["cosine", "dot"] = "dot"
     """How a user row and an item row make a score."""
+    layers: int = Field(default=3, ge=0, le=16)
+    """Propagations over the graph of interactions in lightgcn."""
     loss: Literal["softmax", "bpr", "list-regression", "list-softmax", "relaxed-ranking"] = "softmax"
     """The objective; the last three learn from a teacher's lists and need fism."""
     temperature: float = Field(default=1.0, gt=0)
@@ -125,9 +128,20 @@ class RunConfig(_Section):
     """Seed of everything random in training."""
     recipe: str = "mf"
     """Name of the recipe that the settings started from."""
+    dense_share: float = Field(default=0.5, ge=0, le=1)
+    """Share of the epochs that "magnitude" and "pep" train dense tables for, rounded down but at least one epoch."""
     exploration: ExplorationConfig = ExplorationConfig()
     teacher: TeacherConfig = TeacherConfig()
     data: DataConfig = DataConfig()
+
+    @field_validator("model")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        from sparserec.training.kinds import KINDS
+
+        if name not in KINDS:
+            raise ValueError(f"there is no such recommender; there are {', '.join(KINDS)}")
+        return name
 
 
 DEFAULT_RECIPE = "fism"
@@ -143,7 +157,8 @@ def load_config(recipe: str | None = None, file: Path | None = None, **overrides
     """A configuration from a recipe or a TOML file, with single settings put over it.
 
     Args:
-        recipe: name of a recipe of the package. When neither is given it is that of the `model` asked for, else "fism".
+        recipe: name of a recipe of the package. When neither is given it is that of the `model` asked for ("mf" where it
+            has none), else "fism".
         file: a TOML file of the user's, instead of a recipe.
         **overrides: settings by name; None means not given. A dictionary goes into a section. A density takes the
             place of a recipe's budget.
@@ -153,7 +168,7 @@ def load_config(recipe: str | None = None, file: Path | None = None, **overrides
     """
     if recipe is not None and file is not None:
         raise SparserecError("give either a recipe or a configuration file, not both")
-    name = recipe or str(overrides.get("model") or DEFAULT_RECIPE)
+    name = recipe or _recipe_of(overrides.get("model"))
     settings, origin = (_read(file), str(file)) if file else _recipe(name)
     if overrides.get("density") is not None and overrides.get("budget") is None:
         settings.pop("budget", None)
@@ -171,6 +186,11 @@ def parse_config(settings: dict[str, Any], origin: str) -> RunConfig:
         return RunConfig.model_validate(settings)
     except ValidationError as error:
         raise SparserecError(f"{origin}: {_explain(error)}") from None
+
+
+def _recipe_of(model: str | None) -> str:
+    """The recipe of a recommender; one without takes that of matrix factorisation."""
+    return DEFAULT_RECIPE if model is None else model if model in recipe_names() else "mf"
 
 
 def _recipe(name: str) -> tuple[dict[str, Any], str]:

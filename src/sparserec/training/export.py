@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from sparserec.artefact import ByteReport, TableData, write
-from sparserec.recommenders import Served
-from sparserec.sparsity import parse_budget
-from sparserec.tables import SparseTable, Table
+from sparserec.recommenders import Rows, Served
+from sparserec.sparsity import made_sparse, parse_budget
+from sparserec.tables import DenseTable, SparseTable
 from sparserec.training.config import RunConfig
 from sparserec.vocabulary import Vocabulary
 
@@ -22,18 +24,22 @@ def write_artefact(
     config: RunConfig,
     fingerprint: str,
     metrics: dict[str, float],
+    parameters: int,
 ) -> ByteReport:
     """Write a model as one artefact; scales are multiplied into the rows first. Same model, same bytes.
 
     Args:
         path: the file to write.
-        served: the tables and their row scales.
+        served: the tables and their row scales. Rows that are no table, such as those a graph makes, are made one:
+            dense for method "dense", else sparse with as many values as the model's own tables have parameters.
         users: raw ids of the users.
         items: raw ids of the items.
         config: goes into the model card.
         fingerprint: of the data, goes into the model card.
         metrics: validation metrics of the model, go into the card; anything that depends on the clock is left out.
+        parameters: active parameters of the model's tables.
     """
+    served = _as_tables(served, None if config.method == "dense" else parameters, config.seed)
     return write(
         path,
         items=table_data(served.items, served.item_scale),
@@ -49,10 +55,24 @@ def write_artefact(
     )
 
 
-def table_data(table: Table, scale: np.ndarray | None) -> TableData | np.ndarray:
+def _as_tables(served: Served, budget: int | None, seed: int) -> Served:
+    """Rows that are no tables as tables: sparse ones of `budget` values together, dense ones when it is None."""
+    parts = [part for part in (served.users, served.items) if part is not None]
+    if all(isinstance(part, SparseTable | DenseTable) for part in parts):
+        return served
+    if budget is None:
+        tables = [DenseTable(part.lookup(torch.arange(part.n_rows)).numpy()) for part in parts]
+    else:
+        masks = made_sparse(parts, budget, seed=seed)
+        tables = [SparseTable(mask.indptr, mask.columns, mask.values, parts[0].dim) for mask in masks]
+    return replace(served, items=tables[-1], users=tables[0] if len(tables) > 1 else None)
+
+
+def table_data(table: Rows, scale: np.ndarray | None) -> TableData | np.ndarray:
     """A table as arrays, its rows multiplied by `scale` (n_rows,); in CSR when it is sparse, else (n_rows, dim)."""
+    assert isinstance(table, SparseTable | DenseTable)
     values = table.values.numpy()
-    if not isinstance(table, SparseTable):
+    if isinstance(table, DenseTable):
         matrix = values.reshape(table.n_rows, table.dim)
         return matrix if scale is None else matrix * scale[:, None]
     indptr, columns = table.structure()

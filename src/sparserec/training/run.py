@@ -24,6 +24,7 @@ from sparserec.training.config import RunConfig, load_config
 from sparserec.training.data import cut, read
 from sparserec.training.export import write_artefact
 from sparserec.training.ids import load_ids, save_ids
+from sparserec.training.kinds import KINDS
 
 
 @dataclass(frozen=True)
@@ -121,16 +122,18 @@ class Run:
         """The model of the epoch that validation chose, and its facts: epoch and validation metrics."""
         tensors, facts = load_state(self.folder / "best.safetensors")
         tables: dict[str, Table] = {}
+        kind = KINDS[self.config.model]
         for name, dim in facts["dims"].items():
-            count = self.facts.n_users if name == "users" else self.facts.n_items
+            count = self.facts.n_users if kind.tables.get(name) == "users" else self.facts.n_items
             part = {key: tensor.numpy() for key, tensor in section(name, tensors).items()}
             if "columns" in part:
                 tables[name] = SparseTable(part["indptr"], part["columns"], part["values"], dim)
             else:
-                tables[name] = DenseTable(part["values"].reshape(count, dim))
-            if tables[name].n_rows != count:
+                tables[name] = DenseTable(part["values"].reshape(-1, dim))
+            if name in kind.tables and tables[name].n_rows != count:
                 raise SparserecError(f"{self.folder}: best.safetensors has {tables[name].n_rows} {name}, not {count}")
-        return assemble(self.config, tables, NOBODY), facts
+        history = self.split().train if kind.needs_history else NOBODY
+        return assemble(self.config, tables, history), facts
 
     def evaluate(self, part: str = "test", ks: tuple[int, ...] = (20,), per_user: bool = False) -> Metrics:
         """Full-ranking metrics of the chosen model on "valid" or "test"; also written to metrics.json."""
@@ -158,7 +161,14 @@ class Run:
         if len(users) != self.facts.n_users or len(items) != self.facts.n_items:
             raise SparserecError(f"{self.folder / 'ids.safetensors'} does not fit the run: train it anew")
         return write_artefact(
-            Path(path), model.served(), users, items, self.config, self.facts.fingerprint, facts.get("valid", {})
+            Path(path),
+            model.served(),
+            users,
+            items,
+            self.config,
+            self.facts.fingerprint,
+            facts.get("valid", {}),
+            _explored(model),
         )
 
     def history(self) -> list[dict[str, float]]:
@@ -173,3 +183,8 @@ class Run:
         """Active parameters of the chosen model."""
         model, _ = self.best()
         return int(np.sum([table.nnz for table in model.tables.values()]))
+
+
+def _explored(model: Recommender) -> int:
+    """Active parameters of the sparse tables of a model."""
+    return sum(table.nnz for table in model.tables.values() if isinstance(table, SparseTable))

@@ -1,0 +1,88 @@
+"""LightGCN: a row is the mean of what it and its neighbours near and far say, and a score an inner product."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sparserec.recommenders.base import Batch, History, Served
+from sparserec.recommenders.graph import Graph
+from sparserec.recommenders.product import ProductScorer
+from sparserec.tables import Propagation, Table
+
+
+class LightGCN:
+    """LightGCN over a user table and an item table of the same width.
+
+    The tables are those of layer 0. Rows are propagated over the graph of the training interactions, 16 columns at a
+    time (see `Propagation`): a training step holds the batch's rows of all columns, the gradients of active parameters
+    and of watched rows, and three arrays of (n_users + n_items) x 16 numbers; never a propagated table.
+
+    Unlike the published training, L2 decay is on all rows in each step and not on those of the batch, since every row
+    has a gradient in each step. Rows are propagated once for a batch, so large batches make epochs cheap.
+
+    Source: He et al., "LightGCN: simplifying and powering graph convolution network for recommendation" (arXiv
+    2002.02126).
+
+    Args:
+        users: (n_users, dim) table.
+        items: (n_items, dim) table.
+        history: the interactions that make the graph.
+        layers: propagations, of which the mean is taken with the rows themselves; 0 is matrix factorisation.
+    """
+
+    def __init__(self, users: Table, items: Table, history: History, layers: int = 3):
+        self.tables: Mapping[str, Table] = {"users": users, "items": items}
+        graph = Graph(history, items.n_rows)
+        self._propagation = Propagation([users, items], lambda block: graph.mean_of_layers(block, layers))
+
+    def scores(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Scores of the positives (B,) and of the negatives (B, K), differentiable."""
+        count, n_users = len(batch.users), self.tables["users"].n_rows
+        items = torch.cat([batch.positives, batch.negatives.reshape(-1)]) + n_users
+        rows = self._propagation.lookup(torch.cat([batch.users, items]))
+        users, positive, negative = rows[:count], rows[count : 2 * count], rows[2 * count :]
+        if batch.negatives.dim() == 1:
+            others = users @ negative.T
+        else:
+            others = torch.einsum("bd,bkd->bk", users, negative.view(*batch.negatives.shape, -1))
+        return (users * positive).sum(1), others
+
+    def scorer(self, history: History) -> ProductScorer:
+        """The model as it is now, over the graph it was trained with, whatever the histories given."""
+        return ProductScorer(self.served())
+
+    def served(self) -> Served:
+        """The propagated rows of now, dense: a device knows nothing of the graph."""
+        n_users, n_rows = self.tables["users"].n_rows, self._propagation.n_rows
+        matrix = _on_disk(self._propagation)
+        return Served(PropagatedRows(matrix[n_users:n_rows]), PropagatedRows(matrix[:n_users]))
+
+
+class PropagatedRows:
+    """Rows of a propagated table, read from a file that goes away with it.
+
+    Args:
+        matrix: (n_rows, dim) float32, a memory map.
+    """
+
+    def __init__(self, matrix: np.ndarray):
+        self.n_rows, self.dim = matrix.shape
+        self._matrix = matrix
+
+    def lookup(self, rows: Tensor) -> Tensor:
+        """Rows (B,) int64 -> (B, dim)."""
+        return torch.from_numpy(self._matrix[rows.numpy()])
+
+
+def _on_disk(propagation: Propagation) -> np.ndarray:
+    """The propagated rows (n_rows, dim) in a nameless temporary file: full ranking reads them again and again."""
+    with tempfile.TemporaryFile(prefix="sparserec-") as file:
+        matrix = np.memmap(file, np.float32, "w+", shape=(propagation.n_rows, propagation.dim))
+    for first, block in propagation.blocks():
+        matrix[:, first : first + block.shape[1]] = block.numpy()
+    return matrix
