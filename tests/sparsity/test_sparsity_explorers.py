@@ -70,8 +70,10 @@ class Setup:
     def count(self):
         """How many parameters a revision moves at most, now."""
         budget = sum(table.nnz for table in self.tables)
-        share = self.config.drop_fraction * 0.5 * (1 + math.cos(math.pi * self.step / self.config.end))
-        return min(int(share * budget), budget - sum(self.sizes))
+        return min(int(self.count_share() * budget), budget - sum(self.sizes))
+
+    def count_share(self):
+        return self.config.drop_fraction * 0.5 * (1 + math.cos(math.pi * self.step / self.config.end))
 
     def weights(self):
         """Every active parameter of each table: {(row, column): w}."""
@@ -162,8 +164,8 @@ def test_the_same_seed_gives_the_same_masks(kind):
     for setup in (one, two, other):
         setup.run(12)
     assert same(one, two)
-    # RigL has nothing random, and static never moves.
-    assert same(one, other) == (kind in {"rigl", "static"})
+    # RigL and DSL have nothing random, and static never moves.
+    assert same(one, other) == (kind in {"rigl", "dsl", "static"})
 
 
 @pytest.mark.parametrize("kind", EXPLORERS)
@@ -223,7 +225,7 @@ def test_grown_parameters_begin_at_zero_and_kept_ones_stay(kind):
 
 
 def test_an_unknown_explorer_is_refused():
-    with pytest.raises(SparserecError, match="unknown explorer 'genetic'; there are: static, set, rigl, sparserec"):
+    with pytest.raises(SparserecError, match="unknown explorer 'genetic'; there are: static, set, rigl, dsl, sparserec"):
         make_explorer("genetic", [], ExplorerConfig(interval=1, end=2), [], 0)
 
 
@@ -267,6 +269,28 @@ def test_rigl_grows_by_the_last_batch_alone(seed, share):
         drops = expected_drops(before, len(growth))
         setup.explorer.revise(setup.step)
         assert changes(before, setup.weights()) == (drops, growth)
+
+
+@given(seed=st.integers(0, 2**31), share=st.floats(0.05, 0.9))
+@settings(max_examples=15)
+def test_dsl_grows_by_the_last_batch_and_each_table_keeps_its_number_of_parameters(seed, share):
+    setup = Setup("dsl", seed, share=share)
+    sizes = [table.nnz for table in setup.tables]
+    for _ in range(4):
+        for _ in range(setup.config.interval):
+            last = setup.train()
+        before = setup.weights()
+        growth, drops = set(), set()
+        for number, (size, nnz) in enumerate(zip(setup.sizes, sizes, strict=True)):
+            count = min(int(setup.count_share() * nnz), nnz - size)
+            alone = [own if table == number else {} for table, own in enumerate(before)]
+            watched = [np.arange(size) if table == number else np.zeros(0, int) for table in range(2)]
+            grown = expected_growth(before, watched, last, count)
+            growth |= grown
+            drops |= expected_drops(alone, len(grown))
+        setup.explorer.revise(setup.step)
+        assert changes(before, setup.weights()) == (drops, growth)
+        assert [table.nnz for table in setup.tables] == sizes
 
 
 def test_rigl_watches_only_in_the_last_step_of_a_window():

@@ -8,13 +8,14 @@ import numpy as np
 
 from sparserec.errors import SparserecError
 from sparserec.sparsity.explorers.base import Explorer, ExplorerConfig, Policy, Revision
+from sparserec.sparsity.explorers.dsl import DSL
 from sparserec.sparsity.explorers.rigl import RIGL
 from sparserec.sparsity.explorers.set import SET
 from sparserec.sparsity.explorers.sparserec import SPARSEREC
 from sparserec.sparsity.explorers.static import STATIC
 from sparserec.sparsity.seam import Revisable
 
-EXPLORERS: dict[str, Policy] = {"static": STATIC, "set": SET, "rigl": RIGL, "sparserec": SPARSEREC}
+EXPLORERS: dict[str, Policy] = {"static": STATIC, "set": SET, "rigl": RIGL, "dsl": DSL, "sparserec": SPARSEREC}
 
 
 def make_explorer(

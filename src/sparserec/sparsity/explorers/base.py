@@ -64,11 +64,13 @@ class Policy:
         grow_scores: evidence (S, dim), watched rows (S,), their interactions (S,) and a generator -> scores (S, dim)
             >= 0.
         explores: False for a mask that never moves.
+        per_table: each table keeps its number of parameters; by default they compete under one budget.
     """
 
     watches: Literal["sample", "all", "none"]
     grow_scores: Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
     explores: bool = True
+    per_table: bool = False
 
 
 class Explorer:
@@ -133,7 +135,7 @@ class Explorer:
     def revise(self, step: int) -> Revision:
         """Drop the smallest |w|, grow as many coordinates by the evidence, begin a new window; the budget is exact."""
         budget = sum(table.nnz for table in self._tables)
-        moved = self._exchange(step, budget)
+        moved = self._exchange(step)
         if sum(table.nnz for table in self._tables) != budget:
             raise SparserecError(
                 "an exploration changed the number of active parameters; this is a defect, please report it"
@@ -162,18 +164,21 @@ class Explorer:
             self._look_at([state[f"watched.{number}"].copy() for number in range(len(self._tables))])
             self._evidence = [state[f"evidence.{number}"].copy() for number in range(len(self._tables))]
 
-    def _exchange(self, step: int, budget: int) -> int:
+    def _exchange(self, step: int) -> int:
         """Choose what grows and what is dropped, and revise the tables; how many were grown, and as many dropped."""
-        rows = self._rows()
-        grow = self._take_growth(step, budget)
-        grown = sum(len(positions) for positions, _ in grow)
-        magnitudes = (table.magnitudes() for table in self._tables)
-        drop = smallest_droppable([table.structure()[0] for table in self._tables], magnitudes, grown)
-        for table, dropped, (positions, columns), watched in zip(self._tables, drop, grow, rows, strict=True):
-            table.revise(np.logical_not(dropped, out=dropped), watched[positions], columns)
-        return grown
+        rows, grow = self._rows(), self._take_growth(step)
+        grown = [len(positions) for positions, _ in grow]
+        for group in self._groups():
+            tables = [self._tables[number] for number in group]
+            magnitudes = (table.magnitudes() for table in tables)
+            count = sum(grown[number] for number in group)
+            drop = smallest_droppable([table.structure()[0] for table in tables], magnitudes, count)
+            for number, table, dropped in zip(group, tables, drop, strict=True):
+                positions, columns = grow[number]
+                table.revise(np.logical_not(dropped, out=dropped), rows[number][positions], columns)
+        return sum(grown)
 
-    def _take_growth(self, step: int, budget: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    def _take_growth(self, step: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """What is to grow, for each table; the evidence, the largest part of the memory, is gone afterwards."""
         generator = np.random.default_rng([self._seed, 5, self._round])
         rows = self._rows()
@@ -184,9 +189,18 @@ class Explorer:
         ]
         for own, watched, table in zip(scores, rows, self._tables, strict=True):
             forget_active(own, watched, *table.structure())
-        count = int(drop_fraction(step, self._config.end, self._config.drop_fraction) * budget)
-        spare = sum(table.nnz - table.n_rows for table in self._tables)
-        return largest_growable(scores, min(count, spare))
+        share = drop_fraction(step, self._config.end, self._config.drop_fraction)
+        grow: list[tuple[np.ndarray, np.ndarray]] = []
+        for group in self._groups():  # in the order of the tables
+            budget = sum(self._tables[number].nnz for number in group)
+            spare = budget - sum(self._tables[number].n_rows for number in group)
+            grow += largest_growable([scores[number] for number in group], min(int(share * budget), spare))
+        return grow
+
+    def _groups(self) -> list[list[int]]:
+        """The tables, by number, that share a budget."""
+        every = list(range(len(self._tables)))
+        return [[number] for number in every] if self._policy.per_table else [every]
 
     def _rows(self) -> list[np.ndarray]:
         none = [np.zeros(0, dtype=np.int64)] * len(self._tables)
