@@ -72,6 +72,7 @@ SETTINGS = {
     "density and budget": (["--density", "0.1", "--budget", "9kB"], ["not both"]),
     "budget without unit": (["--budget", "300"], ["16B/item"]),
     "unknown recipe": (["--recipe", "mff"], ["mff", "mf"]),
+    "unknown recommender": (["--model", "magic"], ["magic", "mf, lightgcn"]),
     "unknown setting": (["--set", "learning_rate=1"], ["learning_rate", "lr"]),
     "setting without value": (["--set", "lr"], ["KEY=VALUE"]),
     "setting out of range": (["--set", "lr=-1"], ["lr"]),
@@ -91,7 +92,7 @@ def test_settings_that_cannot_work(sparserec, ratings, tmp_path, listing, case):
 
 
 def test_options_are_checked_by_the_command_line(sparserec, ratings, tmp_path):
-    for more in (["--model", "magic"], ["--method", "magic"], ["--init", "magic"], ["--dim", "wide"]):
+    for more in (["--method", "magic"], ["--init", "magic"], ["--dim", "wide"]):
         code, _, err = train(sparserec, ratings, tmp_path, *more)
         assert code == 2
         assert more[0] in err

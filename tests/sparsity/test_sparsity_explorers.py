@@ -225,7 +225,9 @@ def test_grown_parameters_begin_at_zero_and_kept_ones_stay(kind):
 
 
 def test_an_unknown_explorer_is_refused():
-    with pytest.raises(SparserecError, match="unknown explorer 'genetic'; there are: static, set, rigl, dsl, sparserec"):
+    with pytest.raises(
+        SparserecError, match="unknown explorer 'genetic'; there are: static, set, rigl, dsl, sparserec"
+    ):
         make_explorer("genetic", [], ExplorerConfig(interval=1, end=2), [], 0)
 
 

@@ -14,7 +14,9 @@ from sparserec.device import Recommender
 from sparserec.errors import SparserecError
 from sparserec.evaluation import Popularity, evaluate
 from sparserec.interactions import Interactions
+from sparserec.sparsity import EXPLORERS
 from sparserec.training import evaluate_on_device
+from sparserec.training.pruned import PRUNED
 from sparserec.training.trainer import Trainer
 
 
@@ -28,7 +30,7 @@ def assert_equal_states(one, other):
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)
 
 
-@pytest.mark.parametrize("method", ["sparserec", "static", "set", "rigl", "dense"])
+@pytest.mark.parametrize("method", [*EXPLORERS, *PRUNED, "dense"])
 def test_every_method_learns_more_than_popularity(catalogue, quick, tmp_path, method):
     run = sparserec.train(catalogue, tmp_path / "run", recipe="mf", method=method, **{**quick, "epochs": 6})
     split = run.split()
@@ -38,7 +40,7 @@ def test_every_method_learns_more_than_popularity(catalogue, quick, tmp_path, me
     assert losses[-1] < losses[0]
 
 
-@pytest.mark.parametrize("method", ["sparserec", "static", "set", "rigl"])
+@pytest.mark.parametrize("method", [*EXPLORERS, *PRUNED])
 @pytest.mark.parametrize("init", ["nmf", "random", "spectral"])
 def test_the_budget_is_exact_from_the_first_step_to_the_artefact(catalogue, quick, tmp_path, method, init):
     seen = set()
@@ -77,7 +79,7 @@ def test_the_number_of_threads_does_not_change_the_result(catalogue, quick, tmp_
     assert_equal_states(*states)
 
 
-@pytest.mark.parametrize("method", ["sparserec", "rigl", "dense"])
+@pytest.mark.parametrize("method", ["sparserec", "rigl", "dsl", "dense"])
 @pytest.mark.parametrize("stop_at", [1, 7, 20])
 def test_a_resumed_run_ends_like_an_uninterrupted_one(catalogue, quick, tmp_path, monkeypatch, method, stop_at):
     whole = sparserec.train(catalogue, tmp_path / "whole", method=method, **quick)

@@ -50,9 +50,7 @@ def made_sparse(tables: Sequence[Rows], budget: int, *, seed: int = 0) -> list[C
         raise SparserecError(f"a budget of {budget:,} does not fit {sum(counts):,} rows of {dim} columns")
     rotation = varimax(_sample(tables, seed))
     keys = (_raised(np.abs(block @ rotation)) for _, block in _blocks(tables))
-    chosen = np.split(
-        chosen := largest_of_blocks(keys, budget), np.searchsorted(chosen, np.cumsum(counts)[:-1] * dim)
-    )
+    chosen = np.split(chosen := largest_of_blocks(keys, budget), np.searchsorted(chosen, np.cumsum(counts)[:-1] * dim))
     return [
         _mask(table, own - first * dim, rotation)
         for table, own, first in zip(tables, chosen, np.cumsum([0, *counts[:-1]]), strict=True)

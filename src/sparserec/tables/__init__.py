@@ -7,4 +7,13 @@ from sparserec.tables.propagation import Propagation
 from sparserec.tables.sparse import SparseTable, column_dtype
 from sparserec.tables.threshold import ThresholdTable
 
-__all__ = ["DenseTable", "Propagation", "RowAdam", "SlotGradients", "SparseTable", "Table", "ThresholdTable", "column_dtype"]
+__all__ = [
+    "DenseTable",
+    "Propagation",
+    "RowAdam",
+    "SlotGradients",
+    "SparseTable",
+    "Table",
+    "ThresholdTable",
+    "column_dtype",
+]

@@ -1,4 +1,4 @@
-"""Rows of tables after a linear operator over all rows, such as propagation over a graph, a block of columns at a time."""
+"""Rows of tables after a linear operator over all rows, such as that of a graph, a block of columns at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COLUMNS = 16
 """Columns of a block at most; a line of the processor's cache holds so many float32."""
 
 Operator = Callable[[Tensor], Tensor]
-"""Columns (n, w) float32 -> columns (n, w): linear, symmetric, and the same for every column. It may write over them."""
+"""Columns (n, w) float32 -> columns (n, w): linear, symmetric, the same for every column. It may write over them."""
 
 
 class _Propagated(torch.autograd.Function):

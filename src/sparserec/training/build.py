@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,9 +31,10 @@ from sparserec.sparsity import (
 from sparserec.tables import DenseTable, RowAdam, SparseTable, Table
 from sparserec.training.config import RunConfig
 from sparserec.training.kinds import KINDS, Side
+from sparserec.training.pruned import PRUNED, pruned_start
 from sparserec.training.start import Say, needs_teacher, prepare, width
 from sparserec.training.tasks import DistillationTask, RankingTask, Task
-from sparserec.training.trainer import Plan
+from sparserec.training.trainer import Plan, Trainer
 
 EVIDENCE_BYTES = 128_000_000
 """Memory that the evidence of watched rows may take: very wide tables watch fewer rows."""
@@ -49,14 +51,24 @@ def build_plan(config: RunConfig, split: Split, model: Recommender) -> Plan:
     relative = config.relative_lr
     lr = {name: relative if relative and takes_relative(table) else config.lr for name, table in model.tables.items()}
     return Plan(
-        epochs=config.epochs,
+        epochs=left_epochs(config),
         patience=config.patience,
         batch_size=_batch_size(config, split),
         lr=lr,
         seed=config.seed,
         fingerprint=fingerprint(config, split),
-        judge_start=config.model == "fism" or config.epochs == 0,
+        judge_start=config.model == "fism" or left_epochs(config) == 0,
     )
+
+
+def left_epochs(config: RunConfig) -> int:
+    """Epochs of the training itself: all, but for those that dense tables were trained for before."""
+    return config.epochs - dense_epochs(config)
+
+
+def dense_epochs(config: RunConfig) -> int:
+    """Epochs for which methods that prune train dense tables first."""
+    return min(config.epochs, max(1, int(config.dense_share * config.epochs))) if config.method in PRUNED else 0
 
 
 def build_optimizers(config: RunConfig, model: Recommender) -> dict[str, RowAdam]:
@@ -98,10 +110,44 @@ def build(config: RunConfig, split: Split, folder: Path, say: Say) -> tuple[Reco
         raise SparserecError(
             f"loss {config.loss} learns from lists for histories: it needs model fism, not {config.model}"
         )
-    tables = _dense_tables(config, split) if config.method == "dense" else _sparse_tables(config, split)
     weights = KINDS[config.model].weights(config, np.random.default_rng([config.seed, 7]))
+    if config.method == "dense":
+        tables = _dense_tables(config, split)
+    elif config.method in PRUNED:
+        tables, weights = _pruned_tables(config, split, weights, folder, say)
+    else:
+        tables = _sparse_tables(config, split)
     tables |= {name: DenseTable(matrix) for name, matrix in weights.items()}
     return assemble(config, tables, split.train), build_task(config, split)
+
+
+def _pruned_tables(
+    config: RunConfig, split: Split, weights: dict[str, np.ndarray], folder: Path, say: Say
+) -> tuple[dict[str, Table], dict[str, np.ndarray]]:
+    """Tables with the mask that a dense training leaves, and the other matrices."""
+    budget = active_parameters(config, split, config.dim)  # a budget that can't be kept is refused at once
+    first = dense_epochs(config)
+    dense = config.model_copy(update={"method": "dense", "epochs": first, "patience": first})
+    own = fingerprint(config, split)
+
+    def train(tables: Mapping[str, Table], phase: Path) -> None:
+        say(f"training dense tables for {first} of {config.epochs} epochs")
+        model = assemble(dense, tables, split.train)
+        plan = replace(build_plan(dense, split, model), fingerprint=own)
+        task = build_task(dense, split)
+        trainer = Trainer(
+            model, build_optimizers(dense, model), build_explorer(dense, model, split, 1), task, split, plan, phase
+        )
+        trainer.resume()
+        trainer.run()
+
+    start = dense_start(dense, split)
+    masks, weights = pruned_start(config.method, start, weights, budget, folder, own, train)
+    tables = {
+        name: SparseTable(mask.indptr, mask.columns, np.where(mask.values == 0, NORMAL_SCALE, mask.values), config.dim)
+        for name, mask in masks.items()
+    }
+    return tables, weights
 
 
 def _build_fism(config: RunConfig, split: Split, folder: Path, say: Say) -> tuple[Recommender, Task]:
@@ -168,10 +214,13 @@ def build_explorer(config: RunConfig, model: Recommender, split: Split, steps: i
         alpha=settings.alpha,
         accumulate=settings.accumulate,
     )
-    sides, degrees = KINDS[config.model].tables, {
-        "users": split.train.user_degrees(),
-        "items": split.train.item_degrees(),
-    }
+    sides, degrees = (
+        KINDS[config.model].tables,
+        {
+            "users": split.train.user_degrees(),
+            "items": split.train.item_degrees(),
+        },
+    )
     importance = [degrees[sides[name]] for name, table in model.tables.items() if isinstance(table, SparseTable)]
     return make_explorer(kind, tables, explorer, importance, config.seed)
 

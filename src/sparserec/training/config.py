@@ -157,8 +157,8 @@ def load_config(recipe: str | None = None, file: Path | None = None, **overrides
     """A configuration from a recipe or a TOML file, with single settings put over it.
 
     Args:
-        recipe: name of a recipe of the package. When neither is given it is that of the `model` asked for ("mf" where it
-            has none), else "fism".
+        recipe: name of a recipe of the package. When neither is given it is that of the `model` asked for, "mf" where
+            it has none, else "fism".
         file: a TOML file of the user's, instead of a recipe.
         **overrides: settings by name; None means not given. A dictionary goes into a section. A density takes the
             place of a recipe's budget.
