@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numba
 import pytest
 from hypothesis import HealthCheck, settings
@@ -36,3 +38,24 @@ def on_threads():
 
     yield both
     numba.set_num_threads(before)
+
+
+@pytest.fixture
+def sparserec(monkeypatch, capsys):
+    """Run the command line in this process: arguments in; exit code, standard output and standard error out."""
+
+    from sparserec.cli import main
+
+    def run(*args):
+        monkeypatch.setattr(sys, "argv", ["sparserec", *map(str, args)])
+        capsys.readouterr()
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        found = capsys.readouterr()
+        return code, found.out, found.err
+
+    monkeypatch.setenv("COLUMNS", "200")
+    return run

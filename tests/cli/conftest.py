@@ -6,25 +6,6 @@ import pytest
 from sparserec.cli import main
 
 
-@pytest.fixture
-def sparserec(monkeypatch, capsys):
-    """Run the command line in this process: arguments in; exit code, standard output and standard error out."""
-
-    def run(*args):
-        monkeypatch.setattr(sys, "argv", ["sparserec", *map(str, args)])
-        capsys.readouterr()
-        try:
-            main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        found = capsys.readouterr()
-        return code, found.out, found.err
-
-    monkeypatch.setenv("COLUMNS", "200")
-    return run
-
-
 @pytest.fixture(scope="session")
 def ratings(tmp_path_factory):
     """A CSV file with MovieLens headers and string ids."""

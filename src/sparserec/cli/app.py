@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from sparserec import __version__
+from sparserec.cli.bench import bench
 from sparserec.cli.console import errors
 from sparserec.cli.data import data
 from sparserec.cli.demo import demo
@@ -32,6 +33,7 @@ app = typer.Typer(
 for verb in (demo, train, evaluate, export, recommend, inspect):
     app.command()(verb)
 app.add_typer(data, name="data")
+app.add_typer(bench, name="bench")
 
 
 def _version(wanted: bool) -> None:

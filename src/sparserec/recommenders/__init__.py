@@ -4,5 +4,6 @@ from sparserec.recommenders.base import Batch, History, Recommender, Rows, Score
 from sparserec.recommenders.fism import FISM
 from sparserec.recommenders.lightgcn import LightGCN
 from sparserec.recommenders.mf import MF
+from sparserec.recommenders.neumf import NeuMF
 
-__all__ = ["FISM", "MF", "Batch", "History", "LightGCN", "Recommender", "Rows", "Scorer", "Served"]
+__all__ = ["FISM", "MF", "Batch", "History", "LightGCN", "NeuMF", "Recommender", "Rows", "Scorer", "Served"]

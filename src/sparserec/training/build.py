@@ -143,7 +143,7 @@ def _pruned_tables(
 
     start = dense_start(dense, split)
     masks, weights = pruned_start(config.method, start, weights, budget, folder, own, train)
-    tables = {
+    tables: dict[str, Table] = {
         name: SparseTable(mask.indptr, mask.columns, np.where(mask.values == 0, NORMAL_SCALE, mask.values), config.dim)
         for name, mask in masks.items()
     }
@@ -281,7 +281,7 @@ def dense_start(config: RunConfig, split: Split) -> dict[str, np.ndarray]:
         generator = _generator(config)
         return {name: _normal((count, config.dim), generator) for name, count in counts.items()}
     factors = {side: _unit_rows(part) for side, part in _factors(config, split).items()}
-    return {name: factors[side] for name, side in KINDS[config.model].tables.items()}
+    return {name: factors[side].copy() for name, side in KINDS[config.model].tables.items()}
 
 
 def _sparse_tables(config: RunConfig, split: Split) -> dict[str, Table]:

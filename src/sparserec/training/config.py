@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -102,6 +102,8 @@ class RunConfig(_Section):
     """How a user row and an item row make a score."""
     layers: int = Field(default=3, ge=0, le=16)
     """Propagations over the graph of interactions in lightgcn."""
+    hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(32, 16), min_length=1)
+    """Outputs of each layer of the network in neumf."""
     loss: Literal["softmax", "bpr", "list-regression", "list-softmax", "relaxed-ranking"] = "softmax"
     """The objective; the last three learn from a teacher's lists and need fism."""
     temperature: float = Field(default=1.0, gt=0)

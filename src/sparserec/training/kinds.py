@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from sparserec.recommenders import FISM, MF, History, LightGCN, Recommender
+from sparserec.recommenders import FISM, MF, History, LightGCN, NeuMF, Recommender, neumf
 from sparserec.tables import Table
 
 if TYPE_CHECKING:
@@ -32,12 +32,14 @@ class Kind:
         weights: small dense matrices (rows, columns) by name at their initial values, such as layers of a network; they
             become tables of the recommender beside the others, which every step updates and no explorer moves.
         needs_history: whether a trained model needs the training histories to score, as that of a graph does.
+        exports: whether a file for devices can hold it; `served` is an error where not.
     """
 
     tables: Mapping[str, Side]
     make: Callable[[Mapping[str, Table], History, RunConfig], Recommender]
     weights: Callable[[RunConfig, np.random.Generator], dict[str, np.ndarray]] = no_weights
     needs_history: bool = False
+    exports: bool = True
 
 
 ROWS: dict[str, Side] = {"users": "users", "items": "items"}
@@ -48,6 +50,12 @@ KINDS: dict[str, Kind] = {
         ROWS,
         lambda tables, history, config: LightGCN(tables["users"], tables["items"], history, config.layers),
         needs_history=True,
+    ),
+    "neumf": Kind(
+        {**ROWS, "mlp_users": "users", "mlp_items": "items"},
+        lambda tables, history, config: NeuMF(tables),
+        weights=lambda config, generator: neumf.weights(config.dim, config.hidden, generator),
+        exports=False,
     ),
     "fism": Kind({"items": "items"}, lambda tables, history, config: FISM(tables["items"], tables["weights"], history)),
 }

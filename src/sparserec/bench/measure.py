@@ -1,0 +1,97 @@
+"""What a trained run is worth: test metrics, and the bytes of everything that is needed for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from sparserec.artefact import dense_file_bytes, inspect, quantise, sparse_file_bytes
+from sparserec.artefact.gaps import most_bytes
+from sparserec.device import Recommender as DeviceRecommender
+from sparserec.errors import SparserecError
+from sparserec.evaluation import evaluate
+from sparserec.interactions import Split
+from sparserec.recommenders import Recommender
+from sparserec.tables import DenseTable, SparseTable
+from sparserec.training import Run, evaluate_on_device
+from sparserec.training.kinds import KINDS
+
+METRICS = ("recall@20", "ndcg@20")
+
+
+def measure(run: Run, file: Path) -> dict[str, Any]:
+    """Test metrics and bytes of a run.
+
+    Where the exported file does all that the model does, both are those of the file, through the device runtime. Where
+    the model needs more than a file holds (a graph, a network), they are those of the model with its tables rounded to
+    int8, and bytes count these tables, the graph in Rice code and the network in float32; if it can be exported at all,
+    `file` holds metrics and bytes of the exported file beside them.
+
+    Args:
+        run: a finished run.
+        file: where to export to.
+    """
+    kind, split = KINDS[run.config.model], run.split()
+    model, _ = run.best()
+    networked = any(name not in kind.tables for name in model.tables) and run.config.model != "fism"
+    found: dict[str, Any] = {"parameters": run.parameters()}
+    shipped = _file(run, file, split)
+    if not kind.needs_history and not networked:
+        if shipped is None:
+            raise SparserecError(f"a run of {run.config.model} has nothing to measure: it can't be exported")
+        return {**found, **shipped, "ships": "file"}
+    bytes_of = _bytes(model, run, split) + (_graph_bytes(split) if kind.needs_history else 0)
+    for name in kind.tables:
+        _round(model.tables[name])
+    values = evaluate(model.scorer(split.history("test")), split.history("test"), split.test, ks=(20,))
+    found |= {name: values[name] for name in METRICS} | {"bytes": bytes_of}
+    found["ships"] = "tables and graph" if kind.needs_history else "tables and network"
+    return {**found, "file": shipped} if shipped else found
+
+
+def _file(run: Run, path: Path, split: Split) -> dict[str, Any] | None:
+    """Metrics and bytes of the exported file; None for a recommender that no file can hold."""
+    try:
+        run.export(path)
+    except SparserecError:
+        if KINDS[run.config.model].exports:
+            raise
+        return None
+    facts = inspect(path)["bytes"]
+    values = evaluate_on_device(DeviceRecommender.open(path), split, "test")
+    return {**{name: values[name] for name in METRICS}, "bytes": facts["total"] - facts["ids"]}
+
+
+def _bytes(model: Recommender, run: Run, split: Split) -> int:
+    """Of the tables as int8 in the file format, and of other matrices in float32."""
+    kind, total = KINDS[run.config.model], 0
+    sides = list(kind.tables.values())
+    n_items, n_users = split.train.n_items * sides.count("items"), split.train.n_users * sides.count("users")
+    dim = run.config.dim
+    tables = [model.tables[name] for name in kind.tables]
+    if all(isinstance(table, SparseTable) for table in tables):
+        nnz = sum(table.nnz for table in tables)
+        total += sparse_file_bytes(n_items=n_items, n_users=n_users, nnz=nnz, dim=dim, values_dtype="int8")
+    else:
+        total += dense_file_bytes(n_items=n_items, n_users=n_users, dim=dim, values_dtype="int8")
+    return total + sum(4 * table.nnz for name, table in model.tables.items() if name not in kind.tables)
+
+
+def _graph_bytes(split: Split) -> int:
+    """Of the training interactions in Rice code, at most: rows of users, columns of items."""
+    return most_bytes(split.train.n_users * split.train.n_items, split.train.nnz)
+
+
+@torch.no_grad()
+def _round(table: Any) -> None:
+    """Round a table's values as the file format does."""
+    if isinstance(table, SparseTable):
+        columns = table.structure()[1].astype(np.int64)
+    else:
+        assert isinstance(table, DenseTable)
+        columns = np.tile(np.arange(table.dim), table.n_rows)
+    codes, scales = quantise.to_int8(table.values.numpy(), columns, table.dim)
+    table.values.copy_(torch.from_numpy(quantise.from_int8(codes, columns, scales)))

@@ -1,0 +1,65 @@
+"""One job of a grid in this process: `python -m sparserec.bench.one JSON`, for `bench.work`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from sparserec.bench.data import dataset
+from sparserec.bench.measure import measure
+from sparserec.bench.results import Job
+from sparserec.errors import SparserecError
+from sparserec.training import train
+
+
+def one(call: dict[str, Any]) -> dict[str, Any]:
+    """Train a job's run, or go on with it; in the run phase, measure it on the test part too.
+
+    Args:
+        call: "job" as a dictionary, "data" (folder of data sets), "folder" (of the run), "threads", "keep".
+
+    Returns:
+        "valid" and "valid_recall" of the chosen "epoch", the "curve" of validation NDCG@20, "seconds" of training, the
+        "peak_rss" of this process, "threads"; in the run phase also what `measure` returns.
+    """
+    job, folder = Job(**call["job"]), Path(call["folder"])
+    data = dataset(Path(call["data"]), job.dataset)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    began = time.perf_counter()
+    run = train(data, folder, recipe=job.settings.get("recipe"), threads=call["threads"], resume=True, **_own(job))
+    found: dict[str, Any] = {"seconds": round(time.perf_counter() - began, 1)}
+    best = run.valid_metrics()
+    found |= {"valid": best["ndcg@20"], "valid_recall": best["recall@20"], "epoch": best["epoch"]}
+    history = run.history()
+    found["curve"] = [round(entry["ndcg@20"], 4) for entry in history]
+    # Of a run that was begun by another process, or tuned before, only the epochs tell how long it took.
+    found["seconds"] = max(found["seconds"], history[-1]["seconds"] if history else 0.0)
+    if job.phase == "run":
+        found |= measure(run, folder / "model.safetensors")
+        if not call["keep"]:
+            shutil.rmtree(folder)
+    return {**found, "peak_rss": peak_rss(), "threads": call["threads"]}
+
+
+def _own(job: Job) -> dict[str, Any]:
+    return {name: value for name, value in job.settings.items() if name != "recipe"}
+
+
+def peak_rss() -> int | None:
+    """Highest resident memory of this process in bytes, where Linux tells; getrusage's would include the parent's."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return None
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
+
+
+if __name__ == "__main__":
+    try:
+        print(json.dumps(one(json.loads(sys.argv[1]))))
+    except SparserecError as error:
+        sys.exit(str(error))

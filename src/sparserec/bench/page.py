@@ -1,0 +1,147 @@
+"""The page of the paper's grid: every figure in it comes from the results file."""
+
+from __future__ import annotations
+
+import statistics
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sparserec.bench.paper import DENSE, DST, METHODS, OURS
+from sparserec.bench.results import Entry
+from sparserec.bench.statistics import difference, spread
+
+PUBLISHED_GAIN = 11.79
+"""Largest gain over the best other method that the paper's abstract claims, in per cent."""
+KEPT = 0.95
+"""Share of dense accuracy that the public summary of the paper claims is kept at least."""
+Groups = Mapping[tuple[str, str, str, float | None], Sequence[Entry]]
+"""Runs that differ in their seed alone, by data set, base, method and density."""
+
+
+def page(entries: Sequence[Entry], command: str) -> str:
+    """docs/results/paper.md from the entries of its results file.
+
+    Args:
+        entries: of the tune and of the run phase.
+        command: that made them, for the reader.
+    """
+    groups = grouped(entry for entry in entries if entry.job.phase == "run")
+    lines = ["# The paper's grid", "", *_method(entries, command)]
+    for name, base in dict.fromkeys((key[0], key[1]) for key in groups):
+        own = {key: group for key, group in groups.items() if key[:2] == (name, base)}
+        lines += ["", f"## {name}, {base}", "", *_claims(own), "", *_table(own)]
+    return "\n".join([*lines, *_tuning(entries)]) + "\n"
+
+
+def grouped(entries: Iterable[Entry]) -> Groups:
+    """Runs by data set, base, method and density, in the order of the methods, the densest first."""
+    found: dict[tuple[str, str, str, float | None], list[Entry]] = {}
+    for entry in entries:
+        job = entry.job
+        found.setdefault((job.dataset, job.base, job.method, job.density), []).append(entry)
+    order = {name: number for number, name in enumerate(METHODS)}
+    return dict(sorted(found.items(), key=lambda pair: (pair[0][:2], -(pair[0][3] or 2), order[pair[0][2]])))
+
+
+def values(group: Sequence[Entry], name: str) -> list[Any]:
+    """One figure of every seed."""
+    return [entry.found[name] for entry in group]
+
+
+def _method(entries: Sequence[Entry], command: str) -> list[str]:
+    threads = ", ".join(str(count) for count in sorted({entry.found["threads"] for entry in entries}))
+    return textwrap.wrap(
+        f"Made by `{command}`. Within a base every method has the same loss, epochs, negatives and candidates to "
+        "choose from; the validation part chose among them, and for each run its epoch. The test part was read once a "
+        "run. Mean and standard deviation over seeds. Density: active parameters as a share of tables of the full "
+        "width; a narrow dense table has as many columns as fit the bytes of sparse ones of that density. Bytes: what a "
+        "device needs for the accuracy beside it, values in int8, structure, scales and header counted, raw ids apart. Of "
+        "mf that is the exported file, read through the device runtime. Of lightgcn it is the tables of layer 0 and the "
+        "graph in Rice code, both of which the accuracy needs; the exported file, which holds propagated rows made "
+        "sparse again, stands beside it. Of neumf it is the tables and the network in float32; no file holds it. "
+        f"Threads of a run: {threads}.",
+        118,
+    )
+
+
+def _claims(groups: Groups) -> list[str]:
+    """What the paper claims beside what was measured, for one data set and base."""
+    lines = ["| density | best other DST method | gain of SparseRec in NDCG@20 | standard errors | rank of SparseRec |"]
+    lines.append("|---" * 5 + "|")
+    gains = []
+    for density in densities(groups):
+        rivals = _by_method(groups, density, DST)
+        ours = rivals.pop(OURS, None)
+        rivals = {name: group for name, group in rivals.items() if not name.startswith(OURS)}
+        if ours is None or not rivals:
+            continue
+        means = {name: statistics.mean(values(group, "ndcg@20")) for name, group in rivals.items()}
+        best = max(means, key=lambda name: means[name])
+        own = statistics.mean(values(ours, "ndcg@20"))
+        gain, errors = 100 * (own / means[best] - 1), "-"
+        if min(len(ours), len(rivals[best])) > 1:
+            errors = f"{difference(values(ours, 'ndcg@20'), values(rivals[best], 'ndcg@20')).errors:+.1f}"
+        rank = 1 + sum(mean > own for mean in means.values())
+        gains.append(gain)
+        lines.append(f"| {density:g} | {best} | {gain:+.2f} % | {errors} | {rank} of {1 + len(means)} |")
+    if not gains:
+        return ["SparseRec has no other DST method beside it yet."]
+    lines += ["", f"Largest gain: {max(gains):+.2f} %; the paper's abstract claims up to {PUBLISHED_GAIN} %."]
+    return [*lines, *_kept(groups)]
+
+
+def _kept(groups: Groups) -> list[str]:
+    """Down to which density SparseRec keeps most of what dense tables reach."""
+    dense = next((group for key, group in groups.items() if key[2] == DENSE), None)
+    if dense is None:
+        return []
+    whole, found = statistics.mean(values(dense, "ndcg@20")), {}
+    for density in densities(groups):
+        for group in _by_method(groups, density, (OURS,)).values():
+            found[density] = statistics.mean(values(group, "ndcg@20")) / whole
+    kept = [density for density, share in found.items() if share >= KEPT]
+    shares = ", ".join(f"{100 * share:.1f} % at {density:g}" for density, share in found.items())
+    words = f"at {min(kept):g} still, the lowest density here that does" if kept else "at no density here"
+    return ["", f"NDCG@20 as a share of dense: {shares}. At least {100 * KEPT:.0f} %: {words}."]
+
+
+def _table(groups: Groups) -> list[str]:
+    filed = any("file" in entry.found for group in groups.values() for entry in group)
+    head = ["density", "method", "columns", "Recall@20", "NDCG@20", "bytes", "parameters", "valid NDCG@20", "epoch"]
+    head += ["training", "seeds", *(["file: NDCG@20", "file: bytes"] if filed else [])]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for (_, _, method, density), group in groups.items():
+        cells = ["-" if density is None else f"{density:g}", method, str(group[0].job.settings["dim"])]
+        cells += [spread(values(group, name)) for name in ("recall@20", "ndcg@20")]
+        cells += [f"{statistics.mean(values(group, name)):,.0f}" for name in ("bytes", "parameters")]
+        cells += [spread(values(group, "valid")), f"{statistics.mean(values(group, 'epoch')) + 1:.1f}"]
+        cells += [f"{statistics.median(values(group, 'seconds')):.0f} s", str(len(group))]
+        if filed:
+            files = [entry.found["file"] for entry in group if "file" in entry.found]
+            cells += [spread([file["ndcg@20"] for file in files]) if files else "-"]
+            cells += [f"{statistics.mean(file['bytes'] for file in files):,.0f}" if files else "-"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _tuning(entries: Sequence[Entry]) -> list[str]:
+    """Every candidate that was tried, and what validation said."""
+    tuned = [entry for entry in entries if entry.job.phase == "tune"]
+    if not tuned:
+        return []
+    lines = ["", "## Candidates", "", "| data | base | method | weight decay | valid NDCG@20 |", "|---" * 5 + "|"]
+    for entry in tuned:
+        job = entry.job
+        decay = f"{job.settings['weight_decay']:g}"
+        lines.append(f"| {job.dataset} | {job.base} | {job.method} | {decay} | {entry.found['valid']:.4f} |")
+    return lines
+
+
+def densities(groups: Groups) -> list[float]:
+    """All densities of the groups, the densest first."""
+    return sorted({key[3] for key in groups if key[3] is not None}, reverse=True)
+
+
+def _by_method(groups: Groups, density: float, methods: Sequence[str]) -> dict[str, Sequence[Entry]]:
+    return {key[2]: group for key, group in groups.items() if key[3] == density and key[2] in methods}

@@ -1,0 +1,195 @@
+"""The grid of the paper: data set x base x method x density x seed, every method with the same tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sparserec.artefact import dense_file_bytes, sparse_file_bytes
+from sparserec.bench.data import SYNTHETIC, dataset
+from sparserec.bench.results import Entry, Job
+from sparserec.errors import SparserecError
+from sparserec.sparsity import budget_of
+from sparserec.training.kinds import KINDS
+
+DENSE, NARROW = "dense", "narrow dense"
+METHODS: dict[str, dict[str, Any]] = {
+    DENSE: {"method": "dense"},
+    NARROW: {"method": "dense"},
+    "static random": {"method": "static", "init": "random"},
+    "static NMF": {"method": "static", "init": "nmf"},
+    "static": {"method": "static"},
+    "SET": {"method": "set"},
+    "RigL": {"method": "rigl"},
+    "DSL": {"method": "dsl"},
+    "SET, random start": {"method": "set", "init": "random"},
+    "RigL, random start": {"method": "rigl", "init": "random"},
+    "DSL, random start": {"method": "dsl", "init": "random"},
+    "SparseRec": {"method": "sparserec"},
+    "SparseRec, NMF start": {"method": "sparserec", "init": "nmf"},
+    "magnitude pruning": {"method": "magnitude"},
+    "PEP": {"method": "pep"},
+}
+"""Settings by method; the start is the spectral one where none is named, also that of dense tables."""
+OURS = "SparseRec"
+DST = tuple(name for name, own in METHODS.items() if own["method"] in ("static", "set", "rigl", "dsl", "sparserec"))
+"""Methods of dynamic sparse training, and the static masks they are compared with."""
+
+COMMON: dict[str, dict[str, Any]] = {
+    "mf": {"recipe": "mf", "epochs": 8},
+    "lightgcn": {"recipe": "lightgcn", "epochs": 12},
+    "neumf": {"recipe": "neumf", "epochs": 8},
+}
+"""What all methods share, by base."""
+CANDIDATES: dict[str, tuple[dict[str, Any], ...]] = {
+    "mf": ({"weight_decay": 3e-5}, {"weight_decay": 1e-4}),
+    "lightgcn": ({"weight_decay": 1e-8}, {"weight_decay": 1e-7}),
+    "neumf": ({"weight_decay": 1e-5}, {"weight_decay": 1e-4}),
+}
+"""Settings that each method chooses from on validation, by base."""
+SMALL: dict[str, Any] = {"batch_size": 256, "n_negatives": 32, "epochs": 3}
+"""What --quick puts over all else."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What is run.
+
+    Attributes:
+        datasets, bases, methods: by name.
+        densities: shares of active parameters.
+        seeds: of the run phase; the tune phase has seed 0.
+        dim: columns of a table.
+        tuned_on: the data set, one of `datasets`, on whose validation part settings are chosen for all.
+        tuned_at: the density at which they are.
+        extra: settings put over those of every run.
+    """
+
+    datasets: Sequence[str] = ("gowalla", "yelp2018")
+    bases: Sequence[str] = ("mf", "lightgcn", "neumf")
+    methods: Sequence[str] = tuple(METHODS)
+    densities: Sequence[float] = (0.2, 0.1, 0.05, 0.02)
+    seeds: Sequence[int] = (0, 1, 2)
+    dim: int = 64
+    tuned_on: str = "gowalla"
+    tuned_at: float = 0.1
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, **given: Any) -> Grid:
+        """A grid with single choices put over the defaults; None means not given."""
+        return cls(**{name: value for name, value in given.items() if value is not None})
+
+    @classmethod
+    def quick(cls, **given: Any) -> Grid:
+        """A grid of seconds, to see that everything works: its figures mean nothing."""
+        small = {
+            "datasets": (SYNTHETIC,),
+            "tuned_on": SYNTHETIC,
+            "densities": (0.25,),
+            "tuned_at": 0.25,
+            "seeds": (0,),
+            "dim": 16,
+        }
+        chosen = {name: value for name, value in given.items() if value is not None}
+        return cls(**{**small, **chosen, "extra": {**SMALL, **chosen.get("extra", {})}})
+
+    def check(self) -> None:
+        """Raise SparserecError for a name that isn't known."""
+        for what, given, known in (("method", self.methods, METHODS), ("base", self.bases, COMMON)):
+            for name in given:
+                if name not in known:
+                    raise SparserecError(f"unknown {what} {name!r}; there are: {', '.join(known)}")
+        for density in self.densities:
+            if not 0 < density <= 1:
+                raise SparserecError(f"density must lie in (0, 1], not {density}")
+
+
+def tune_jobs(grid: Grid, data: Path) -> list[Job]:
+    """Every method with every candidate, on one data set at one density; the validation part alone is read.
+
+    Args:
+        grid: what is run.
+        data: folder of the data sets, for the width of narrow dense tables.
+    """
+    return [
+        _job("tune", grid, grid.tuned_on, base, method, grid.tuned_at, {**candidate, "seed": 0}, data)
+        for base in grid.bases
+        for method in grid.methods
+        for candidate in CANDIDATES[base]
+    ]
+
+
+def run_jobs(grid: Grid, tuned: Sequence[Entry], data: Path) -> list[Job]:
+    """Every method with what it chose, at every density and seed; a dense table has no density and runs once a seed.
+
+    Args:
+        grid: what is run.
+        tuned: results that hold those of `tune_jobs`.
+        data: as for `tune_jobs`.
+    """
+    return [
+        _job("run", grid, name, base, method, density, {**chosen(grid, tuned, base, method), "seed": seed}, data)
+        for name in grid.datasets
+        for base in grid.bases
+        for method in grid.methods
+        for density in ([None] if method == DENSE else grid.densities)
+        for seed in grid.seeds
+    ]
+
+
+def chosen(grid: Grid, tuned: Sequence[Entry], base: str, method: str) -> dict[str, Any]:
+    """The candidate with the best validation NDCG@20, the first one of equals."""
+    found = []
+    for candidate in CANDIDATES[base]:
+        own = [entry for entry in tuned if _is_tuning(entry.job, grid, base, method, candidate)]
+        if not own:
+            raise SparserecError(f"{method} with {base} has not been tuned yet on {grid.tuned_on}")
+        found.append((own[-1].found["valid"], candidate))
+    return max(found, key=lambda pair: pair[0])[1]
+
+
+def _is_tuning(job: Job, grid: Grid, base: str, method: str, candidate: Mapping[str, Any]) -> bool:
+    same = (job.phase, job.dataset, job.base, job.method) == ("tune", grid.tuned_on, base, method)
+    wanted = {**COMMON[base], **candidate, **grid.extra, "seed": 0}
+    return same and job.density in (None, grid.tuned_at) and wanted.items() <= job.settings.items()
+
+
+def _job(
+    phase: str,
+    grid: Grid,
+    name: str,
+    base: str,
+    method: str,
+    density: float | None,
+    own: Mapping[str, Any],
+    data: Path,
+) -> Job:
+    settings = {**COMMON[base], **METHODS[method], "dim": grid.dim, **own}
+    if method == DENSE:
+        density = None
+    elif method == NARROW:
+        assert density is not None
+        settings["dim"] = narrow_dim(data, name, base, grid.dim, density)
+    else:
+        settings["density"] = density
+    return Job(phase, name, base, method, density, {**settings, **grid.extra})
+
+
+@cache
+def narrow_dim(data: Path, name: str, base: str, dim: int, density: float) -> int:
+    """Columns of the widest dense tables of no more bytes than sparse ones of this width and density; 1 at least."""
+    facts = dataset(data, name).interactions
+    sides = list(KINDS[base].tables.values())
+    n_items, n_users = facts.n_items * sides.count("items"), facts.n_users * sides.count("users")
+    nnz = budget_of(density, n_items + n_users, dim)
+    allowed = sparse_file_bytes(n_items=n_items, n_users=n_users, nnz=nnz, dim=dim, values_dtype="int8")
+    fitting = (
+        columns
+        for columns in range(1, dim)
+        if dense_file_bytes(n_items=n_items, n_users=n_users, dim=columns, values_dtype="int8") <= allowed
+    )
+    return max(fitting, default=1)

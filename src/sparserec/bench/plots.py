@@ -1,0 +1,60 @@
+"""Plots of the paper's grid: accuracy against density and against bytes, one panel a base and data set."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sparserec.bench.page import grouped, values
+from sparserec.bench.paper import DENSE, METHODS, OURS
+from sparserec.bench.results import Entry
+from sparserec.files import replacing
+
+
+def plot(entries: Sequence[Entry], against: str, path: Path) -> None:
+    """Write a PNG with test NDCG@20 of every method; a line is the mean over seeds, a mark is a seed.
+
+    Args:
+        entries: of the run phase.
+        against: "density" or "bytes".
+        path: the file to write.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    groups = grouped(entries)
+    panels = list(dict.fromkeys(key[:2] for key in groups))
+    figure, axes = plt.subplots(1, len(panels), figsize=(5.2 * len(panels), 4.2), squeeze=False)
+    colours = {name: plt.get_cmap("tab20")(number % 20) for number, name in enumerate(METHODS)}
+    for axis, panel in zip(axes[0], panels, strict=True):
+        for method in METHODS:
+            own = [group for key, group in groups.items() if key[:2] == panel and key[2] == method]
+            if own:
+                _line(axis, method, own, against, colours[method])
+        axis.set(title=", ".join(panel), xlabel=against, ylabel="test NDCG@20", xscale="log")
+        axis.grid(alpha=0.3)
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="lower center", ncols=5, fontsize=8)
+    figure.tight_layout(rect=(0, 0.14, 1, 1))
+    with replacing(path) as part:
+        figure.savefig(part, dpi=120, format="png", metadata={"Software": None})
+    plt.close(figure)
+
+
+def _line(axis: Any, method: str, groups: Sequence[Sequence[Entry]], against: str, colour: Any) -> None:
+    """One method in one panel; dense tables, which have no density, are a level line."""
+    means = [statistics.mean(values(group, "ndcg@20")) for group in groups]
+    if method == DENSE and against == "density":
+        axis.axhline(means[0], color="black", linestyle=":", linewidth=1, label=method)
+        return
+    places = [
+        group[0].job.density if against == "density" else statistics.mean(values(group, "bytes")) for group in groups
+    ]
+    width = 2.2 if method == OURS else 1.0
+    axis.plot(places, means, marker=".", markersize=4, color=colour, linewidth=width, label=method)
+    for place, group in zip(places, groups, strict=True):
+        axis.plot([place] * len(group), values(group, "ndcg@20"), "_", color=colour, markersize=5)

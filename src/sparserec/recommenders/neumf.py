@@ -1,0 +1,134 @@
+"""NeuMF: a weighted product of two rows and a network over two others, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sparserec.errors import SparserecError
+from sparserec.recommenders.base import Batch, History, Served
+from sparserec.tables import Table
+
+PAIRS = 1 << 17
+"""Pairs of a user and an item that are scored at a time outside training."""
+
+
+class NeuMF:
+    """Neural matrix factorisation over four tables: two for a weighted product (GMF), two for a network (MLP).
+
+    A score is <h, p_u * q_i> + MLP(p'_u, q'_i), the network a stack of layers with ReLU between them and the output a
+    weighted sum of the last. The first layer is linear in the user and in the item, so its two halves are computed once
+    a user and once an item; a batch with negatives of its own or shared then takes B x K x `hidden[0]` numbers. Layers
+    are matrices with the bias as their last column, kept as tables beside the others: small, dense, in every step.
+
+    Source: He et al., "Neural collaborative filtering" (arXiv 1708.05031). Unlike the original nothing is trained
+    before, both parts have rows of one width, and the loss is whatever the recommender is trained with.
+
+    Args:
+        tables: "users" and "items" of the product, "mlp_users" and "mlp_items" of the network, all (n, dim); "layer1",
+            "layer2", ... and "output" as `weights` makes them.
+    """
+
+    def __init__(self, tables: Mapping[str, Table]):
+        self.tables = tables
+        self._layers = [name for name in tables if name.startswith("layer")]
+
+    def scores(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Scores of the positives (B,) and of the negatives (B, K), differentiable."""
+        items = torch.cat([batch.positives, batch.negatives.reshape(-1)])
+        count, parts = len(batch.positives), _Parts(self, batch.users, items)
+        positive = parts.pairs(torch.arange(count), torch.arange(count))
+        if batch.negatives.dim() == 1:
+            others = torch.arange(count, len(items)).expand(count, -1)
+        else:
+            others = torch.arange(count, len(items)).view(batch.negatives.shape)
+        mine = torch.arange(count)[:, None].expand_as(others)
+        negative = parts.pairs(mine.reshape(-1), others.reshape(-1)).view(others.shape)
+        return positive, negative
+
+    def matrices(self) -> tuple[list[Tensor], Tensor]:
+        """The layers (out, in + 1) and the output weights (dim + hidden[-1] + 1,), differentiable."""
+        layers = [self.tables[name].lookup(torch.arange(self.tables[name].n_rows)) for name in self._layers]
+        return layers, self.tables["output"].lookup(torch.zeros(1, dtype=torch.int64))[0]
+
+    def scorer(self, history: History) -> NeuMFScorer:
+        """The model as it is now, for full ranking; users have rows of their own, whatever their histories."""
+        return NeuMFScorer(self)
+
+    def served(self) -> Served:
+        """Raises SparserecError: a score is no inner product of rows."""
+        raise SparserecError(
+            "NeuMF can't be exported: its scores are no inner products, and a file for devices holds rows alone; "
+            "train mf, lightgcn or fism for a device"
+        )
+
+
+class _Parts:
+    """What users and items bring to their scores, each computed once.
+
+    Args:
+        model: NeuMF.
+        users: (B,) int64 and
+        items: (K,) int64, the rows that pairs are made of.
+    """
+
+    def __init__(self, model: NeuMF, users: Tensor, items: Tensor):
+        dim, (layers, output) = model.tables["users"].dim, model.matrices()
+        self._rest, self._output, self._bias = layers[1:], output[dim:-1], output[-1]
+        self._users = model.tables["users"].lookup(users) * output[:dim]
+        self._items = model.tables["items"].lookup(items)
+        first = layers[0]
+        self._of_users = model.tables["mlp_users"].lookup(users) @ first[:, :dim].T + first[:, -1]
+        self._of_items = model.tables["mlp_items"].lookup(items) @ first[:, dim:-1].T
+
+    def pairs(self, users: Tensor, items: Tensor) -> Tensor:
+        """Scores (P,) of the users number (P,) with the items number (P,)."""
+        hidden = torch.relu(self._of_users[users] + self._of_items[items])
+        for layer in self._rest:
+            hidden = torch.relu(hidden @ layer[:, :-1].T + layer[:, -1])
+        return (self._users[users] * self._items[items]).sum(1) + hidden @ self._output + self._bias
+
+
+class NeuMFScorer:
+    """Scores of all items for blocks of users, `PAIRS` pairs at a time."""
+
+    def __init__(self, model: NeuMF):
+        self._model = model
+        self.n_items = model.tables["items"].n_rows
+
+    @torch.no_grad()
+    def score(self, users: np.ndarray) -> np.ndarray:
+        """Users (B,) int64 -> scores (B, n_items) float32."""
+        who, out = torch.from_numpy(np.asarray(users, dtype=np.int64)), torch.empty(len(users), self.n_items)
+        block = max(1, PAIRS // max(1, len(who)))
+        for first in range(0, self.n_items, block):
+            items = torch.arange(first, min(first + block, self.n_items))
+            parts = _Parts(self._model, who, items)
+            mine = torch.arange(len(who)).repeat_interleave(len(items))
+            scores = parts.pairs(mine, torch.arange(len(items)).repeat(len(who)))
+            out[:, first : first + len(items)] = scores.view(len(who), -1)
+        return out.numpy()
+
+
+def weights(dim: int, hidden: Sequence[int], generator: np.random.Generator) -> dict[str, np.ndarray]:
+    """Initial layers and output of the network, float32.
+
+    Layers are drawn as He et al. (arXiv 1502.01852) do for ReLU, their biases, in the last column, are 0. The output
+    begins as the plain product: 1 for each column of the rows, small numbers for the network.
+
+    Args:
+        dim: columns of the tables.
+        hidden: outputs of each layer, at least one.
+        generator: the source of randomness.
+    """
+    found, inputs = {}, 2 * dim
+    for number, outputs in enumerate(hidden, start=1):
+        layer = generator.standard_normal((outputs, inputs), dtype=np.float32) * np.float32((2 / inputs) ** 0.5)
+        found[f"layer{number}"] = np.hstack([layer, np.zeros((outputs, 1), np.float32)])
+        inputs = outputs
+    last = generator.standard_normal((1, inputs), dtype=np.float32) * np.float32(0.1)
+    found["output"] = np.hstack([np.ones((1, dim), np.float32), last, np.zeros((1, 1), np.float32)])
+    return found

@@ -1,0 +1,154 @@
+"""The paper's grid: which jobs it has, what its page says of made-up results, and one run from end to end."""
+
+from __future__ import annotations
+
+import pytest
+
+from sparserec.bench import one as one_module
+from sparserec.bench import work as work_module
+from sparserec.bench.page import page
+from sparserec.bench.paper import CANDIDATES, DENSE, METHODS, NARROW, Grid, chosen, narrow_dim, run_jobs, tune_jobs
+from sparserec.bench.results import Entry, Job, Results
+from sparserec.bench.statistics import difference, spread
+from sparserec.errors import SparserecError
+
+GRID = Grid.quick(bases=("mf",), methods=(DENSE, NARROW, "SET", "SparseRec"), seeds=(0, 1), densities=(0.5, 0.25))
+
+
+def tuned(tmp_path, best=1):
+    """Every candidate tried; the one number `best` did best."""
+    jobs = tune_jobs(GRID, tmp_path)
+    return [Entry(job, {"valid": float(n % len(CANDIDATES["mf"]) == best)}) for n, job in enumerate(jobs)]
+
+
+def test_every_method_is_tuned_with_the_same_candidates(tmp_path):
+    jobs = tune_jobs(GRID, tmp_path)
+    assert len(jobs) == 4 * len(CANDIDATES["mf"])
+    for method in GRID.methods:
+        own = [job.settings for job in jobs if job.method == method]
+        assert [settings["weight_decay"] for settings in own] == [c["weight_decay"] for c in CANDIDATES["mf"]]
+        assert {settings["seed"] for settings in own} == {0}
+    assert {job.phase for job in jobs} == {"tune"}
+
+
+def test_every_run_has_the_candidate_that_validation_chose(tmp_path):
+    for best in (0, 1):
+        entries = tuned(tmp_path, best)
+        assert chosen(GRID, entries, "mf", "SET") == CANDIDATES["mf"][best]
+        jobs = run_jobs(GRID, entries, tmp_path)
+        assert {job.settings["weight_decay"] for job in jobs} == {CANDIDATES["mf"][best]["weight_decay"]}
+    assert len(jobs) == 2 + 3 * 2 * 2  # dense tables have no density
+    assert len({job.key for job in jobs}) == len(jobs)
+    with pytest.raises(SparserecError, match="SET with mf has not been tuned yet on synthetic"):
+        run_jobs(GRID, [entry for entry in entries if entry.job.method != "SET"], tmp_path)
+
+
+def test_methods_of_one_base_differ_in_nothing_but_the_method(tmp_path):
+    jobs = run_jobs(GRID, tuned(tmp_path), tmp_path)
+    for job in jobs:
+        common = {k: v for k, v in job.settings.items() if k not in ("method", "init", "dim", "density")}
+        first = {k: v for k, v in jobs[0].settings.items() if k not in ("method", "init", "dim", "density")}
+        assert common == {**first, "seed": common["seed"]}
+        if job.method != NARROW:
+            assert job.settings["dim"] == GRID.dim
+    assert set(METHODS) > {job.method for job in jobs}
+
+
+def test_a_narrow_dense_table_takes_no_more_bytes(tmp_path):
+    from sparserec.artefact import dense_file_bytes, sparse_file_bytes
+
+    dim = narrow_dim(tmp_path, "synthetic", "mf", 16, 0.25)
+    rows = {"n_users": 300, "n_items": 200, "values_dtype": "int8"}
+    allowed = sparse_file_bytes(**rows, nnz=2000, dim=16)
+    assert dense_file_bytes(**rows, dim=dim) <= allowed < dense_file_bytes(**rows, dim=dim + 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [({"methods": ("Magic",)}, "method 'Magic'"), ({"bases": ("x",)}, "base 'x'"), ({"densities": (2.0,)}, "not 2.0")],
+)
+def test_a_grid_of_unknown_names_is_refused(given, words):
+    with pytest.raises(SparserecError, match=words):
+        Grid.of(**given).check()
+
+
+def test_differences_by_hand():
+    found = difference([0.12, 0.14], [0.10, 0.10])
+    assert found.percent == pytest.approx(30)
+    assert found.errors == pytest.approx(0.03 / 0.01)  # variances 2e-4 and 0, two seeds each
+    assert found.worst == pytest.approx(20)
+    assert found.clear == 0  # fewer than 4.3 standard errors
+    assert difference([0.2, 0.2], [0.1, 0.1]).clear == 1
+    assert difference([0.1, 0.1], [0.2, 0.2]).clear == -1
+    assert spread([0.1]) == "0.1000"
+    assert spread([0.1, 0.2]) == "0.1500 ± 0.0707"
+
+
+def entry(method, density, seed, ndcg, **more):
+    found = {"ndcg@20": ndcg, "recall@20": ndcg, "valid": ndcg, "epoch": 2, "bytes": 100, "parameters": 50}
+    job = Job("run", "d", "mf", method, density, {"dim": 8, "seed": seed})
+    return Entry(job, {**found, "seconds": 1.0, "threads": 1, **more})
+
+
+def test_the_page_says_how_the_claims_stand():
+    entries = [entry("dense", None, 0, 0.100), entry("magnitude pruning", 0.1, 0, 0.099)]
+    for seed, (ours, rigl, other) in enumerate([(0.096, 0.080, 0.070), (0.098, 0.082, 0.071)]):
+        entries += [entry("SparseRec", 0.1, seed, ours), entry("RigL", 0.1, seed, rigl), entry("SET", 0.1, seed, other)]
+    entries += [entry("SparseRec", 0.05, 0, 0.060), entry("RigL", 0.05, 0, 0.075), entry("SET", 0.05, 0, 0.05)]
+    text = page(entries, "the command")
+    assert "Made by `the command`" in text
+    assert "| 0.1 | RigL | +19.75 % | +11.3 | 1 of 3 |" in text
+    assert "| 0.05 | RigL | -20.00 % | - | 2 of 3 |" in text
+    assert "Largest gain: +19.75 %" in text
+    assert "97.0 % at 0.1, 60.0 % at 0.05. At least 95 %: at 0.1 still" in text
+    assert "| 0.1 | SparseRec | 8 | 0.0970 ± 0.0014 | 0.0970 ± 0.0014 | 100 | 50 |" in text
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Jobs in this process: a process each would take longer than the work."""
+
+    def do(job, conditions, module):
+        call = {"job": job.__dict__, "data": conditions.data, "folder": work_module.folder_of(job, conditions.runs)}
+        return one_module.one({**call, "threads": 1, "keep": conditions.keep})
+
+    monkeypatch.setattr(work_module, "_in_a_process", do)
+
+
+def test_the_grid_from_the_command_line(here, sparserec, tmp_path, monkeypatch):
+    monkeypatch.delenv("SPARSEREC_DATA", raising=False)
+    options = ["--base", "mf", "--base", "lightgcn", "--base", "neumf", "--method", "SparseRec", "--method", "dense"]
+    call = ["bench", "paper", "--quick", "--out", tmp_path, "--runs", tmp_path / "runs", *options]
+    code, out, err = sparserec(*call)
+    assert code == 0, err
+    assert "12 of 12 done" in out
+    assert "6 of 6 done" in out
+    entries = Results(tmp_path / "paper.jsonl").entries()
+    by_base = {(e.job.base, e.job.method): e.found for e in entries if e.job.phase == "run"}
+    assert not any("ndcg@20" in e.found for e in entries if e.job.phase == "tune")
+    assert by_base["mf", "SparseRec"]["ships"] == "file"
+    assert by_base["lightgcn", "SparseRec"]["ships"] == "tables and graph"
+    assert by_base["lightgcn", "SparseRec"]["file"]["bytes"] < by_base["lightgcn", "SparseRec"]["bytes"]
+    assert by_base["neumf", "dense"]["ships"] == "tables and network"
+    assert "file" not in by_base["neumf", "dense"]
+    assert not any((tmp_path / "runs" / name).exists() for name in ("model.safetensors",))
+    for found in by_base.values():
+        assert found["ndcg@20"] > 0.15
+    text = (tmp_path / "paper.md").read_text()
+    for base in ("mf", "lightgcn", "neumf"):
+        assert f"## synthetic, {base}" in text
+    assert (tmp_path / "paper_density.png").stat().st_size > 10_000
+    code, out, _ = sparserec(*call)
+    assert code == 0
+    assert "seed 0" not in out  # nothing was done again
+    assert (tmp_path / "paper.md").read_text() == text
+
+
+def test_a_grid_without_data_says_what_to_do(sparserec, tmp_path, monkeypatch):
+    monkeypatch.delenv("SPARSEREC_DATA", raising=False)
+    code, _, err = sparserec("bench", "paper", "--out", tmp_path)
+    assert code == 2
+    assert "SPARSEREC_DATA" in err
+    code, _, err = sparserec("bench", "paper", "--quick", "--out", tmp_path, "--report")
+    assert code == 2
+    assert "holds no results" in err
