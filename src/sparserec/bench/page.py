@@ -15,6 +15,16 @@ PUBLISHED_GAIN = 11.79
 """Largest gain over the best other method that the paper's abstract claims, in per cent."""
 KEPT = 0.95
 """Share of dense accuracy that the public summary of the paper claims is kept at least."""
+METHOD = """
+Made by `{command}`. Within a base every method has the same loss, epochs, negatives and candidates to choose from; the
+validation part chose among them, and for each run its epoch. The test part was read once a run. Mean and standard
+deviation over seeds. Density: active parameters as a share of tables of the full width; a narrow dense table has as
+many columns as fit the bytes of sparse ones of that density. Bytes: what a device needs for the accuracy beside it,
+values in int8, structure, scales and header counted, raw ids apart. Of mf that is the exported file, read through the
+device runtime. Of lightgcn it is the tables of layer 0 and the graph in Rice code, which the accuracy needs both; the
+exported file, which holds propagated rows made sparse again, stands beside it. Of neumf it is the tables and the
+network in float32; no file holds it. Threads of a run: {threads}.
+"""
 Groups = Mapping[tuple[str, str, str, float | None], Sequence[Entry]]
 """Runs that differ in their seed alone, by data set, base, method and density."""
 
@@ -51,18 +61,7 @@ def values(group: Sequence[Entry], name: str) -> list[Any]:
 
 def _method(entries: Sequence[Entry], command: str) -> list[str]:
     threads = ", ".join(str(count) for count in sorted({entry.found["threads"] for entry in entries}))
-    return textwrap.wrap(
-        f"Made by `{command}`. Within a base every method has the same loss, epochs, negatives and candidates to "
-        "choose from; the validation part chose among them, and for each run its epoch. The test part was read once a "
-        "run. Mean and standard deviation over seeds. Density: active parameters as a share of tables of the full "
-        "width; a narrow dense table has as many columns as fit the bytes of sparse ones of that density. Bytes: what a "
-        "device needs for the accuracy beside it, values in int8, structure, scales and header counted, raw ids apart. Of "
-        "mf that is the exported file, read through the device runtime. Of lightgcn it is the tables of layer 0 and the "
-        "graph in Rice code, both of which the accuracy needs; the exported file, which holds propagated rows made "
-        "sparse again, stands beside it. Of neumf it is the tables and the network in float32; no file holds it. "
-        f"Threads of a run: {threads}.",
-        118,
-    )
+    return textwrap.wrap(METHOD.format(command=command, threads=threads), 118)
 
 
 def _claims(groups: Groups) -> list[str]:
