@@ -136,7 +136,7 @@ def same(one, two):
     drop_fraction=st.floats(0, 0.99),
     sample_fraction=st.floats(0.01, 1),
     importance=st.sampled_from(["interactions", "gradient", "uniform"]),
-    accumulate=st.sampled_from(["signed", "absolute", "decay"]),
+    accumulate=st.sampled_from(["signed", "absolute", "decay", "last"]),
 )
 @settings(max_examples=15)
 def test_the_budget_is_constant_and_no_row_is_ever_empty(kind, seed, sizes, dim, share, interval, **config):
@@ -236,7 +236,7 @@ def test_an_unknown_explorer_is_refused():
 
 @given(
     seed=st.integers(0, 2**31),
-    accumulate=st.sampled_from(["signed", "absolute"]),
+    accumulate=st.sampled_from(["signed", "absolute", "last"]),
     importance=st.sampled_from(["interactions", "gradient", "uniform"]),
     share=st.floats(0.05, 0.9),
     sample_fraction=st.floats(0.1, 1),
@@ -248,7 +248,9 @@ def test_sparserec_grows_the_largest_evidence_and_drops_the_smallest_weights(see
         evidence = [np.zeros((size, setup.dim), np.float32) for size in setup.sizes]
         for _ in range(setup.config.interval):
             for number, gradient in enumerate(setup.train()):
-                evidence[number] += np.abs(gradient) if accumulate == "absolute" else gradient
+                evidence[number] = gradient + (0 if accumulate == "last" else evidence[number])
+                if accumulate == "absolute":
+                    evidence[number] += np.abs(gradient) - gradient
         watched, before = setup.watched(), setup.weights()
         assert sum(map(len, watched)) == max(1, round(config["sample_fraction"] * sum(setup.sizes)))
         assert setup.explorer.due(setup.step)

@@ -80,6 +80,7 @@ def test_exploration_is_due_at_every_interval_before_its_end():
     [
         ("signed", [[1 - 4, 2 + 1], [10, 20], [3, -4]]),
         ("absolute", [[1 + 4, 2 + 1], [10, 20], [3, 4]]),
+        ("last", [[-4, 1], [0, 0], [3, -4]]),
         ("decay", [[0.99 * 1 - 4, 0.99 * 2 + 1], [10, 20], [3, -4]]),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from sparserec.bench.ablations import ablation_jobs, ablations_page
 from sparserec.bench.page import page
 from sparserec.bench.paper import Grid, run_jobs, tune_jobs
 from sparserec.bench.plots import plot
@@ -45,3 +46,19 @@ def paper(
     plot(measured, "density", paths[1])
     plot(measured, "bytes", paths[2])
     return paths
+
+
+def ablations(
+    grid: Grid, out: Path, conditions: Conditions, tell: Callable[[Standing], None], report_only: bool = False
+) -> list[Path]:
+    """Run all variants and write ablations.md; arguments as for `paper`, but the methods of the grid have no part."""
+    grid.check()
+    results = Results(out / "ablations.jsonl")
+    if not report_only:
+        work(ablation_jobs(grid), results, conditions, tell, MODULE)
+    entries = results.entries()
+    if not entries:
+        raise SparserecError(f"{results.path} holds no results yet")
+    path = out / "ablations.md"
+    write_text(path, ablations_page(entries, grid, "sparserec bench ablations"))
+    return [path]

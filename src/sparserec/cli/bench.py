@@ -1,4 +1,4 @@
-"""`sparserec bench paper`."""
+"""`sparserec bench paper` and `sparserec bench ablations`."""
 
 from __future__ import annotations
 
@@ -70,6 +70,50 @@ def paper_command(
     }
     grid = Grid.quick(**given) if quick else Grid.of(**given)
     written = paper(grid, out, Conditions(_root(data, grid.datasets), runs, threads, workers, keep), tell, report)
+    screen.print(f"wrote {', '.join(str(path) for path in written)}", highlight=False, soft_wrap=True)
+
+
+@bench.command("ablations")
+def ablations_command(
+    data: _Data = None,
+    out: _Out = Path("docs/results"),
+    runs: _Runs = Path("runs"),
+    datasets: Annotated[list[str] | None, typer.Option("--dataset", help="A data set; may be repeated.")] = None,
+    bases: Annotated[list[str] | None, typer.Option("--base", help="mf, lightgcn, neumf; may be repeated.")] = None,
+    densities: Annotated[list[float] | None, typer.Option("--density", help="May be repeated.")] = None,
+    seeds: Annotated[list[int] | None, typer.Option("--seed", help="May be repeated.")] = None,
+    dim: Annotated[int | None, typer.Option(help="Columns of a table.", min=2)] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs of every run, instead of those of its base.")] = None,
+    threads: _Threads = 1,
+    workers: _Workers = 1,
+    quick: _Quick = False,
+    keep: _Keep = False,
+    report: Annotated[bool, typer.Option("--report", help="Only write the page anew.")] = False,
+) -> None:
+    """Change one setting of SparseRec at a time, the paper's claim beside what is measured.
+
+    Results are lines in OUT/ablations.jsonl, added as runs end; the same command goes on where it was stopped. Then it
+    writes OUT/ablations.md.
+
+    Examples:
+
+        sparserec bench ablations --dataset gowalla --seed 0 --seed 1 --workers 2
+    """
+    from sparserec.bench.grids import ablations
+    from sparserec.bench.paper import Grid
+    from sparserec.bench.work import Conditions
+
+    given = {
+        "datasets": datasets,
+        "bases": bases or ["mf"],
+        "densities": densities or ([0.25] if quick else [0.1]),
+        "seeds": seeds,
+        "dim": dim,
+        "extra": {"epochs": epochs} if epochs is not None else None,
+    }
+    grid = Grid.quick(**given) if quick else Grid.of(**given)
+    conditions = Conditions(_root(data, grid.datasets), runs, threads, workers, keep)
+    written = ablations(grid, out, conditions, tell, report)
     screen.print(f"wrote {', '.join(str(path) for path in written)}", highlight=False, soft_wrap=True)
 
 

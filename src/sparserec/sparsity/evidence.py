@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-Accumulation = Literal["signed", "absolute", "decay"]
+Accumulation = Literal["signed", "absolute", "decay", "last"]
 
 DECAY = 0.99
 """What a step multiplies older evidence of a touched row with, for "decay"."""
@@ -17,7 +17,8 @@ def accumulate(kind: Accumulation, evidence: np.ndarray, positions: np.ndarray, 
 
     Args:
         kind: "signed" sums gradients, so that contradicting ones cancel; "absolute" sums their magnitudes; "decay" is a
-            signed sum in which older gradients of a row fade by `DECAY` whenever the row is touched.
+            signed sum in which older gradients of a row fade by `DECAY` whenever the row is touched; "last" forgets
+            all older ones of every row.
         evidence: (S, dim) float32.
         positions: (W,) distinct row numbers of `evidence`.
         gradients: (W, dim) float32.
@@ -26,5 +27,8 @@ def accumulate(kind: Accumulation, evidence: np.ndarray, positions: np.ndarray, 
         evidence[positions] += np.abs(gradients)
     elif kind == "decay":
         evidence[positions] = DECAY * evidence[positions] + gradients
+    elif kind == "last":
+        evidence[:] = 0
+        evidence[positions] = gradients
     else:
         evidence[positions] += gradients

@@ -293,7 +293,7 @@ def _sparse_tables(config: RunConfig, split: Split) -> dict[str, Table]:
     else:
         factors = _factors(config, split)
         stacked = [factors[side] for side in KINDS[config.model].tables.values()]
-        masks = masks_of_factors(stacked, budget, evenness=config.init_evenness)
+        masks = masks_of_factors(stacked, budget, evenness=config.init_evenness, per_table=config.init_per_table)
     return {name: _sparse_table(config, mask, generator) for name, mask in zip(counts, masks, strict=True)}
 
 
@@ -310,8 +310,11 @@ def split_mask(joined: CsrMask, counts: Iterable[int]) -> list[CsrMask]:
 
 def _factors(config: RunConfig, split: Split) -> dict[Side, np.ndarray]:
     """The factorisation that the mask, and perhaps the values, come from: of users and of items."""
-    factorise = nmf_factors if config.init == "nmf" else spectral_factors
-    users, items = factorise(split.train.csr(), config.dim, seed=config.seed)
+    if config.init == "nmf":
+        options = {"normalise": config.init_normalise, "balance": config.init_balance}
+        users, items = nmf_factors(split.train.csr(), config.dim, seed=config.seed, **options)
+    else:
+        users, items = spectral_factors(split.train.csr(), config.dim, seed=config.seed)
     return {"users": users, "items": items}
 
 

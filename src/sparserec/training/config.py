@@ -59,8 +59,8 @@ class ExplorationConfig(_Section):
     """What the probability of a row to be watched grows with."""
     alpha: float = Field(default=0.5, ge=0)
     """Exponent of the number of interactions."""
-    accumulate: Literal["signed", "absolute", "decay"] = "signed"
-    """How gradients add up over the window."""
+    accumulate: Literal["signed", "absolute", "decay", "last"] = "signed"
+    """How gradients add up over the window; "last" keeps those of its last batch alone."""
 
 
 class TeacherConfig(_Section):
@@ -92,6 +92,12 @@ class RunConfig(_Section):
     """Initial values: the factors that gave the mask, or normal numbers ("random" always takes these)."""
     init_evenness: float = Field(default=0.5, ge=0, le=1)
     """How evenly rows share the initial mask: 0 lets large factors win, 1 gives all rows about as many entries."""
+    init_normalise: bool = True
+    """Whether "nmf" factorises D_u^-1/2 R D_i^-1/2, or R as it is."""
+    init_balance: bool = True
+    """Whether the columns of the two factors of "nmf" are brought to equal norms."""
+    init_per_table: bool = False
+    """Whether each table gets its share of the budget by rows at the start, instead of competing for it."""
     dim: int = Field(default=64, ge=1, le=65_536)
     """Columns of a table; fism takes fewer where the catalogue or the users are fewer."""
     density: float = Field(default=0.1, gt=0, le=1)

@@ -120,8 +120,6 @@ class Explorer:
             return
         for number, table in enumerate(self._tables):
             positions, gradients = table.watched_gradients()
-            if len(positions) == 0:
-                continue
             accumulate(self._config.accumulate, self._evidence[number], positions, gradients)
             if self._config.importance == "gradient":
                 rows = self._watched[number][positions]

@@ -1,0 +1,187 @@
+"""Ablations: each claim of the paper's abstract, and each open choice, with one setting changed at a time."""
+
+from __future__ import annotations
+
+import statistics
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sparserec.bench.page import values
+from sparserec.bench.paper import COMMON, Grid
+from sparserec.bench.results import Entry, Job
+from sparserec.bench.statistics import difference, spread
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked, and the settings that answer it.
+
+    Attributes:
+        title: of its table.
+        claim: of the paper's abstract, or what is open.
+        base: settings that all variants share.
+        variants: settings by name; the first is the one that the claim favours, or the present choice.
+    """
+
+    title: str
+    claim: str
+    base: Mapping[str, Any]
+    variants: Mapping[str, Mapping[str, Any]]
+
+
+def _exploring(**settings: Any) -> dict[str, Any]:
+    return {"exploration": settings}
+
+
+METHOD = """
+Made by `{command}`. One setting at a time differs from the first line of a table; all others are those of the recipe,
+the same for all. Mean and standard deviation over seeds; the gain is in test NDCG@20 over the first line, with standard
+errors of the difference where there are two seeds or more. Peak memory is that of the whole process, data and
+factorisation included.
+"""
+QUESTIONS: tuple[Question, ...] = (
+    Question(
+        "Initial mask",
+        "Claim: the mask should come from NMF, since random connections are unstructured and inefficient.",
+        {"method": "sparserec"},
+        {
+            "NMF": {"init": "nmf"},
+            "random": {"init": "random"},
+            "spectral": {"init": "spectral"},
+            "NMF, mask alone": {"init": "nmf", "init_values": "normal"},
+            "spectral, mask alone": {"init": "spectral", "init_values": "normal"},
+        },
+    ),
+    Question(
+        "Initial mask, never moved",
+        "The same without exploration, which can mend a start.",
+        {"method": "static"},
+        {"NMF": {"init": "nmf"}, "random": {"init": "random"}, "spectral": {"init": "spectral"}},
+    ),
+    Question(
+        "What NMF factorises",
+        "Open: the interactions as they are or normalised, and whether columns are balanced.",
+        {"method": "sparserec", "init": "nmf"},
+        {
+            "normalised, balanced": {},
+            "raw": {"init_normalise": False},
+            "not balanced": {"init_balance": False},
+        },
+    ),
+    Question(
+        "How the initial budget is spread",
+        "Open: over all rows of both tables, or table by table; and how evenly over rows.",
+        {"method": "sparserec"},
+        {
+            "one budget": {},
+            "a budget for each table": {"init_per_table": True},
+            "evenness 0": {"init_evenness": 0.0},
+            "evenness 1": {"init_evenness": 1.0},
+        },
+    ),
+    Question(
+        "Evidence",
+        "Claim: accumulated gradients, since those of the last batch favour the users and items that were in it.",
+        {"method": "sparserec"},
+        {
+            "accumulated": {},
+            "last batch": _exploring(accumulate="last"),
+            "accumulated magnitudes": _exploring(accumulate="absolute"),
+            "accumulated, older ones fading": _exploring(accumulate="decay"),
+            "chance": {"method": "set"},
+        },
+    ),
+    Question(
+        "Rows with dense gradients",
+        "Claim: a sampled subset of important rows is enough.",
+        {"method": "sparserec"},
+        {
+            "the default sample": {},
+            "all rows": _exploring(sample_fraction=1.0),
+            "a fifth": _exploring(sample_fraction=0.2),
+            "a tenth": _exploring(sample_fraction=0.1),
+            "a fiftieth": _exploring(sample_fraction=0.02),
+        },
+    ),
+    Question(
+        "How rows are sampled",
+        "Open: what the probability of a row to be watched grows with; here for a fifth of the rows.",
+        {"method": "sparserec"},
+        {
+            "root of the interactions": _exploring(sample_fraction=0.2),
+            "interactions": _exploring(sample_fraction=0.2, alpha=1.0),
+            "recent gradient": _exploring(sample_fraction=0.2, importance="gradient"),
+            "uniform": _exploring(sample_fraction=0.2, importance="uniform"),
+        },
+    ),
+)
+
+
+def ablation_jobs(grid: Grid) -> list[Job]:
+    """Every variant of every question, at every density and seed; settings are those of the recipe, not tuned anew.
+
+    Variants of several questions with the same settings are one job.
+    """
+    jobs = {}
+    for name in grid.datasets:
+        for base in grid.bases:
+            for question in QUESTIONS:
+                for own in question.variants.values():
+                    for density in grid.densities:
+                        for seed in grid.seeds:
+                            job = _job(grid, name, base, question, own, density, seed)
+                            jobs[job.key] = job
+    return list(jobs.values())
+
+
+def ablations_page(entries: Sequence[Entry], grid: Grid, command: str) -> str:
+    """docs/results/ablations.md from the entries of its results file."""
+    lines = [
+        "# Ablations",
+        "",
+        *textwrap.wrap(METHOD.format(command=command), 118),
+    ]
+    known = {entry.job.key: entry for entry in entries}
+    for name in grid.datasets:
+        for base in grid.bases:
+            for density in grid.densities:
+                lines += ["", f"## {name}, {base}, density {density:g}"]
+                for question in QUESTIONS:
+                    found = {}
+                    for variant, own in question.variants.items():
+                        jobs = (_job(grid, name, base, question, own, density, seed) for seed in grid.seeds)
+                        group = [known[job.key] for job in jobs if job.key in known]
+                        if group:
+                            found[variant] = group
+                    lines += _table(question, found)
+    return "\n".join(lines) + "\n"
+
+
+def _job(
+    grid: Grid, name: str, base: str, question: Question, own: Mapping[str, Any], density: float, seed: int
+) -> Job:
+    settings = {**COMMON[base], **question.base, **own, "dim": grid.dim, "density": density, "seed": seed}
+    return Job("run", name, base, "ablation", density, {**settings, **grid.extra})
+
+
+def _table(question: Question, found: Mapping[str, Sequence[Entry]]) -> list[str]:
+    if not found:
+        return []
+    head = "variant | Recall@20 | NDCG@20 | gain | standard errors | seconds | peak memory | seeds"
+    lines = ["", f"### {question.title}", "", question.claim, "", f"| {head} |", "|---" * 8 + "|"]
+    first = next(iter(found.values()))
+    for variant, group in found.items():
+        ours, theirs = values(group, "ndcg@20"), values(first, "ndcg@20")
+        gain = 100 * (statistics.mean(ours) / statistics.mean(theirs) - 1)
+        several = min(len(ours), len(theirs)) > 1 and group is not first
+        errors = f"{difference(ours, theirs).errors:+.1f}" if several else "-"
+        peaks = [peak for peak in values(group, "peak_rss") if peak is not None]
+        peak = f"{statistics.mean(peaks) / 1e6:,.0f} MB" if peaks else "-"
+        cells = [variant, *(spread(values(group, name)) for name in ("recall@20", "ndcg@20"))]
+        cells += ["-" if group is first else f"{gain:+.1f} %", errors]
+        cells += [f"{statistics.median(values(group, 'seconds')):.0f}", peak, str(len(group))]
+        lines.append(f"| {' | '.join(cells)} |")
+    best = max(found, key=lambda variant: statistics.mean(values(found[variant], "ndcg@20")))
+    return [*lines, "", f"Best here: {best}."]

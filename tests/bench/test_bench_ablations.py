@@ -1,0 +1,74 @@
+"""Ablations: one setting at a time, and a page that compares each with the first of its table."""
+
+from __future__ import annotations
+
+import pytest
+
+from sparserec.bench.ablations import QUESTIONS, ablation_jobs, ablations_page
+from sparserec.bench.paper import Grid
+from sparserec.bench.results import Entry
+from sparserec.training import load_config
+
+GRID = Grid.quick(bases=("mf",), seeds=(0, 1), extra={"epochs": 2})
+
+
+def test_every_variant_is_a_configuration_that_is_known():
+    for job in ablation_jobs(GRID):
+        assert load_config(**job.settings).method in ("sparserec", "static", "set")
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.title)
+def test_variants_differ_from_the_first_and_from_each_other(question):
+    settings = [load_config("mf", **{**question.base, **own}) for own in question.variants.values()]
+    assert len({config.model_dump_json() for config in settings}) == len(settings)
+
+
+def test_the_first_variants_are_the_defaults_where_the_claim_is_not_another():
+    default = load_config("mf")
+    for question in QUESTIONS:
+        first = load_config("mf", **{**question.base, **next(iter(question.variants.values()))})
+        if question.title in ("How the initial budget is spread", "Evidence", "Rows with dense gradients"):
+            assert first == default
+
+
+def test_equal_settings_are_one_job():
+    jobs = ablation_jobs(GRID)
+    assert len({job.key for job in jobs}) == len(jobs)
+    defaults = [job for job in jobs if job.settings["method"] == "sparserec" and "exploration" not in job.settings]
+    assert len([job for job in defaults if not any(name.startswith("init") for name in job.settings)]) == 2
+
+
+def test_the_page_compares_with_the_first_line_and_names_the_best():
+    entries = []
+    for job in ablation_jobs(GRID):
+        last = job.settings.get("exploration", {}).get("accumulate") == "last"
+        score = (0.09 if last else 0.10) + job.settings["seed"] / 1000
+        found = {"recall@20": 2 * score, "ndcg@20": score, "seconds": 3.0, "peak_rss": 5_000_000}
+        entries.append(Entry(job, found))
+    text = ablations_page(entries, GRID, "the command")
+    assert "Made by `the command`" in text
+    assert "| accumulated | 0.2010 ± 0.0014 | 0.1005 ± 0.0007 | - | - | 3 | 5 MB | 2 |" in text
+    assert "| last batch | 0.1810 ± 0.0014 | 0.0905 ± 0.0007 | -10.0 % | -14.1 | 3 | 5 MB | 2 |" in text
+    assert "Best here: accumulated." in text
+    assert text.count("### ") == len(QUESTIONS)
+
+
+def test_from_the_command_line(sparserec, tmp_path, monkeypatch):
+    from sparserec.bench import ablations, work
+
+    few = tuple(q for q in QUESTIONS if q.title in ("Evidence", "What NMF factorises"))
+    monkeypatch.setattr(ablations, "QUESTIONS", few)
+
+    def do(job, conditions, module):
+        from sparserec.bench import one
+
+        call = {"job": job.__dict__, "data": conditions.data, "folder": work.folder_of(job, conditions.runs)}
+        return one.one({**call, "threads": 1, "keep": False})
+
+    monkeypatch.setattr(work, "_in_a_process", do)
+    code, out, err = sparserec("bench", "ablations", "--quick", "--out", tmp_path, "--runs", tmp_path / "runs")
+    assert code == 0, err
+    assert "8 of 8 done" in out
+    text = (tmp_path / "ablations.md").read_text()
+    for variant in ("raw", "not balanced", "last batch", "chance"):
+        assert f"| {variant} |" in text
