@@ -95,8 +95,8 @@ def test_the_page_says_how_the_claims_stand():
     for seed, (ours, rigl, other) in enumerate([(0.096, 0.080, 0.070), (0.098, 0.082, 0.071)]):
         entries += [entry("SparseRec", 0.1, seed, ours), entry("RigL", 0.1, seed, rigl), entry("SET", 0.1, seed, other)]
     entries += [entry("SparseRec", 0.05, 0, 0.060), entry("RigL", 0.05, 0, 0.075), entry("SET", 0.05, 0, 0.05)]
-    text = page(entries, "the command")
-    assert "Made by `the command`" in text
+    text = page(entries, "A title", "the command")
+    assert text.startswith("# A title\n\nMade by `the command`")
     assert "| 0.1 | RigL | +19.75 % | +11.3 | 1 of 3 |" in text
     assert "| 0.05 | RigL | -20.00 % | - | 2 of 3 |" in text
     assert "Largest gain: +19.75 %" in text
@@ -152,3 +152,24 @@ def test_a_grid_without_data_says_what_to_do(sparserec, tmp_path, monkeypatch):
     code, _, err = sparserec("bench", "paper", "--quick", "--out", tmp_path, "--report")
     assert code == 2
     assert "holds no results" in err
+
+
+def test_the_next_item_grid_from_the_command_line(here, sparserec, tmp_path, monkeypatch):
+    from sparserec.interactions import synthetic
+
+    facts = synthetic(n_users=60, n_items=40, interactions_per_user=12, n_clusters=4, seed=1)[0].interactions
+    folder = tmp_path / "data" / "ml-latest-small"
+    folder.mkdir(parents=True)
+    rows = zip(facts.rows(), facts.indices, facts.timestamps, strict=True)
+    lines = ["userId,movieId,rating,timestamp", *(f"{user},{item},4,{time}" for user, item, time in rows)]
+    (folder / "ratings.csv").write_text("\n".join(lines) + "\n")
+    (folder / "movies.csv").write_text("movieId,title\n1,One\n")
+    monkeypatch.setenv("SPARSEREC_DATA", str(tmp_path / "data"))
+    options = ["--method", "dense", "--method", "SparseRec", "--density", 0.5, "--seed", 0, "--dim", 8, "--epochs", 2]
+    code, out, err = sparserec("bench", "next-item", "--out", tmp_path, "--runs", tmp_path / "runs", *options)
+    assert code == 0, err
+    assert "2 of 2 done" in out
+    found = [entry.found for entry in Results(tmp_path / "next_item.jsonl").entries() if entry.job.phase == "run"]
+    assert {each["ships"] for each in found} == {"tables and network"}
+    assert found[1]["bytes"] != found[0]["bytes"]
+    assert (tmp_path / "next_item.md").read_text().startswith("# Next-item recommendation")

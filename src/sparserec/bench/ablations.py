@@ -141,7 +141,7 @@ def ablations_page(entries: Sequence[Entry], grid: Grid, command: str) -> str:
     lines = [
         "# Ablations",
         "",
-        *textwrap.wrap(METHOD.format(command=command), 118),
+        *textwrap.wrap(METHOD.strip().format(command=command), 118),
     ]
     known = {entry.job.key: entry for entry in entries}
     for name in grid.datasets:

@@ -15,7 +15,8 @@ def dataset(root: Path, name: str) -> Dataset:
     """A data set of `root` by its folder's name; "synthetic" is made up, the same each time."""
     if name == SYNTHETIC:
         return synthetic(n_users=300, n_items=200, interactions_per_user=20, n_clusters=8, seed=3)[0]
-    return load(root / name)
+    ratings = root / name / "ratings.csv"  # as MovieLens has it, beside files of titles
+    return load(ratings if ratings.exists() else root / name)
 
 
 def data_root(given: Path | None) -> Path:

@@ -15,25 +15,32 @@ from sparserec.errors import SparserecError
 from sparserec.files import write_text
 
 MODULE = "sparserec.bench.one"
+TITLES = {"paper": "The paper's grid", "next_item": "Next-item recommendation"}
 
 
 def paper(
-    grid: Grid, out: Path, conditions: Conditions, tell: Callable[[Standing], None], report_only: bool = False
+    grid: Grid,
+    out: Path,
+    conditions: Conditions,
+    tell: Callable[[Standing], None],
+    report_only: bool = False,
+    name: str = "paper",
 ) -> list[Path]:
-    """Tune, run, and write paper.md and its plots.
+    """Tune, run, and write a page and its plots.
 
     Args:
         grid: what is run.
-        out: folder of paper.jsonl, which it goes on with, and of what is written.
+        out: folder of the results file, which it goes on with, and of what is written.
         conditions: how jobs are done.
         tell: told of every job that ended.
         report_only: do no jobs.
+        name: a key of `TITLES`; of the results file (NAME.jsonl), the page (NAME.md) and the plots.
 
     Returns:
         the files written.
     """
     grid.check()
-    results = Results(out / "paper.jsonl")
+    results = Results(out / f"{name}.jsonl")
     if not report_only:
         work(tune_jobs(grid, conditions.data), results, conditions, tell, MODULE)
         work(run_jobs(grid, results.entries(), conditions.data), results, conditions, tell, MODULE)
@@ -41,8 +48,8 @@ def paper(
     measured = [entry for entry in entries if entry.job.phase == "run"]
     if not measured:
         raise SparserecError(f"{results.path} holds no results of the run phase yet")
-    paths = [out / "paper.md", out / "paper_density.png", out / "paper_bytes.png"]
-    write_text(paths[0], page(entries, "sparserec bench paper"))
+    paths = [out / f"{name}.md", out / f"{name}_density.png", out / f"{name}_bytes.png"]
+    write_text(paths[0], page(entries, TITLES[name], f"sparserec bench {name.replace('_', '-')}"))
     plot(measured, "density", paths[1])
     plot(measured, "bytes", paths[2])
     return paths

@@ -22,22 +22,23 @@ deviation over seeds. Density: active parameters as a share of tables of the ful
 many columns as fit the bytes of sparse ones of that density. Bytes: what a device needs for the accuracy beside it,
 values in int8, structure, scales and header counted, raw ids apart. Of mf that is the exported file, read through the
 device runtime. Of lightgcn it is the tables of layer 0 and the graph in Rice code, which the accuracy needs both; the
-exported file, which holds propagated rows made sparse again, stands beside it. Of neumf it is the tables and the
-network in float32; no file holds it. Threads of a run: {threads}.
+exported file, which holds propagated rows made sparse again, stands beside it. Of neumf and sasrec it is the tables and
+the network in float32; no file holds them. Threads of a run: {threads}.
 """
 Groups = Mapping[tuple[str, str, str, float | None], Sequence[Entry]]
 """Runs that differ in their seed alone, by data set, base, method and density."""
 
 
-def page(entries: Sequence[Entry], command: str) -> str:
-    """docs/results/paper.md from the entries of its results file.
+def page(entries: Sequence[Entry], title: str, command: str) -> str:
+    """A page of docs/results from the entries of its results file.
 
     Args:
         entries: of the tune and of the run phase.
+        title: of the page.
         command: that made them, for the reader.
     """
     groups = grouped(entry for entry in entries if entry.job.phase == "run")
-    lines = ["# The paper's grid", "", *_method(entries, command)]
+    lines = [f"# {title}", "", *_method(entries, command)]
     for name, base in dict.fromkeys((key[0], key[1]) for key in groups):
         own = {key: group for key, group in groups.items() if key[:2] == (name, base)}
         lines += ["", f"## {name}, {base}", "", *_claims(own), "", *_table(own)]
@@ -61,7 +62,7 @@ def values(group: Sequence[Entry], name: str) -> list[Any]:
 
 def _method(entries: Sequence[Entry], command: str) -> list[str]:
     threads = ", ".join(str(count) for count in sorted({entry.found["threads"] for entry in entries}))
-    return textwrap.wrap(METHOD.format(command=command, threads=threads), 118)
+    return textwrap.wrap(METHOD.strip().format(command=command, threads=threads), 118)
 
 
 def _claims(groups: Groups) -> list[str]:

@@ -42,16 +42,22 @@ COMMON: dict[str, dict[str, Any]] = {
     "mf": {"recipe": "mf", "epochs": 8},
     "lightgcn": {"recipe": "lightgcn", "epochs": 12},
     "neumf": {"recipe": "neumf", "epochs": 8},
+    "sasrec": {"recipe": "sasrec", "epochs": 60},
 }
 """What all methods share, by base."""
 CANDIDATES: dict[str, tuple[dict[str, Any], ...]] = {
     "mf": ({"weight_decay": 3e-5}, {"weight_decay": 1e-4}),
-    "lightgcn": ({"weight_decay": 1e-8}, {"weight_decay": 1e-7}),
+    "lightgcn": ({"weight_decay": 1e-6}, {"weight_decay": 3e-6}),
     "neumf": ({"weight_decay": 1e-5}, {"weight_decay": 1e-4}),
+    "sasrec": ({"weight_decay": 1e-4}, {"weight_decay": 1e-3}),
 }
 """Settings that each method chooses from on validation, by base."""
 SMALL: dict[str, Any] = {"batch_size": 256, "n_negatives": 32, "epochs": 3}
 """What --quick puts over all else."""
+
+
+NEXT_ITEM = ("dense", "narrow dense", "static", "RigL", "SparseRec")
+"""Methods of the next-item grid."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,13 @@ class Grid:
         }
         chosen = {name: value for name, value in given.items() if value is not None}
         return cls(**{**small, **chosen, "extra": {**SMALL, **chosen.get("extra", {})}})
+
+    @classmethod
+    def next_item(cls, **given: Any) -> Grid:
+        """The grid of next-item recommendation: dense tables against a tenth of them."""
+        name = "ml-latest-small"
+        small = {"datasets": (name,), "tuned_on": name, "bases": ("sasrec",), "methods": NEXT_ITEM, "densities": (0.1,)}
+        return cls(**{**small, **{key: value for key, value in given.items() if value is not None}})
 
     def check(self) -> None:
         """Raise SparserecError for a name that isn't known."""

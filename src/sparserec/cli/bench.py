@@ -1,4 +1,4 @@
-"""`sparserec bench paper` and `sparserec bench ablations`."""
+"""`sparserec bench`: the paper's grid, the ablations, next-item recommendation."""
 
 from __future__ import annotations
 
@@ -70,6 +70,47 @@ def paper_command(
     }
     grid = Grid.quick(**given) if quick else Grid.of(**given)
     written = paper(grid, out, Conditions(_root(data, grid.datasets), runs, threads, workers, keep), tell, report)
+    screen.print(f"wrote {', '.join(str(path) for path in written)}", highlight=False, soft_wrap=True)
+
+
+@bench.command("next-item")
+def next_item_command(
+    data: _Data = None,
+    out: _Out = Path("docs/results"),
+    runs: _Runs = Path("runs"),
+    methods: Annotated[list[str] | None, typer.Option("--method", help="A method; may be repeated.")] = None,
+    densities: Annotated[list[float] | None, typer.Option("--density", help="May be repeated.")] = None,
+    seeds: Annotated[list[int] | None, typer.Option("--seed", help="May be repeated.")] = None,
+    dim: Annotated[int | None, typer.Option(help="Columns of a table.", min=2)] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs of every run, at most.")] = None,
+    threads: _Threads = 1,
+    workers: _Workers = 1,
+    keep: _Keep = False,
+    report: Annotated[bool, typer.Option("--report", help="Only write the page and the plots anew.")] = False,
+) -> None:
+    """Recommend what comes next on ml-latest-small by time: SASRec with a dense item table and with sparse ones.
+
+    Results are lines in OUT/next_item.jsonl; the same command goes on where it was stopped. Then it writes
+    OUT/next_item.md and two plots.
+
+    Examples:
+
+        sparserec bench next-item --seed 0 --workers 2
+    """
+    from sparserec.bench.grids import paper
+    from sparserec.bench.paper import Grid
+    from sparserec.bench.work import Conditions
+
+    grid = Grid.next_item(
+        methods=methods,
+        densities=densities,
+        tuned_at=densities[0] if densities else None,
+        seeds=seeds,
+        dim=dim,
+        extra={"epochs": epochs} if epochs is not None else None,
+    )
+    conditions = Conditions(_root(data, grid.datasets), runs, threads, workers, keep)
+    written = paper(grid, out, conditions, tell, report, "next_item")
     screen.print(f"wrote {', '.join(str(path) for path in written)}", highlight=False, soft_wrap=True)
 
 

@@ -33,7 +33,7 @@ from sparserec.training.config import RunConfig
 from sparserec.training.kinds import KINDS, Side
 from sparserec.training.pruned import PRUNED, pruned_start
 from sparserec.training.start import Say, needs_teacher, prepare, width
-from sparserec.training.tasks import DistillationTask, RankingTask, Task
+from sparserec.training.tasks import DistillationTask, NextItemTask, RankingTask, Task
 from sparserec.training.trainer import Plan, Trainer
 
 EVIDENCE_BYTES = 128_000_000
@@ -177,8 +177,11 @@ def assemble(config: RunConfig, tables: Mapping[str, Table], history: History) -
     return KINDS[config.model].make(tables, history, config)
 
 
-def build_task(config: RunConfig, split: Split) -> RankingTask:
-    """Interactions ranked above negatives."""
+def build_task(config: RunConfig, split: Split) -> Task:
+    """Interactions, or what came next, ranked above negatives."""
+    if KINDS[config.model].next_item:
+        parts = build_sampler(config, split), build_objective(config)
+        return NextItemTask(split.train, *parts, length=config.length, dropout=config.dropout)
     return RankingTask(split.train, build_sampler(config, split), build_objective(config))
 
 

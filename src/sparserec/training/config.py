@@ -110,6 +110,12 @@ class RunConfig(_Section):
     """Propagations over the graph of interactions in lightgcn."""
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(32, 16), min_length=1)
     """Outputs of each layer of the network in neumf."""
+    length: int = Field(default=50, ge=1)
+    """Newest items of a history that sasrec looks at."""
+    blocks: int = Field(default=2, ge=1, le=16)
+    """Blocks of attention in sasrec."""
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    """Share of the numbers that sasrec sets to 0 at each place of its network in training."""
     loss: Literal["softmax", "bpr", "list-regression", "list-softmax", "relaxed-ranking"] = "softmax"
     """The objective; the last three learn from a teacher's lists and need fism."""
     temperature: float = Field(default=1.0, gt=0)

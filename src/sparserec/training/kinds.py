@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from sparserec.recommenders import FISM, MF, History, LightGCN, NeuMF, Recommender, neumf
+from sparserec.recommenders import FISM, MF, History, LightGCN, NeuMF, Recommender, SASRec, neumf, sasrec
 from sparserec.tables import Table
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Kind:
         weights: small dense matrices (rows, columns) by name at their initial values, such as layers of a network; they
             become tables of the recommender beside the others, which every step updates and no explorer moves.
         needs_history: whether a trained model needs the training histories to score, as that of a graph does.
+        next_item: whether it learns what comes next in a history, and not which items are in it.
         exports: whether a file for devices can hold it; `served` is an error where not.
     """
 
@@ -40,6 +41,7 @@ class Kind:
     weights: Callable[[RunConfig, np.random.Generator], dict[str, np.ndarray]] = no_weights
     needs_history: bool = False
     exports: bool = True
+    next_item: bool = False
 
 
 ROWS: dict[str, Side] = {"users": "users", "items": "items"}
@@ -56,6 +58,13 @@ KINDS: dict[str, Kind] = {
         lambda tables, history, config: NeuMF(tables),
         weights=lambda config, generator: neumf.weights(config.dim, config.hidden, generator),
         exports=False,
+    ),
+    "sasrec": Kind(
+        {"items": "items"},
+        lambda tables, history, config: SASRec(tables, history),
+        weights=lambda config, generator: sasrec.weights(config.dim, config.length, config.blocks, generator),
+        exports=False,
+        next_item=True,
     ),
     "fism": Kind({"items": "items"}, lambda tables, history, config: FISM(tables["items"], tables["weights"], history)),
 }

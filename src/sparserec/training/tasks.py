@@ -10,8 +10,10 @@ from torch import Tensor
 
 from sparserec.interactions import Interactions
 from sparserec.objectives import DistillationLoss, Lesson, NegativeSampler, Objective
-from sparserec.recommenders import FISM, Batch, Recommender
+from sparserec.recommenders import FISM, Batch, Recommender, SASRec
 from sparserec.recommenders.fism import rows_of
+from sparserec.recommenders.sasrec import places
+from sparserec.recommenders.sequences import Sequences
 from sparserec.teachers import TeacherLists
 
 
@@ -50,6 +52,42 @@ class RankingTask:
             negatives=torch.from_numpy(negatives),
         )
         positive, negative = model.scores(batch)
+        return self._objective(positive, negative, torch.from_numpy(allowed))
+
+
+class NextItemTask:
+    """Each example is a user: at every place of their sequence, what came next is to be ranked above negatives.
+
+    Args:
+        train: the histories, with timestamps.
+        sampler: draws the negatives; none is an interaction of the user.
+        objective: the loss.
+        length: newest items that are looked at.
+        dropout: share of the numbers set to 0 at each place of the network.
+    """
+
+    def __init__(
+        self, train: Interactions, sampler: NegativeSampler, objective: Objective, *, length: int, dropout: float
+    ):
+        self._users = np.flatnonzero(train.user_degrees() >= 2)
+        self.size = len(self._users)
+        self._sequences = Sequences(train)
+        self._sampler, self._objective, self._length, self._dropout = sampler, objective, length, dropout
+
+    def loss(self, model: Recommender, chosen: np.ndarray, generator: np.random.Generator) -> Tensor:
+        """See `Task`."""
+        assert isinstance(model, SASRec)
+        users = self._users[chosen]
+        sequences = torch.from_numpy(self._sequences.last(users, self._length + 1))
+        at = np.nonzero(places(sequences).numpy())[0]
+        negatives, allowed = self._sampler.draw(users[at], generator)
+        chance = torch.Generator().manual_seed(int(generator.integers(2**63)))
+
+        def drop(values: Tensor) -> Tensor:
+            kept = torch.rand(values.shape, generator=chance) >= self._dropout
+            return values * kept / (1 - self._dropout)
+
+        positive, negative = model.next_scores(sequences, torch.from_numpy(negatives), drop)
         return self._objective(positive, negative, torch.from_numpy(allowed))
 
 

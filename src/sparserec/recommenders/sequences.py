@@ -1,0 +1,53 @@
+"""Histories in the order of time."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from sparserec.errors import SparserecError
+
+
+class TimedHistory(Protocol):
+    """Histories with times; `sparserec.interactions.Interactions` is one where its data has timestamps."""
+
+    @property
+    def indptr(self) -> np.ndarray:
+        """(n_users + 1,) int64."""
+        ...
+
+    @property
+    def indices(self) -> np.ndarray:
+        """(nnz,) integers."""
+        ...
+
+    @property
+    def timestamps(self) -> np.ndarray | None:
+        """(nnz,) int64."""
+        ...
+
+
+class Sequences:
+    """The items of each user, oldest first; of equal times the lower item index first.
+
+    Args:
+        history: with timestamps.
+
+    Raises:
+        SparserecError: when it has none.
+    """
+
+    def __init__(self, history: TimedHistory):
+        if history.timestamps is None:
+            raise SparserecError("sequences need timestamps: name their column (--timestamp), or choose another model")
+        self.indptr = history.indptr
+        rows = np.repeat(np.arange(len(history.indptr) - 1), np.diff(history.indptr))
+        ordered = history.indices[np.lexsort((history.timestamps, rows))].astype(np.int64)
+        self._items = np.append(ordered, -1)  # so that there is something to read where nobody has a history
+
+    def last(self, users: np.ndarray, length: int) -> np.ndarray:
+        """The newest `length` items of users (B,), (B, length) int64, the newest last; -1 before the oldest."""
+        ends = self.indptr[users + 1]
+        places = ends[:, None] - np.arange(length, 0, -1)
+        return np.where(places >= self.indptr[users][:, None], self._items[np.maximum(places, 0)], -1)

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import sparserec
+from sparserec.errors import SparserecError
+from sparserec.interactions import Dataset, Interactions
+from sparserec.recommenders import SASRec, sasrec
+from sparserec.recommenders.sequences import Sequences
+from sparserec.tables import DenseTable
+from sparserec.training.run import NOBODY
+from sparserec.vocabulary import Vocabulary
+
+
+def of(sequences, n_items):
+    """Interactions whose times are the places in the sequences."""
+    users = np.repeat(np.arange(len(sequences)), [len(items) for items in sequences])
+    items = np.concatenate(sequences)
+    times = np.concatenate([np.arange(len(items)) for items in sequences])
+    names = [Vocabulary.of([str(n) for n in range(count)]) for count in (len(sequences), n_items)]
+    return Interactions.of(users, items, *names, times)
+
+
+def model(length=4, blocks=2, n_items=6, dim=8):
+    generator = np.random.default_rng(0)
+    made = sasrec.weights(dim, length, blocks, generator)
+    matrices = {name: matrix + generator.standard_normal(matrix.shape) / 10 for name, matrix in made.items()}
+    matrices["items"] = generator.standard_normal((n_items, dim))
+    return SASRec({name: DenseTable(matrix.astype(np.float32)) for name, matrix in matrices.items()}, NOBODY)
+
+
+def as_it_is(values):
+    return values
+
+
+def test_sequences_are_in_the_order_of_time_the_newest_last():
+    facts = of([[4, 1, 3], [2], [5, 0, 1, 2]], 6)
+    sequences = Sequences(facts)
+    assert sequences.last(np.array([0, 2, 1, 0]), 3).tolist() == [[4, 1, 3], [0, 1, 2], [-1, -1, 2], [4, 1, 3]]
+    assert sequences.last(np.array([0]), 5).tolist() == [[-1, -1, 4, 1, 3]]
+
+
+def test_sequences_without_times_are_refused():
+    names = Vocabulary.of(["a"])
+    with pytest.raises(SparserecError, match="need timestamps"):
+        Sequences(Interactions.of(np.array([0]), np.array([0]), names, names))
+
+
+def test_a_state_depends_on_what_came_before_and_on_nothing_after():
+    first = torch.tensor([[2, 5, 1, 3]])
+    states = model().hidden(first, as_it_is)
+    later = model().hidden(torch.tensor([[2, 5, 4, 0]]), as_it_is)
+    assert torch.equal(states[:, :2], later[:, :2])
+    assert not torch.allclose(states[:, 2:], later[:, 2:])
+    earlier = model().hidden(torch.tensor([[0, 5, 1, 3]]), as_it_is)
+    assert not torch.allclose(states[:, 3], earlier[:, 3])
+
+
+def test_padding_changes_nothing_but_the_place():
+    one = model()
+    short = one.hidden(torch.tensor([[5, 1]]), as_it_is)
+    padded = one.hidden(torch.tensor([[-1, -1, 5, 1]]), as_it_is)
+    torch.testing.assert_close(padded[:, 2:], short)
+
+
+def test_scores_of_what_came_next_are_those_of_each_beginning():
+    one = model()
+    sequences = torch.tensor([[-1, 2, 5, 1, 3], [4, 0, 1, 2, 5]])
+    positive, shared = one.next_scores(sequences, torch.tensor([0, 3]), as_it_is)
+    own_negatives = torch.arange(7)[:, None] % 6
+    _, own = one.next_scores(sequences, own_negatives, as_it_is)
+    items, number = one.tables["items"].lookup(torch.arange(6)), 0
+    for row in sequences:
+        for place in range(4):
+            if row[place] < 0:
+                continue
+            before = torch.full((1, 4), -1)
+            before[0, 4 - (place + 1) :] = row[: place + 1]
+            # Positions count from the end of the window, which is that of the whole sequence here.
+            state = one.hidden(torch.cat([before[:, 3 - place :], row[None, place + 1 : 4]], dim=1), as_it_is)[0, place]
+            expected = items @ state
+            torch.testing.assert_close(positive[number], expected[row[place + 1]], rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(shared[number], expected[[0, 3]], rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(own[number, 0], expected[own_negatives[number, 0]], rtol=1e-4, atol=1e-5)
+            number += 1
+    assert number == len(positive) == 7
+
+
+def test_a_user_without_a_history_has_no_preference():
+    scorer = model().scorer(of([[1, 2], [3]], 6))
+    assert scorer.score(np.array([0])).any()
+    names = [Vocabulary.of([str(n) for n in range(count)]) for count in (1, 6)]
+    empty = Interactions.of(np.zeros(0, int), np.zeros(0, int), *names, np.zeros(0, int))
+    assert not model().scorer(empty).score(np.array([0])).any()
+
+
+@pytest.mark.parametrize("method", ["dense", "sparserec"])
+def test_it_learns_a_circle(tmp_path, method):
+    """Everybody walks around a circle of 20 items, from anywhere: what comes next is certain, all are as popular."""
+    generator = np.random.default_rng(0)
+    walks = [(start + np.arange(8)) % 20 for start in generator.integers(0, 20, 200)]
+    data = Dataset(of(walks, 20), None, "circle", True)
+    settings = {"dim": 16, "epochs": 12, "batch_size": 16, "n_negatives": 19, "lr": 0.01, "dropout": 0.0, "threads": 1}
+    run = sparserec.train(data, tmp_path / "run", model="sasrec", method=method, density=0.5, **settings)
+    assert run.evaluate("test")["ndcg@20"] > 0.95
+    assert run.evaluate("test", ks=(1,))["recall@1"] > 0.9
+    with pytest.raises(SparserecError, match="SASRec can't be exported"):
+        run.export(tmp_path / "model.safetensors")
+
+
+def test_it_is_trained_on_data_with_times_alone(tmp_path):
+    names = [Vocabulary.of([str(n) for n in range(50)]) for _ in range(2)]
+    users, items = np.repeat(np.arange(50), 8), np.tile(np.arange(8), 50) + np.repeat(np.arange(50) % 40, 8)
+    data = Dataset(Interactions.of(users, items, *names), None, "timeless", False)
+    with pytest.raises(SparserecError, match="timestamps"):
+        sparserec.train(data, tmp_path / "run", model="sasrec", dim=8, density=0.5, threads=1)
+    with pytest.raises(SparserecError, match="sequences need timestamps"):
+        sparserec.train(data, tmp_path / "run", model="sasrec", dim=8, density=0.5, threads=1, data={"split": "random"})
