@@ -26,6 +26,9 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from functools import cache
 from pathlib import Path
 
+from sparserec.bench.statistics import CLEAR, difference
+from sparserec.bench.statistics import spread as spread_of
+
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE.parent / "docs" / "results" / "mf.jsonl"
 PAGE = HERE.parent / "docs" / "results" / "mf.md"
@@ -54,9 +57,6 @@ PAIRS = (
     ("SparseRec, wide", "narrow dense, for wide"),
 )
 MEASURES = {"Recall@20": "recall@20", "NDCG@20": "ndcg@20"}
-CLEAR = 4.303
-"""Standard errors between two means that count as clear: the two-sided 5 % point of Student's t at 2 degrees of
-freedom, the fewest that Welch's formula gives for three seeds a side."""
 CANDIDATES: tuple[dict, ...] = ({"weight_decay": 3e-5}, {"weight_decay": 1e-4})
 TUNED_ON = "gowalla"
 COMMON = {"n_negatives": 512}
@@ -94,6 +94,7 @@ def one(job: dict) -> dict:
     """Train one job in this process, or go on with its run folder; in the run phase, export and evaluate on test."""
     import sparserec
     from sparserec.artefact import inspect
+    from sparserec.bench.one import peak_rss
     from sparserec.device import Recommender
     from sparserec.training import evaluate_on_device
 
@@ -123,15 +124,6 @@ def one(job: dict) -> dict:
             result |= {"new_user_recall@20": new["recall@20"], "new_user_ndcg@20": new["ndcg@20"]}
     result["peak_rss"] = peak_rss()
     return result
-
-
-def peak_rss() -> int | None:
-    """Highest resident memory of this process in bytes; getrusage's figure would include the parent's."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return None
-    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024
 
 
 def done(phase: str) -> dict[tuple, dict]:
@@ -286,8 +278,8 @@ def comparison(entries: list[dict]) -> list[str]:
         cells = [pair["data"], columns_of(pair["ours"]), f"{pair['rival'][0]['method']}, {columns_of(pair['rival'])}"]
         cells.append(f"{pair['bytes']:+.1f} %")
         for measure in MEASURES.values():
-            mean, errors, worst, _ = pair[measure]
-            cells += [f"{mean:+.1f} %", f"{errors:+.1f}", f"{worst:+.1f} %"]
+            found = pair[measure]
+            cells += [f"{found.percent:+.1f} %", f"{found.errors:+.1f}", f"{found.worst:+.1f} %"]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
@@ -306,21 +298,11 @@ def compared(entries: list[dict]):
             yield pair
 
 
-def difference(ours: list[float], rival: list[float]) -> tuple[float, float, float, int]:
-    """Of the means in per cent and in standard errors, of the worst and best seed in per cent, and which is clear."""
-    mean = statistics.mean(rival)
-    gap = statistics.mean(ours) - mean
-    errors = gap / (statistics.variance(ours) / len(ours) + statistics.variance(rival) / len(rival)) ** 0.5
-    ahead = min(ours) > max(rival) and errors >= CLEAR
-    behind = max(ours) < min(rival) and errors <= -CLEAR
-    return 100 * gap / mean, errors, 100 * (min(ours) - max(rival)) / mean, ahead - behind
-
-
 def verdict(entries: list[dict]) -> list[str]:
     """In words, what the comparison shows."""
     answers: dict[int, dict[str, list[str]]] = {1: {}, -1: {}, 0: {}}
     for pair in compared(entries):
-        both = {pair[measure][3] for measure in MEASURES.values()}
+        both = {pair[measure].clear for measure in MEASURES.values()}
         rivals = answers[both.pop() if len(both) == 1 else 0]
         rivals.setdefault(pair["rival"][0]["method"], []).append(pair["data"])
     words = {1: "clearly ahead of", -1: "clearly behind", 0: "not clearly apart from"}
@@ -358,9 +340,7 @@ def same(entry: dict, other: dict) -> bool:
 
 
 def spread(group: list[dict], name: str) -> str:
-    values = [entry[name] for entry in group]
-    mean = f"{statistics.mean(values):.4f}"
-    return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):.4f}"
+    return spread_of([entry[name] for entry in group])
 
 
 def plot(entries: list[dict]) -> None:

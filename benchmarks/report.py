@@ -17,10 +17,13 @@ TITLES = {
     "main_job": "The main job through the command line",
     "training_step": "A training step against torch",
     "table_memory": "Memory of training against dense Adam",
+    "backward_memory": "Gradients of sampled rows against dense gradients",
     "large_catalogue": "25 million rows of 256 columns",
     "evaluation": "Full-ranking evaluation",
     "latency": "Latency on one core",
 }
+GRIDS = {"paper": "The paper's grid", "ablations": "Ablations", "next_item": "Next-item recommendation"}
+"""Pages that `sparserec bench` writes."""
 BEGIN, END = "<!-- results: written by benchmarks/report.py -->", "<!-- end of results -->"
 
 
@@ -44,7 +47,12 @@ def page() -> str:
         picture = fism_report.RESULTS.with_suffix(".png")
         if picture.exists():
             lines += ["", f"![test NDCG@20 by the bytes of the file](results/{picture.name})"]
-    return "\n".join(lines) + "\n"
+    pages = [f"- [{title}](results/{name}.md)" for name, title in GRIDS.items() if written(name)]
+    return "\n".join([*lines, *(["", "## Grids of `sparserec bench`", "", *pages] if pages else [])]) + "\n"
+
+
+def written(name: str) -> bool:
+    return (common.RESULTS / f"{name}.md").exists()
 
 
 def table(result: dict) -> list[str]:

@@ -28,6 +28,7 @@ def main() -> None:
     gowalla = common.data_path("gowalla")
     run("training_step.py")
     run("table_memory.py")
+    run("backward_memory.py")
     run("large_catalogue.py")
     run("evaluation.py")
     with tempfile.TemporaryDirectory(prefix="sparserec-bench-") as folder:

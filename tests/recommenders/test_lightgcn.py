@@ -53,15 +53,18 @@ def test_a_row_without_neighbours_keeps_its_own_share():
     assert found.flatten().tolist() == [10.0, 4.0, 6.0, 10.0]
 
 
+@pytest.mark.parametrize("similarity", ["dot", "cosine"])
 @pytest.mark.parametrize("layers", [0, 2])
-def test_training_scores_full_ranking_and_served_rows_agree(facts, layers):
+def test_training_scores_full_ranking_and_served_rows_agree(facts, layers, similarity):
     generator = np.random.default_rng(1)
     users = generator.standard_normal((30, 8)).astype(np.float32)
     items = generator.standard_normal((20, 8)).astype(np.float32)
-    model = LightGCN(DenseTable(users), DenseTable(items), facts, layers)
+    model = LightGCN(DenseTable(users), DenseTable(items), facts, layers, similarity)
     matrix = adjacency(facts)
     rows = sum(np.linalg.matrix_power(matrix, power) @ np.vstack([users, items]) for power in range(layers + 1))
     rows = rows / (layers + 1)
+    if similarity == "cosine":
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     expected = rows[:30] @ rows[30:].T
     who = np.array([3, 0, 3])
     np.testing.assert_allclose(model.scorer(facts).score(who), expected[who], rtol=1e-4, atol=1e-4)

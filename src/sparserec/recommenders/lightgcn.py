@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from sparserec.recommenders.base import Batch, History, Served
+from sparserec.recommenders.base import BLOCK, Batch, History, Served
 from sparserec.recommenders.graph import Graph
 from sparserec.recommenders.product import ProductScorer
 from sparserec.tables import Propagation, Table
@@ -33,9 +35,19 @@ class LightGCN:
         items: (n_items, dim) table.
         history: the interactions that make the graph.
         layers: propagations, of which the mean is taken with the rows themselves; 0 is matrix factorisation.
+        similarity: "dot" as published, or "cosine" of propagated rows, which Wu et al. (arXiv 2201.02327) take with
+            a softmax over many negatives.
     """
 
-    def __init__(self, users: Table, items: Table, history: History, layers: int = 3):
+    def __init__(
+        self,
+        users: Table,
+        items: Table,
+        history: History,
+        layers: int = 3,
+        similarity: Literal["cosine", "dot"] = "dot",
+    ):
+        self._similarity = similarity
         self.tables: Mapping[str, Table] = {"users": users, "items": items}
         graph = Graph(history, items.n_rows)
         self._propagation = Propagation([users, items], lambda block: graph.mean_of_layers(block, layers))
@@ -45,6 +57,8 @@ class LightGCN:
         count, n_users = len(batch.users), self.tables["users"].n_rows
         items = torch.cat([batch.positives, batch.negatives.reshape(-1)]) + n_users
         rows = self._propagation.lookup(torch.cat([batch.users, items]))
+        if self._similarity == "cosine":
+            rows = F.normalize(rows, dim=1, eps=1e-8)
         users, positive, negative = rows[:count], rows[count : 2 * count], rows[2 * count :]
         if batch.negatives.dim() == 1:
             others = users @ negative.T
@@ -57,9 +71,13 @@ class LightGCN:
         return ProductScorer(self.served())
 
     def served(self) -> Served:
-        """The propagated rows of now, dense: a device knows nothing of the graph."""
+        """The propagated rows of now, dense: a device knows nothing of the graph; of unit length for the cosine."""
         n_users, n_rows = self.tables["users"].n_rows, self._propagation.n_rows
         matrix = _on_disk(self._propagation)
+        if self._similarity == "cosine":
+            for first in range(0, n_rows, BLOCK):
+                block = matrix[first : first + BLOCK]
+                block /= np.maximum(np.linalg.norm(block, axis=1, keepdims=True), 1e-8)
         return Served(PropagatedRows(matrix[n_users:n_rows]), PropagatedRows(matrix[:n_users]))
 
 

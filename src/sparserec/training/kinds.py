@@ -50,7 +50,9 @@ KINDS: dict[str, Kind] = {
     "mf": Kind(ROWS, lambda tables, history, config: MF(tables["users"], tables["items"], config.similarity)),
     "lightgcn": Kind(
         ROWS,
-        lambda tables, history, config: LightGCN(tables["users"], tables["items"], history, config.layers),
+        lambda tables, history, config: LightGCN(
+            tables["users"], tables["items"], history, config.layers, config.similarity
+        ),
         needs_history=True,
     ),
     "neumf": Kind(
