@@ -32,6 +32,8 @@ def one(call: dict[str, Any]) -> dict[str, Any]:
     began = time.perf_counter()
     run = train(data, folder, recipe=job.settings.get("recipe"), threads=call["threads"], resume=True, **_own(job))
     found: dict[str, Any] = {"seconds": round(time.perf_counter() - began, 1)}
+    if run.ended == "interrupted":  # what it learned is kept in its folder, and no result
+        raise SparserecError("interrupted")
     best = run.valid_metrics()
     found |= {"valid": best["ndcg@20"], "valid_recall": best["recall@20"], "epoch": best["epoch"]}
     history = run.history()

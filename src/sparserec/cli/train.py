@@ -43,7 +43,7 @@ def train(
         typer.Option(help="A recipe of the package: the settings to start from. That of --model, else fism."),
     ] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML file of settings, instead of a recipe.")] = None,
-    model: Annotated[str | None, typer.Option(help="The base recommender: mf, lightgcn, neumf or fism.")] = None,
+    model: Annotated[str | None, typer.Option(help="The base recommender: mf, lightgcn, neumf, sasrec, fism.")] = None,
     method: Annotated[Method | None, typer.Option(help="How the mask moves; dense has none.")] = None,
     init: Annotated[Init | None, typer.Option(help="Where the active parameters are at the start.")] = None,
     dim: Annotated[int | None, typer.Option(help="Columns of a table.")] = None,
