@@ -30,6 +30,7 @@ class Rows(Protocol):
         ...
 
 
+@torch.no_grad()
 def made_sparse(tables: Sequence[Rows], budget: int, *, seed: int = 0) -> list[CsrMask]:
     """The largest |entries| of dense rows after a rotation that concentrates each on few columns.
 
