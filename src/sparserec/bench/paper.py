@@ -167,7 +167,9 @@ def chosen(grid: Grid, tuned: Sequence[Entry], base: str, method: str) -> dict[s
 
 def _is_tuning(job: Job, grid: Grid, base: str, method: str, candidate: Mapping[str, Any]) -> bool:
     same = (job.phase, job.dataset, job.base, job.method) == ("tune", grid.tuned_on, base, method)
-    wanted = {**COMMON[base], **candidate, **grid.extra, "seed": 0}
+    wanted = {**COMMON[base], **candidate, "seed": 0, **grid.extra}
+    if method != NARROW:
+        wanted["dim"] = grid.dim
     return same and job.density in (None, grid.tuned_at) and wanted.items() <= job.settings.items()
 
 
