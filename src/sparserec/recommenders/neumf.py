@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from sparserec.errors import SparserecError
@@ -38,16 +39,14 @@ class NeuMF:
 
     def scores(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Scores of the positives (B,) and of the negatives (B, K), differentiable."""
-        items = torch.cat([batch.positives, batch.negatives.reshape(-1)])
-        count, parts = len(batch.positives), _Parts(self, batch.users, items)
-        positive = parts.pairs(torch.arange(count), torch.arange(count))
+        count, place = len(batch.users), torch.arange(len(batch.users))
+        parts = _Parts(self, batch.users, torch.cat([batch.positives, batch.negatives.reshape(-1)]))
+        positive = parts.pairs(place, place)
         if batch.negatives.dim() == 1:
-            others = torch.arange(count, len(items)).expand(count, -1)
-        else:
-            others = torch.arange(count, len(items)).view(batch.negatives.shape)
-        mine = torch.arange(count)[:, None].expand_as(others)
-        negative = parts.pairs(mine.reshape(-1), others.reshape(-1)).view(others.shape)
-        return positive, negative
+            return positive, parts.every(slice(count, None))
+        width = batch.negatives.shape[1]
+        negative = parts.pairs(place.repeat_interleave(width), count + torch.arange(count * width))
+        return positive, negative.view(count, width)
 
     def matrices(self) -> tuple[list[Tensor], Tensor]:
         """The layers (out, in + 1) and the output weights (dim + hidden[-1] + 1,), differentiable."""
@@ -86,10 +85,20 @@ class _Parts:
 
     def pairs(self, users: Tensor, items: Tensor) -> Tensor:
         """Scores (P,) of the users number (P,) with the items number (P,)."""
-        hidden = torch.relu(self._of_users[users] + self._of_items[items])
+        products = (self._users[users] * self._items[items]).sum(1)
+        return products + self._network(self._of_users[users] + self._of_items[items])
+
+    def every(self, items: slice) -> Tensor:
+        """Scores (B, K) of all users with the items of a slice."""
+        products = self._users @ self._items[items].T
+        return products + self._network(self._of_users[:, None] + self._of_items[items])
+
+    def _network(self, first: Tensor) -> Tensor:
+        """What the network adds to the scores (...,), from the inputs (..., hidden[0]) of the first ReLU."""
+        hidden = torch.relu(first)
         for layer in self._rest:
-            hidden = torch.relu(hidden @ layer[:, :-1].T + layer[:, -1])
-        return (self._users[users] * self._items[items]).sum(1) + hidden @ self._output + self._bias
+            hidden = torch.relu(F.linear(hidden, layer[:, :-1], layer[:, -1]))
+        return hidden @ self._output + self._bias
 
 
 class NeuMFScorer:
@@ -106,10 +115,7 @@ class NeuMFScorer:
         block = max(1, PAIRS // max(1, len(who)))
         for first in range(0, self.n_items, block):
             items = torch.arange(first, min(first + block, self.n_items))
-            parts = _Parts(self._model, who, items)
-            mine = torch.arange(len(who)).repeat_interleave(len(items))
-            scores = parts.pairs(mine, torch.arange(len(items)).repeat(len(who)))
-            out[:, first : first + len(items)] = scores.view(len(who), -1)
+            out[:, first : first + len(items)] = _Parts(self._model, who, items).every(slice(None))
         return out.numpy()
 
 
