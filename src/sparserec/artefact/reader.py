@@ -216,14 +216,13 @@ def _ids(side: str, tensors: dict[str, np.ndarray], n: int) -> Vocabulary:
     blob, offsets = tensors.get(f"{side}.ids"), tensors.get(f"{side}.id_offsets")
     if blob is None or offsets is None or blob.ndim != 1 or offsets.shape != (n + 1,):
         raise SparserecError(f"'{side}.ids' and {n + 1} '{side}.id_offsets' must be there")
-    bounds = offsets.astype(np.int64)
-    if bounds[0] != 0 or bounds[-1] != len(blob) or (np.diff(bounds) < 0).any():
+    if offsets[0] != 0 or offsets[-1] != len(blob) or (offsets[1:] < offsets[:-1]).any():
         raise SparserecError(f"'{side}.id_offsets' must ascend from 0 to the length of '{side}.ids'")
-    ids = Vocabulary(blob, bounds)
+    ids = Vocabulary(blob, offsets)
     try:
-        names = ids.to_list()
+        twice = ids.has_duplicates()
     except UnicodeDecodeError:
         raise SparserecError(f"'{side}.ids' holds an id that is not UTF-8") from None
-    if len(set(names)) != n:
+    if twice:
         raise SparserecError(f"'{side}.ids' holds an id twice")
     return ids
