@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from sparserec.artefact import coded, gaps, history, rice
-from sparserec.artefact.container import open_container
+from sparserec.artefact.container import open_container, parse
 from sparserec.artefact.quantise import from_int8
 from sparserec.artefact.schema import CARD_KEY, ITEMS_ONLY, TENSORS, ModelCard, digest, type_name
 from sparserec.errors import SparserecError
@@ -104,7 +104,21 @@ def read(path: str | os.PathLike[str], *, verify_digest: bool = True) -> Artefac
         SparserecError: one sentence that names the file and what is wrong with it.
     """
     file = Path(path)
-    tensors, metadata, header_bytes = open_container(file)
+    return _checked(str(file), open_container(file), verify_digest)
+
+
+def read_bytes(data: bytes | np.ndarray, name: str = "the file", *, verify_digest: bool = True) -> Artefact:
+    """The same as `read` for the bytes of a file, which messages call `name`."""
+    try:
+        parsed = parse(np.frombuffer(data, dtype=np.uint8))
+    except SparserecError as error:
+        raise SparserecError(f"{name}: {error}") from None
+    return _checked(name, parsed, verify_digest)
+
+
+def _checked(name: str, parsed: tuple[dict[str, np.ndarray], dict[str, str], int], verify_digest: bool) -> Artefact:
+    """Check what a container holds; messages begin with `name`."""
+    tensors, metadata, header_bytes = parsed
     try:
         if CARD_KEY not in metadata:
             raise SparserecError("not exported by sparserec: it has no model card")
@@ -118,7 +132,7 @@ def read(path: str | os.PathLike[str], *, verify_digest: bool = True) -> Artefac
         item_ids = _ids("items", tensors, card.n_items)
         user_ids = _ids("users", tensors, card.n_users) if card.n_users else None
     except SparserecError as error:
-        raise SparserecError(f"{file}: {error}") from None
+        raise SparserecError(f"{name}: {error}") from None
     return Artefact(card, items, users, item_ids, user_ids, tensors, header_bytes)
 
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sparserec.cli.console import bytes_text, print_json, print_table, screen
 from sparserec.errors import SparserecError
+
+if TYPE_CHECKING:
+    from sparserec.device import Recommendation
+
+REASONS = 3
+"""Items of the history that a table names for each recommendation."""
 
 
 def export(
@@ -78,6 +84,9 @@ def recommend(
         str | None, typer.Option(help="A user id, where the file has a user table; it does not know what they took.")
     ] = None,
     k: Annotated[int, typer.Option("-k", help="How many items.", min=1)] = 20,
+    exclude: Annotated[str | None, typer.Option(help="Item ids that are not wanted, separated by commas.")] = None,
+    candidates: Annotated[str | None, typer.Option(help="Rank these item ids only, separated by commas.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say what each item of the history adds.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Recommend items for a history or a user, best first.
@@ -90,17 +99,51 @@ def recommend(
         sparserec recommend model.safetensors --history 318,296,593 -k 10
 
         sparserec recommend model.safetensors --user 42 --history 318,296 --json
+
+        sparserec recommend model.safetensors --history 318,296 --exclude 593 --explain
     """
     from sparserec.device import Recommender
 
     if history is None and user is None:
         raise SparserecError("give --history ID,ID,.. or --user ID")
-    taken = None if history is None else [name.strip() for name in history.split(",") if name.strip()]
-    found = Recommender.open(artefact).recommend(history=taken, user=user, k=k)
+    model = Recommender.open(artefact)
+    query = {
+        "history": _ids(history),
+        "user": user,
+        "k": k,
+        "exclude": _ids(exclude) or (),
+        "candidates": _ids(candidates),
+    }
+    if explain:
+        _print_explained(model.recommend(**query, explain=True), as_json)
+        return
+    found = model.recommend(**query)
     if as_json:
         print_json([{"item": name, "score": score} for name, score in found])
         return
     print_table("recommended", ["item", "score"], [[name, f"{score:.4f}"] for name, score in found])
+
+
+def _ids(text: str | None) -> list[str] | None:
+    """Ids that are separated by commas; None stays None."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _print_explained(found: list[Recommendation], as_json: bool) -> None:
+    if as_json:
+        print_json(
+            [
+                {"item": f.item, "score": f.score, "because": [{"item": i, "adds": part} for i, part in f.because]}
+                for f in found
+            ]
+        )
+        return
+    rows = []
+    for one in found:
+        shown = [f"{item} ({part:+.4f})" for item, part in one.because[:REASONS]]
+        more = len(one.because) - REASONS
+        rows.append([one.item, f"{one.score:.4f}", ", ".join(shown) + (f", {more} more" if more > 0 else "")])
+    print_table("recommended", ["item", "score", "because of"], rows)
 
 
 def _short(value: object) -> str:

@@ -56,7 +56,6 @@ class Postings:
         weights *= codes
         return np.bincount(columns, weights, minlength=self.dim) * self._scales
 
-
     def parts(self, taken: np.ndarray, row: int) -> np.ndarray:
         """What each of the rows `taken` (m,) adds to the inner product of their vector with a row, (m,) float64."""
         columns, codes, _ = self.rows.of(self.places(np.array([row])))

@@ -9,7 +9,9 @@ from typing import Literal, overload
 
 import numpy as np
 
+from sparserec.artefact import patch as patches
 from sparserec.artefact.reader import Artefact, read
+from sparserec.artefact.reader import read_bytes as artefact_of
 from sparserec.artefact.schema import ModelCard
 from sparserec.device.explain import Recommendation
 from sparserec.device.matrix import Matrix, row_vector
@@ -17,6 +19,7 @@ from sparserec.device.postings import Postings
 from sparserec.device.shortlist import Shortlist
 from sparserec.device.topk import top_k
 from sparserec.errors import SparserecError
+from sparserec.files import read_bytes, write_bytes
 
 Id = str | int
 """A raw id; a number stands for its digits."""
@@ -27,9 +30,11 @@ class Recommender:
 
     Args:
         artefact: a checked artefact; the decoded rows of its items are not kept.
+        path: of its file, which `apply` reads again.
     """
 
-    def __init__(self, artefact: Artefact):
+    def __init__(self, artefact: Artefact, path: Path | None = None):
+        self._path = path
         items = artefact.items
         self._card, self._users = artefact.card, artefact.users
         self._item_ids, self._user_ids = artefact.item_ids, artefact.user_ids
@@ -49,11 +54,7 @@ class Recommender:
         Raises:
             SparserecError: when the file is missing, cut off, tampered with or of another format version.
         """
-        opened = cls(read(path, verify_digest=verify_digest))
-        opened._path = Path(path)
-        return opened
-
-    _path: Path | None = None
+        return cls(read(path, verify_digest=verify_digest), Path(path))
 
     @property
     def card(self) -> ModelCard:
@@ -155,14 +156,39 @@ class Recommender:
         reasons = [self._reasons(taken, row) for row in rows.tolist()]
         return [Recommendation(*found) for found in zip(names, numbers, reasons, strict=True)]
 
+    def apply(self, patch: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> Recommender:
+        """The recommender of the next file, which a patch makes of the file that this one was opened from.
+
+        This recommender goes on as it is.
+
+        Args:
+            patch: a file that `sparserec delta` wrote.
+            out: where to write the next file, atomically; may be the file of this recommender. Without it the next file
+                is made in memory, and not kept.
+
+        Raises:
+            SparserecError: when the patch is for another file, cut off, damaged or of another version; then nothing is
+                written.
+        """
+        if self._path is None:
+            raise SparserecError("this recommender was not opened from a file, so there is nothing to patch")
+        old = read_bytes(self._path)
+        try:
+            new = patches.apply(old, read_bytes(patch))
+            artefact = artefact_of(new, "the file that the patch makes")
+        except SparserecError as error:
+            raise SparserecError(f"{os.fspath(patch)}: {error}") from None
+        if out is None:
+            return Recommender(artefact)
+        write_bytes(out, new)
+        return Recommender.open(out)
+
     def vector(self, history: Sequence[Id] | None = None, user: Id | None = None) -> np.ndarray:
         """The vector, (dim,) float64, that `recommend` would score with; arguments as there."""
         taken = self._distinct(history if history is not None else (), "item in the history")
         return self._vector(taken, history is not None, user)
 
-    def score(
-        self, items: Sequence[Id], history: Sequence[Id] | None = None, user: Id | None = None
-    ) -> np.ndarray:
+    def score(self, items: Sequence[Id], history: Sequence[Id] | None = None, user: Id | None = None) -> np.ndarray:
         """Scores of these items, (len(items),) float32; `history` and `user` as for `recommend`."""
         return self._of_rows(self.vector(history, user), self._rows(items, "item"))
 
