@@ -123,7 +123,9 @@ def main() -> None:
         command = [sys.executable, __file__, "--only", str(state["inputs"]), "--inputs", str(count)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            sys.exit(f"inputs from {state['inputs']} on ended the process with {done.returncode}: {done.stderr[-2000:]}")
+            sys.exit(
+                f"inputs from {state['inputs']} on ended the process with {done.returncode}: {done.stderr[-2000:]}"
+            )
         part = json.loads(done.stdout) | {"seconds": time.perf_counter() - began}
         state = merged(state, part, count)
         args.state.parent.mkdir(parents=True, exist_ok=True)

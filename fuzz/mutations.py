@@ -21,7 +21,26 @@ from hostile_files import Parts, framed, taken_apart  # noqa: E402
 
 from sparserec.artefact.patch import FIELDS, packed_array  # noqa: E402
 
-NUMBERS = [0, 1, -1, 2, 7, 8, 255, 256, 65_535, 65_536, 65_537, 2**31 - 1, 2**31, 2**32, 2**48 - 1, 2**48, 2**63, 10**30]
+NUMBERS = [
+    0,
+    1,
+    -1,
+    2,
+    7,
+    8,
+    255,
+    256,
+    65_535,
+    65_536,
+    65_537,
+    2**31 - 1,
+    2**31,
+    2**32,
+    2**48 - 1,
+    2**48,
+    2**63,
+    10**30,
+]
 ODD = [*NUMBERS, 0.5, 1e300, True, None, "", "8", [], {}, [[]], float("nan"), float("inf")]
 FLOATS = [0.0, -0.0, 1e-45, 1e-38, 3e38, -1.0, 65_504.0, float("nan"), float("inf"), float("-inf")]
 BYTES = [0x00, 0x01, 0x7F, 0x80, 0xC0, 0xE2, 0xED, 0xF4, 0xFE, 0xFF]
@@ -103,7 +122,9 @@ def _shape(parts: Parts, random: Random) -> None:
     name, tensor = _some(parts, random)
     at = random.randrange(3)
     if at == 0:
-        shape = random.choice([[tensor.size, 1], [1, tensor.size], [random.choice(ODD)], random.choice(ODD), [0, 2**40]])
+        shape = random.choice(
+            [[tensor.size, 1], [1, tensor.size], [random.choice(ODD)], random.choice(ODD), [0, 2**40]]
+        )
         parts.header[name] = {"shape": shape}
     elif at == 1:
         parts.header[name] = {"dtype": random.choice(["U8", "I8", "U16", "U32", "F16", "F32", "F64", "BF16", "", 8])}
@@ -186,7 +207,9 @@ def patch(data: bytes, random: Random) -> bytes:
         elif kind == 1:
             edits = edits[:at] + packed_array(np.array([random.choice(NUMBERS) % 2**62])) + edits[at:]
         elif kind == 2:
-            edits = edits[:at] + struct.pack("<IB", random.choice(NUMBERS) % 2**32, random.randrange(10)) + edits[at + 5 :]
+            edits = (
+                edits[:at] + struct.pack("<IB", random.choice(NUMBERS) % 2**32, random.randrange(10)) + edits[at + 5 :]
+            )
         else:
             edits = edits[:at] + bytes([random.choice(BYTES)]) + edits[at + 1 :]
     if random.random() < 0.05:

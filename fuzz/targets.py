@@ -31,7 +31,9 @@ def open_and_recommend(data: bytes, verify_digest: bool = True) -> bool:
     with np.errstate(all="ignore"):
         ids = model.item_ids
         found = model.recommend(history=ids[:2], k=2, explain=True)
-        assert len(found) == min(2, len(ids) - len(ids[:2])) or not all(np.isfinite(f.score) for f in found)
+        # Scales may be so large that scores are no numbers; such items are left out.
+        if np.isfinite(model.score(ids, history=ids[:2])).all():
+            assert len(found) == min(2, len(ids) - len(ids[:2]))
         model.recommend(history=ids[:1], k=1, candidates=ids[-3:], exclude=ids[:1])
         if model.has_users:
             model.recommend(user=model.user_ids[0], k=3)
@@ -89,5 +91,7 @@ def _larger(path: Path, seed: int, n: int) -> bytes:
     values = random.normal(size=n * per_row).astype(np.float32)
     values[: 30 * seed] *= 1.1
     table = TableData(np.arange(0, n * per_row + 1, per_row), columns, values, dim)
-    write(path, items=table, item_ids=Vocabulary.of(map(str, range(n))), history_factors=np.ones(n), values_dtype="coded")
+    write(
+        path, items=table, item_ids=Vocabulary.of(map(str, range(n))), history_factors=np.ones(n), values_dtype="coded"
+    )
     return path.read_bytes()

@@ -10,6 +10,9 @@ import numpy as np
 from sparserec.errors import SparserecError
 from sparserec.spans import spans
 
+BLOCK = 1 << 12
+"""Ids whose offsets are Python numbers at a time."""
+
 
 class Vocabulary:
     """Distinct string ids, packed as UTF-8; the id at index `i` names row `i`.
@@ -123,7 +126,9 @@ class Vocabulary:
 
     def _texts(self) -> Iterator[str]:
         data = self.blob.data
-        return (str(data[a:b], "utf-8") for a, b in itertools.pairwise(self.offsets.tolist()))
+        for first in range(0, len(self), BLOCK):
+            for a, b in itertools.pairwise(self.offsets[first : first + BLOCK + 1].tolist()):
+                yield str(data[a:b], "utf-8")
 
     def _bytes(self, index: int) -> bytes:
         return self.blob[int(self.offsets[index]) : int(self.offsets[index + 1])].tobytes()

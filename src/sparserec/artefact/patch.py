@@ -11,7 +11,7 @@ import numpy as np
 
 from sparserec.artefact.container import parse_header
 from sparserec.artefact.edits import Edits, made
-from sparserec.artefact.reader import Artefact, read_bytes
+from sparserec.artefact.reader import Artefact, check_names, read_bytes
 from sparserec.artefact.schema import CARD_KEY, ModelCard, type_name
 from sparserec.artefact.sequences import Sizes, names, numbers_of, tensors_from, tensors_of
 from sparserec.errors import SparserecError
@@ -100,6 +100,7 @@ def apply(old: bytes, patch: bytes) -> bytes:
         raise SparserecError("the header of the new file has not the length that it claims")
     card = ModelCard.from_json(claimed.metadata.get(CARD_KEY, ""))
     sizes = _sizes(card)
+    check_names({name: dtype for name, _, _, dtype, _ in claimed.spans})
     shapes = {name: (type_name(dtype), shape) for name, _, _, dtype, shape in claimed.spans}
     where = {name: (first, last) for name, first, last, _, _ in claimed.spans}
     body = bytearray(parsed.new_size - len(header))

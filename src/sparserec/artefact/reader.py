@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,7 +123,7 @@ def _checked(name: str, parsed: tuple[dict[str, np.ndarray], dict[str, str], int
         if CARD_KEY not in metadata:
             raise SparserecError("not exported by sparserec: it has no model card")
         card = ModelCard.from_json(metadata[CARD_KEY])
-        _check_names(tensors)
+        check_names({name: tensor.dtype for name, tensor in tensors.items()})
         if verify_digest and digest(tensors) != card.sha256:
             raise SparserecError("the tensors are not those that were written: their SHA-256 differs from the card's")
         items = _rows("items", tensors, card.dim, card.n_items)
@@ -136,13 +136,14 @@ def _checked(name: str, parsed: tuple[dict[str, np.ndarray], dict[str, str], int
     return Artefact(card, items, users, item_ids, user_ids, tensors, header_bytes)
 
 
-def _check_names(tensors: dict[str, np.ndarray]) -> None:
-    for name, tensor in tensors.items():
+def check_names(types: Mapping[str, np.dtype]) -> None:
+    """Raises SparserecError when a tensor has a name or a type that does not belong into an artefact."""
+    for name, dtype in types.items():
         side, _, kind = name.partition(".")
         if side not in ("items", "users") or kind not in TENSORS or (kind in ITEMS_ONLY and side == "users"):
             raise SparserecError(f"it holds a tensor that does not belong there: {name[:60]!r}")
-        if type_name(tensor.dtype) not in TENSORS[kind]:
-            raise SparserecError(f"tensor {name!r} is {type_name(tensor.dtype)}, not {' or '.join(TENSORS[kind])}")
+        if type_name(dtype) not in TENSORS[kind]:
+            raise SparserecError(f"tensor {name!r} is {type_name(dtype)}, not {' or '.join(TENSORS[kind])}")
 
 
 def _rows(side: str, tensors: dict[str, np.ndarray], dim: int, n: int) -> Rows:

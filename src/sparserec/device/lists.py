@@ -7,7 +7,7 @@ import numpy as np
 from sparserec.artefact.reader import Rows
 from sparserec.spans import spans
 
-BLOCK = 1 << 16
+BLOCK = 1 << 14
 """Pairs that are moved at a time while lists are made, so that what is only needed meanwhile stays small."""
 SHORT = 64
 """Pairs a list, on average, below which lists are gathered pair by pair."""
@@ -56,16 +56,17 @@ class Lists:
 
 
 def norms(rows: Rows) -> np.ndarray:
-    """Length of each row's codes as a vector, (n,) float64, never below the true one."""
+    """Length of each row's codes as a vector, (n,) float32, never below the true one."""
     assert rows.indptr is not None
-    out = np.empty(rows.n)
+    out = np.empty(rows.n, dtype=np.float32)
     for first, last in _blocks(rows.indptr):
         begin = int(rows.indptr[first])
         codes = rows.values[begin : int(rows.indptr[last])].astype(np.float64)
         codes *= codes
         # Every row has a value, so no two starts are equal.
-        out[first:last] = np.add.reduceat(codes, (rows.indptr[first:last] - begin).astype(np.intp))
-    return np.sqrt(out, out=out) * (1 + 1e-9)
+        squares = np.add.reduceat(codes, (rows.indptr[first:last] - begin).astype(np.intp))
+        out[first:last] = np.sqrt(squares) * (1 + 1e-6)
+    return out
 
 
 def by_row(rows: Rows, order: np.ndarray) -> Lists:
@@ -73,7 +74,7 @@ def by_row(rows: Rows, order: np.ndarray) -> Lists:
 
     Args:
         rows: the table.
-        order: (n,) intp, rows in the order of their lists.
+        order: (n,) integers, rows in the order of their lists.
     """
     assert rows.indptr is not None
     assert rows.columns is not None
@@ -98,7 +99,7 @@ def by_column(table: Lists, dim: int) -> Lists:
     """A list for each column of a table in lists by row; keys are the numbers of these lists, ascending."""
     columns = table.pairs[:, 0]
     starts = np.zeros(dim + 1, dtype=np.intp)
-    np.cumsum(np.bincount(columns, minlength=dim), out=starts[1:])
+    np.cumsum(counts(table, len(columns), dim), out=starts[1:])
     of_each = np.repeat(np.arange(len(table.starts) - 1, dtype=table.pairs.dtype), np.diff(table.starts))
     pairs = np.empty_like(table.pairs)
     first = 0
@@ -112,6 +113,14 @@ def by_column(table: Lists, dim: int) -> Lists:
         pairs[begin:end, 1] = table.pairs[chosen, 1]
         first = last
     return Lists(pairs, starts, table.kind)
+
+
+def counts(table: Lists, pairs: int, dim: int) -> np.ndarray:
+    """How often each key from 0 to dim - 1 is among the first `pairs` of a table, (dim,) intp."""
+    found = np.zeros(dim, dtype=np.intp)
+    for first in range(0, pairs, BLOCK):
+        found += np.bincount(table.pairs[first : min(first + BLOCK, pairs), 0], minlength=dim)
+    return found
 
 
 def _types(rows: Rows) -> tuple[np.dtype, np.dtype]:

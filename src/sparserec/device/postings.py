@@ -20,19 +20,19 @@ class Postings:
 
     Attributes:
         n: number of items.
-        order: (n,) intp, the row of each place.
-        norms: (n,) float64, descending: the length of the codes of each place, never below the true one.
+        order: (n,) int32, the row of each place.
+        norms: (n,) float32, descending: the length of the codes of each place, never below the true one.
         rows: columns and codes of each place.
         columns: places and codes of each column.
     """
 
     def __init__(self, items: Rows):
         self.n, self.dim = items.n, items.dim
-        lengths = norms(items)
-        self.order = np.argsort(-lengths, kind="stable")
-        self.norms = lengths[self.order]
-        self._places = np.empty(self.n, dtype=np.intp)
-        self._places[self.order] = np.arange(self.n)
+        self.norms = norms(items)
+        self.order = np.argsort(-self.norms, kind="stable").astype(np.int32)
+        self.norms = self.norms[self.order]
+        self._places = np.empty(self.n, dtype=np.int32)
+        self._places[self.order] = np.arange(self.n, dtype=np.int32)
         self._scales = items.column_scales()
         self._history_factors = items.history_factors
         self.rows: Lists = by_row(items, self.order)
@@ -46,7 +46,7 @@ class Postings:
 
     def places(self, rows: np.ndarray) -> np.ndarray:
         """Places (m,) intp of rows (m,)."""
-        return self._places.take(rows)
+        return self._places.take(rows).astype(np.intp)
 
     def vector(self, taken: np.ndarray) -> np.ndarray:
         """The sum of rows (m,), each times its history factor where there are any, (dim,) float64."""

@@ -13,6 +13,7 @@ import math
 
 import numpy as np
 
+from sparserec.device.lists import counts
 from sparserec.device.postings import Postings
 from sparserec.device.topk import LANES, kth_largest
 
@@ -40,7 +41,7 @@ class Shortlist:
         self._front = min(-(-front // LANES) * LANES, postings.n)
         """Items that are summed at first."""
         columns = postings.columns
-        in_front = np.bincount(postings.rows.pairs[: int(starts[self._front]), 0], minlength=postings.dim)
+        in_front = counts(postings.rows, int(starts[self._front]), postings.dim)
         self._middle = columns.starts[:-1] + in_front
         """Where the front ends in each posting list."""
 
@@ -82,13 +83,13 @@ class Shortlist:
         bound = _below(float(np.partition(exact, len(exact) - k)[len(exact) - k]))
         if not math.isfinite(bound):
             return None
-        sums += rest * postings.norms[:front]
+        sums += np.multiply(postings.norms[:front], rest, dtype=np.float64)
         sums[seeds] = -np.inf
         found = [(seeds, exact), self._scored(weights, (sums >= bound).nonzero()[0])]
-        if front < postings.n and (bound <= 0 or length * (1 + SLACK) * postings.norms[front] >= bound):
+        if front < postings.n and (bound <= 0 or length * (1 + SLACK) * float(postings.norms[front]) >= bound):
             sums = self._sums(weights, used, front, postings.n)
             sums[out[out >= front] - front] = -np.inf
-            sums += rest * postings.norms[front:]
+            sums += np.multiply(postings.norms[front:], rest, dtype=np.float64)
             found.append(self._scored(weights, (sums >= bound).nonzero()[0] + front))
         rows = postings.order.take(np.concatenate([places for places, _ in found]))
         scores = np.concatenate([numbers for _, numbers in found])
