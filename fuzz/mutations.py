@@ -17,9 +17,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "hostile"))
 
-from hostile_files import Parts, framed, taken_apart  # noqa: E402
+from hostile_files import Parts, framed, taken_apart
 
-from sparserec.artefact.patch import FIELDS, packed_array  # noqa: E402
+from sparserec.artefact.patch import FIELDS, packed_array
 
 NUMBERS = [
     0,
@@ -74,11 +74,12 @@ def artefact(data: bytes, random: Random) -> bytes:
         return raw(data, random)
     parts = taken_apart(data)
     parts.seal = random.random() < 0.85
-    for _ in range(random.choice([1, 1, 1, 2, 3])):
-        random.choices(CHANGES, WEIGHTS)[0](parts, random)
     try:
+        for _ in range(random.choice([1, 1, 1, 2, 3])):
+            random.choices(CHANGES, WEIGHTS)[0](parts, random)
         return parts.pack()
-    except (KeyError, TypeError, ValueError, OverflowError):
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError):
+        # Changes that do not go together, such as a number for a tensor that another change gave other bytes.
         return raw(data, random)
 
 

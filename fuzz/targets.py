@@ -7,10 +7,10 @@ import tempfile
 from pathlib import Path
 from random import Random
 
-import mutations
 import numpy as np
 from hostile_files import valid_file
 
+import mutations
 from sparserec import SparserecError
 from sparserec.artefact import TableData, patch, write
 from sparserec.artefact.delta import delta

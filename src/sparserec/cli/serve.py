@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,9 +19,17 @@ REASONS = 3
 """Items of the history that a table names for each recommendation."""
 
 
+class Format(StrEnum):
+    """What `export` writes."""
+
+    SAFETENSORS = "safetensors"
+    ONNX = "onnx"
+
+
 def export(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    run: Annotated[Path, typer.Argument(help="A run folder; for ONNX, an exported file will do too.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write, usually model.safetensors.")],
+    kind: Annotated[Format, typer.Option("--format", help="The format of the file.")] = Format.SAFETENSORS,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Write the trained model as one file that a device opens. The same run gives the same bytes.
@@ -27,7 +37,12 @@ def export(
     Examples:
 
         sparserec export run --out model.safetensors
+
+        sparserec export run --format onnx --out model.onnx
     """
+    if kind is Format.ONNX:
+        _export_onnx(run, out, as_json)
+        return
     from sparserec.artefact import inspect as look
     from sparserec.training import Run
 
@@ -43,6 +58,28 @@ def export(
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _export_onnx(run: Path, out: Path, as_json: bool) -> None:
+    try:
+        from sparserec.exchange import write_onnx
+    except ModuleNotFoundError as missing:
+        raise SparserecError(
+            f"ONNX needs {missing.name!r}, which is not installed: pip install 'sparserec[onnx]'"
+        ) from None
+    if run.is_file():
+        size = write_onnx(run, out)
+    else:
+        from sparserec.training import Run
+
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "model.safetensors"
+            Run.open(run).export(file)
+            size = write_onnx(file, out)
+    if as_json:
+        print_json({"out": str(out), "bytes": size})
+        return
+    screen.print(f"wrote {out}: {bytes_text(size)}", highlight=False, soft_wrap=True)
 
 
 def inspect(

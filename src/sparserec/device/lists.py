@@ -28,7 +28,7 @@ class Lists:
     def __init__(self, pairs: np.ndarray, starts: np.ndarray, kind: np.dtype):
         self.pairs, self.starts, self.kind = pairs, starts, kind
         self._packed = pairs.view(np.dtype(f"u{2 * pairs.itemsize}")).reshape(-1)
-        self._bytes = memoryview(self._packed).cast("B") if len(pairs) else memoryview(b"")
+        self._bytes = self._packed.view(np.uint8).data
 
     @property
     def nbytes(self) -> int:

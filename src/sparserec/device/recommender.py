@@ -40,8 +40,9 @@ class Recommender:
         self._item_ids, self._user_ids = artefact.item_ids, artefact.user_ids
         self._items = Matrix(items) if items.dense else Postings(items)
         self._factors = None if items.factors is None else items.factors.astype(np.float32)
-        plain = isinstance(self._items, Matrix) or self._factors is not None
-        self._shortlist = None if plain else Shortlist(self._items)
+        self._shortlist = None
+        if isinstance(self._items, Postings) and self._factors is None:
+            self._shortlist = Shortlist(self._items)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, verify_digest: bool = True) -> Recommender:
@@ -174,13 +175,13 @@ class Recommender:
             raise SparserecError("this recommender was not opened from a file, so there is nothing to patch")
         old = read_bytes(self._path)
         try:
-            new = patches.apply(old, read_bytes(patch))
+            new = patches.apply(old, read_bytes(Path(patch)))
             artefact = artefact_of(new, "the file that the patch makes")
         except SparserecError as error:
             raise SparserecError(f"{os.fspath(patch)}: {error}") from None
         if out is None:
             return Recommender(artefact)
-        write_bytes(out, new)
+        write_bytes(Path(out), new)
         return Recommender.open(out)
 
     def vector(self, history: Sequence[Id] | None = None, user: Id | None = None) -> np.ndarray:
