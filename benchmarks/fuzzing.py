@@ -1,4 +1,4 @@
-"""Changed artefacts and patches by the million: each is refused with a SparserecError or works; nothing else may happen.
+"""Changed artefacts and patches by the million: each is refused with a SparserecError, or works.
 
     python benchmarks/fuzzing.py --inputs 1000000 [--state FILE] [--chunk 20000]
 

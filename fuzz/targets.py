@@ -1,4 +1,7 @@
-"""What is fuzzed: opening and using an artefact, and applying a patch. Anything but success or SparserecError is a find."""
+"""What is fuzzed: opening and using an artefact, and applying a patch.
+
+Anything but success or a SparserecError is a find.
+"""
 
 from __future__ import annotations
 

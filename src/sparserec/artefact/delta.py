@@ -44,8 +44,8 @@ def delta(old: bytes, new: bytes) -> bytes:
     unpacked = b"".join(parts)
     if len(new) > most_new(len(old)) or len(unpacked) > most_unpacked(len(old), len(new)):
         raise SparserecError("the new file is so much larger than the old one that a patch is of no use; send the file")
-    digests = (hashlib.sha256(file).digest() for file in (old, new))
-    patch = Patch(*digests, len(old), len(new), len(unpacked), zlib.compress(unpacked, 9)).to_bytes()
+    was, will_be = hashlib.sha256(old).digest(), hashlib.sha256(new).digest()
+    patch = Patch(was, will_be, len(old), len(new), len(unpacked), zlib.compress(unpacked, 9)).to_bytes()
     assert apply(old, patch) == new
     return patch
 

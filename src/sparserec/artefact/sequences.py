@@ -31,7 +31,7 @@ class Sizes:
 
 
 def names(tensors: Iterable[str]) -> list[str]:
-    """Names of the sequences of a file with these tensors, sorted: of a group where all of it is there, else its own."""
+    """Names of the sequences of a file with these tensors, sorted; of a group only where all of it is there."""
     left, found = set(tensors), []
     for side in ("items", "users"):
         for group, kinds in GROUPS.items():
