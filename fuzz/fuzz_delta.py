@@ -15,7 +15,7 @@ with atheris.instrument_imports(include=["sparserec"]):
     import mutations
     import targets
 
-from random import Random  # noqa: E402
+from random import Random
 
 BASES = targets.Bases()
 

@@ -33,7 +33,7 @@ def test_parts_are_those_of_each_item_alone_and_add_up(path, catalogue, data):
 
 
 def test_worked_by_hand(path):
-    """Items 0 and 1 are the history; item 2 shares column 0 with the first and, negatively, column 1 with the second."""
+    """Item 2 shares column 0 with the first item of the history and, negatively, column 1 with the second."""
     items = np.array([[2, 0], [0, 1], [3, -0.5]], dtype=np.float32)
     recommender = Catalogue(items, None, np.array([1, 1, 2]), None, False, "float16").open(path)
     assert recommender.recommend(["1", "0", "1"], explain=True) == [

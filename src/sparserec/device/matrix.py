@@ -16,7 +16,8 @@ class Matrix:
 
     def __init__(self, items: Rows):
         self._items = items
-        self._matrix = items.dequantised()
+        with np.errstate(over="ignore"):  # a file can be made so that entries are infinite; that is no reason to warn
+            self._matrix = items.dequantised()
         self.n, self.nbytes = items.n, self._matrix.nbytes
 
     def vector(self, taken: np.ndarray) -> np.ndarray:
@@ -32,7 +33,8 @@ class Matrix:
 
     def of(self, vector: np.ndarray) -> np.ndarray:
         """Inner products of a vector (dim,) float64 with all item rows, (n,) float32."""
-        return self._matrix @ vector.astype(np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._matrix @ vector.astype(np.float32)
 
     def of_rows(self, vector: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Inner products of a vector (dim,) float64 with rows (m,), (m,) float32; those of `of`, to the last digit."""
