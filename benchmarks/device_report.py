@@ -57,9 +57,10 @@ def opening(result: dict) -> list[str]:
         f"Opening takes {result['opening ms']:.0f} ms, all checks and the digest with it. Bytes, of a fresh process:",
         "",
         *table(["what", "bytes"], rows),
-        f"The peak beyond interpreter, NumPy and modules is {times:.1f} times the file. In the file, the place of a value "
-        "and its magnitude are coded in some bits; to be scored, a value takes eight bytes, two each for its column and "
-        "its code by row and for its item and its code by column. While these are made, the decoded rows are there too.",
+        f"The peak beyond interpreter, NumPy and modules is {times:.1f} times the file. In the file, the place of a "
+        "value and its magnitude are coded in some bits; to be scored, a value takes eight bytes, two each for its "
+        "column and its code by row and for its item and its code by column. While these are made, the decoded rows "
+        "are there too.",
         "",
     ]
 
@@ -105,9 +106,10 @@ def fuzzing() -> list[str]:
         "",
         *table(["outcome", "inputs"], [[name, f"{count:,}"] for name, count in result["outcomes"].items()]),
         f"None took more than {limits['seconds']:g} s (the slowest {result['slowest ms']:.0f} ms) or "
-        f"{limits['room bytes']:,} bytes of address space beyond what the process began with. Of {result['traced']:,} "
-        f"that were traced, the hungriest took {result['most traced bytes']:,.0f} bytes; {limits['factor']} times the input "
-        f"and {limits['constant bytes']:,} bytes were allowed. The files have 1 to 5 kB.",
+        f"{limits['room bytes']:,} bytes of address space beyond what the process began with. Of "
+        f"{result['traced']:,} that were traced, the hungriest took {result['most traced bytes']:,.0f} bytes; "
+        f"{limits['factor']} times the input and {limits['constant bytes']:,} bytes were allowed. "
+        "The files have 1 to 5 kB.",
         "",
     ]
 
