@@ -17,9 +17,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "hostile"))
 
-from hostile_files import Parts, framed, taken_apart
+from hostile_files import Parts, framed, taken_apart, valid_file
 
 from sparserec.artefact.patch import FIELDS, packed_array
+
+__all__ = ["artefact", "header_of", "patch", "raw", "valid_file"]
 
 NUMBERS = [
     0,

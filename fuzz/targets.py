@@ -11,7 +11,6 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
-from hostile_files import valid_file
 
 import mutations
 from sparserec import SparserecError
@@ -60,7 +59,7 @@ class Bases:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "base"
             kinds = [("int8", False), ("float16", False), ("coded", False), ("int8", True), ("float16", True)]
-            self.artefacts = [valid_file(path, values_dtype=kind, dense=dense) for kind, dense in kinds]
+            self.artefacts = [mutations.valid_file(path, values_dtype=kind, dense=dense) for kind, dense in kinds]
             larger = [_larger(path, seed, n) for seed, n in ((0, 300), (1, 310))]
             self.artefacts.append(larger[0])
         small, coded = self.artefacts[0], self.artefacts[2]
