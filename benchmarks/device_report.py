@@ -44,7 +44,7 @@ def opening(result: dict) -> list[str]:
         ["a dense table of 64 float32 columns, for comparison", f"{result['dense bytes']:,}"],
         ["the empty interpreter", f"{memory['interpreter bytes']:,}"],
         ["NumPy, imported", f"{memory['numpy bytes']:,}"],
-        ["`sparserec.device` and what it imports", f"{memory['modules bytes']:,}"],
+        ["`sparserec.device`, what it imports, and a tiny file opened", f"{memory['modules bytes']:,}"],
         ["peak while opening, beyond these", f"{memory['opening peak bytes']:,}"],
         ["stays after opening, the mapped file with it", f"{memory['open bytes']:,}"],
         ["peak with the first answer", f"{memory['first answer peak bytes']:,}"],
@@ -78,16 +78,12 @@ def exchange(result: dict) -> list[str]:
         "",
         *table(["what", "bytes"], [[name, f"{size:,}"] for name, size in sizes.items()]),
     ]
-    if "update" in result:
-        update = result["update"]
-        lines += [
-            "## Updates",
-            "",
-            f"A patch from another training to this file has {update['patch bytes']:,} bytes, "
-            f"{update['patch bytes'] / update['new bytes']:.1%} of the file; making it took {update['making s']} s, "
-            f"applying it {update['applying s']} s.",
-            "",
-        ]
+    rows = [
+        [name, f"{u['patch bytes']:,}", f"{u['patch bytes'] / u['new bytes']:.1%}", u["making s"], u["applying s"]]
+        for name, u in result["updates"].items()
+    ]
+    lines += ["## Updates", "", "Patches to a next file of which this is new:", ""]
+    lines += table(["new", "bytes of the patch", "of the file", "making, s", "applying, s"], rows)
     return lines
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparserec import SparserecError
+from sparserec.artefact import TableData, coded, write
 from sparserec.artefact.patch import FIELDS, Reader, apply, packed_array
-from sparserec.device import shortlist
+from sparserec.device import Recommender, shortlist
+from sparserec.vocabulary import Vocabulary
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "fuzz"))
 
@@ -75,3 +78,21 @@ def test_a_patch_to_a_file_with_another_tensor(bases, name):
 def test_scores_that_are_no_numbers_are_left_out(targets, bases, number):
     """Found by fuzzing: scales near the largest float32 make sums of infinities; such items are not recommended."""
     targets.tried(*targets.case(bases, number))
+
+
+def test_the_file_that_takes_the_most_memory_for_its_bytes(tmp_path, monkeypatch):
+    """Three bits a value: no gaps, no magnitudes but one, which makes all codes 32 bits wide once they are decoded."""
+    monkeypatch.setattr(coded.Steps, "usual", lambda self: {"items": np.float32(0.2)})
+    values = np.full(500 * 512, 0.1, dtype=np.float32)
+    values[0] = 1e4
+    table = TableData(np.arange(0, len(values) + 1, 512), np.tile(np.arange(512), 500), values, 512)
+    file = tmp_path / "model"
+    write(file, items=table, item_ids=Vocabulary.of(map(str, range(500))), values_dtype="coded")
+    size = file.stat().st_size
+    assert size < 0.45 * len(values)
+    tracemalloc.start()
+    try:
+        Recommender.open(file).recommend(["7"])
+        assert tracemalloc.get_traced_memory()[1] < 128 * size + (4 << 20)
+    finally:
+        tracemalloc.stop()
