@@ -63,3 +63,26 @@ def test_equality_is_by_content():
     assert Vocabulary.of(["a", "b"]) != Vocabulary.of(["ab", ""])
     assert Vocabulary.of(["a", "b"]) != Vocabulary.of(["b", "a"])
     assert Vocabulary.of(["a"]) != ["a"]
+
+
+@given(st.lists(st.text(max_size=4), unique=True, max_size=30), st.data())
+def test_rows_of_many_ids_at_once(names, data):
+    known = Vocabulary.of(names)
+    asked = data.draw(st.lists(st.sampled_from(names), max_size=40)) if names else []
+    assert known.rows(asked).tolist() == [names.index(name) for name in asked]
+    assert known.names(known.rows(asked)) == asked
+    unknown = data.draw(st.text(max_size=5).filter(lambda name: name not in names))
+    assert known.get(unknown) is None
+    with pytest.raises(SparserecError, match="unknown item"):
+        known.rows([*asked, unknown], "item")
+
+
+def test_ids_that_share_a_hash_are_told_apart(monkeypatch):
+    names = ["a", "bb", "é", "ccc", "dddd"]
+    monkeypatch.setattr("sparserec.vocabulary.hash", lambda name: 7, raising=False)
+    known = Vocabulary.of(names)
+    assert not known.has_duplicates()
+    assert known.rows(["ccc", "a", "é"]).tolist() == [3, 0, 2]
+    assert (known.get("dddd"), known.get("x")) == (4, None)
+    twice = Vocabulary(known.blob, np.array([0, 1, 1, 1]))
+    assert twice.has_duplicates()

@@ -37,6 +37,16 @@ def replacing(path: Path | str) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def read_bytes(path: Path | str) -> bytes:
+    """All of a file. An OSError (missing, a folder, no permission) becomes a SparserecError that names it."""
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise SparserecError(f"{path}: no such file") from None
+    except OSError as error:
+        raise SparserecError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
 def write_text(path: Path | str, text: str) -> None:
     """Write a text file atomically, as UTF-8."""
     with replacing(path) as part:

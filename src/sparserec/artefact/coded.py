@@ -147,7 +147,8 @@ def decode(
     most = 2 * int(magnitudes.max()) + 1
     if most * half > float(np.finfo(np.float32).max):
         raise SparserecError("the largest magnitude times 'step' is not a finite number in single precision")
-    codes = magnitudes.astype(np.int8 if most < 1 << 7 else np.int16 if most < 1 << 15 else np.int32)
+    narrowest = np.int8 if most < 1 << 7 else np.int16 if most < 1 << 15 else np.int32
+    codes = magnitudes.astype(narrowest, copy=False)
     codes *= 2
     codes += 1
     np.negative(codes, out=codes, where=np.unpackbits(signs, count=nnz, bitorder="little").view(bool))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -40,17 +41,47 @@ def open_container(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str], i
     except OSError as error:
         raise SparserecError(f"{path}: cannot be read ({error.strerror or error})") from None
     try:
-        return _parse(data)
+        return parse(data)
     except SparserecError as error:
         raise SparserecError(f"{path}: {error}") from None
 
 
-def _parse(data: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, str], int]:
-    length = int(data[:8].view("<u8")[0])
+@dataclass(frozen=True)
+class Header:
+    """What the header of a container says, checked against the bytes there are.
+
+    Attributes:
+        spans: of each tensor by offset: name, first byte, last byte (exclusive), type and shape; without gaps.
+        metadata: texts by name.
+        size: bytes before the first tensor.
+    """
+
+    spans: list[tuple[str, int, int, np.dtype, tuple[int, ...]]]
+    metadata: dict[str, str]
+    size: int
+
+
+def parse(data: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, str], int]:
+    """What `open_container` gives, for a file in memory (bytes,) uint8; messages then begin with what is wrong."""
+    header = parse_header(data[: 8 + MAX_HEADER], len(data))
+    body, tensors = data[header.size :], {}
+    for name, first, last, dtype, shape in header.spans:
+        # A copy only where the file does not align the bytes for the type; views otherwise.
+        tensors[name] = np.frombuffer(body, dtype=dtype, count=(last - first) // dtype.itemsize, offset=first).reshape(
+            shape
+        )
+    return tensors, header.metadata, header.size
+
+
+def parse_header(data: np.ndarray, size: int) -> Header:
+    """The header of a file of `size` bytes that begins with data (bytes,) uint8."""
+    if len(data) < 8:
+        raise SparserecError(f"{'empty' if len(data) == 0 else 'too short'}: not an exported file, or cut off")
+    length = int.from_bytes(data[:8].tobytes(), "little")
     if length > MAX_HEADER or 8 + length > len(data):
         raise SparserecError("not an exported file, or cut off: its header is longer than the file or than allowed")
     try:
-        header = json.loads(bytes(data[8 : 8 + length]).decode("utf-8"), object_pairs_hook=_distinct)
+        header = json.loads(data[8 : 8 + length].tobytes().decode("utf-8"), object_pairs_hook=_distinct)
     except (ValueError, RecursionError):
         raise SparserecError("not an exported file: its header is not JSON") from None
     if not isinstance(header, dict):
@@ -58,22 +89,18 @@ def _parse(data: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, str], int
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise SparserecError("the metadata of the header is not a set of texts")
-    body = data[8 + length :]
+    available = size - 8 - length
     spans = sorted(
-        (_span(name, entry, len(body)) for name, entry in header.items()), key=lambda span: (span[1], span[2])
+        (_span(name, entry, available) for name, entry in header.items()), key=lambda span: (span[1], span[2])
     )
-    tensors, end = {}, 0
-    for name, first, last, dtype, shape in spans:
+    end = 0
+    for name, first, last, _, _ in spans:
         if first != end:
             raise SparserecError(f"tensor {name!r} overlaps another or leaves a gap")
         end = last
-        # A copy only where the file does not align the bytes for the type; views otherwise.
-        tensors[name] = np.frombuffer(body, dtype=dtype, count=(last - first) // dtype.itemsize, offset=first).reshape(
-            shape
-        )
-    if end != len(body):
+    if end != available:
         raise SparserecError("the file is cut off, or holds bytes that belong to no tensor")
-    return tensors, metadata, 8 + length
+    return Header(spans, metadata, 8 + length)
 
 
 def _span(name: str, entry: object, available: int) -> tuple[str, int, int, np.dtype, tuple[int, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from sparserec.artefact import coded, gaps, history, rice
-from sparserec.artefact.container import open_container
+from sparserec.artefact.container import open_container, parse
 from sparserec.artefact.quantise import from_int8
 from sparserec.artefact.schema import CARD_KEY, ITEMS_ONLY, TENSORS, ModelCard, digest, type_name
 from sparserec.errors import SparserecError
@@ -104,12 +104,26 @@ def read(path: str | os.PathLike[str], *, verify_digest: bool = True) -> Artefac
         SparserecError: one sentence that names the file and what is wrong with it.
     """
     file = Path(path)
-    tensors, metadata, header_bytes = open_container(file)
+    return _checked(str(file), open_container(file), verify_digest)
+
+
+def read_bytes(data: bytes | np.ndarray, name: str = "the file", *, verify_digest: bool = True) -> Artefact:
+    """The same as `read` for the bytes of a file, which messages call `name`."""
+    try:
+        parsed = parse(np.frombuffer(data, dtype=np.uint8))
+    except SparserecError as error:
+        raise SparserecError(f"{name}: {error}") from None
+    return _checked(name, parsed, verify_digest)
+
+
+def _checked(name: str, parsed: tuple[dict[str, np.ndarray], dict[str, str], int], verify_digest: bool) -> Artefact:
+    """Check what a container holds; messages begin with `name`."""
+    tensors, metadata, header_bytes = parsed
     try:
         if CARD_KEY not in metadata:
             raise SparserecError("not exported by sparserec: it has no model card")
         card = ModelCard.from_json(metadata[CARD_KEY])
-        _check_names(tensors)
+        check_names({name: tensor.dtype for name, tensor in tensors.items()})
         if verify_digest and digest(tensors) != card.sha256:
             raise SparserecError("the tensors are not those that were written: their SHA-256 differs from the card's")
         items = _rows("items", tensors, card.dim, card.n_items)
@@ -118,17 +132,18 @@ def read(path: str | os.PathLike[str], *, verify_digest: bool = True) -> Artefac
         item_ids = _ids("items", tensors, card.n_items)
         user_ids = _ids("users", tensors, card.n_users) if card.n_users else None
     except SparserecError as error:
-        raise SparserecError(f"{file}: {error}") from None
+        raise SparserecError(f"{name}: {error}") from None
     return Artefact(card, items, users, item_ids, user_ids, tensors, header_bytes)
 
 
-def _check_names(tensors: dict[str, np.ndarray]) -> None:
-    for name, tensor in tensors.items():
+def check_names(types: Mapping[str, np.dtype]) -> None:
+    """Raises SparserecError when a tensor has a name or a type that does not belong into an artefact."""
+    for name, dtype in types.items():
         side, _, kind = name.partition(".")
         if side not in ("items", "users") or kind not in TENSORS or (kind in ITEMS_ONLY and side == "users"):
             raise SparserecError(f"it holds a tensor that does not belong there: {name[:60]!r}")
-        if type_name(tensor.dtype) not in TENSORS[kind]:
-            raise SparserecError(f"tensor {name!r} is {type_name(tensor.dtype)}, not {' or '.join(TENSORS[kind])}")
+        if type_name(dtype) not in TENSORS[kind]:
+            raise SparserecError(f"tensor {name!r} is {type_name(dtype)}, not {' or '.join(TENSORS[kind])}")
 
 
 def _rows(side: str, tensors: dict[str, np.ndarray], dim: int, n: int) -> Rows:
@@ -216,14 +231,13 @@ def _ids(side: str, tensors: dict[str, np.ndarray], n: int) -> Vocabulary:
     blob, offsets = tensors.get(f"{side}.ids"), tensors.get(f"{side}.id_offsets")
     if blob is None or offsets is None or blob.ndim != 1 or offsets.shape != (n + 1,):
         raise SparserecError(f"'{side}.ids' and {n + 1} '{side}.id_offsets' must be there")
-    bounds = offsets.astype(np.int64)
-    if bounds[0] != 0 or bounds[-1] != len(blob) or (np.diff(bounds) < 0).any():
+    if offsets[0] != 0 or offsets[-1] != len(blob) or (offsets[1:] < offsets[:-1]).any():
         raise SparserecError(f"'{side}.id_offsets' must ascend from 0 to the length of '{side}.ids'")
-    ids = Vocabulary(blob, bounds)
+    ids = Vocabulary(blob, offsets)
     try:
-        names = ids.to_list()
+        twice = ids.has_duplicates()
     except UnicodeDecodeError:
         raise SparserecError(f"'{side}.ids' holds an id that is not UTF-8") from None
-    if len(set(names)) != n:
+    if twice:
         raise SparserecError(f"'{side}.ids' holds an id twice")
     return ids

@@ -20,7 +20,7 @@ from sparserec.errors import SparserecError
 
 BLOCK = 1 << 16
 """Numbers that are coded at a time: a multiple of 8, so that the low bits of a block end with a byte."""
-BYTES = 1 << 14
+BYTES = 1 << 12
 """Bytes of the unary parts that are decoded at a time."""
 MOST = 1 << 20
 """The largest number that `pack` takes, and that `unpack` gives."""
@@ -174,7 +174,7 @@ def unpack(low: np.ndarray, high: np.ndarray, count: int, names: Names) -> np.nd
         names: for messages.
 
     Returns:
-        (count,) int32, from 0 to MOST.
+        (count,) int16 or, where one does not fit, int32, from 0 to MOST.
 
     Raises:
         SparserecError: when the bytes are not the code of so many numbers up to MOST.
@@ -190,10 +190,12 @@ def unpack(low: np.ndarray, high: np.ndarray, count: int, names: Names) -> np.nd
         raise SparserecError(f"'{tensors}_high' has {len(high)} bytes, too few for one bit for each {number}")
     shift = int(low[0])
     check(low[1:], high, count, shift, count * (MOST >> shift), names)
-    numbers, first = np.empty(count, dtype=np.int32), 0
+    numbers, first = np.empty(count, dtype=np.int16), 0
     for block in decode(low[1:], high, shift):
         if block.max() > MOST:
             raise SparserecError(f"'{tensors}_high' holds a {number} of {int(block.max())}, above {MOST}")
+        if block.max() >= 1 << 15 and numbers.dtype == np.int16:
+            numbers = numbers.astype(np.int32)
         numbers[first : first + len(block)] = block
         first += len(block)
     return numbers

@@ -17,6 +17,7 @@ from sparserec.cli.console import errors
 from sparserec.cli.data import data
 from sparserec.cli.demo import demo
 from sparserec.cli.evaluate import evaluate
+from sparserec.cli.patch import apply, delta
 from sparserec.cli.serve import export, inspect, recommend
 from sparserec.cli.train import train
 from sparserec.errors import SparserecError
@@ -30,7 +31,7 @@ app = typer.Typer(
     help="Recommendation on the device: train sparse embedding tables, export one small file, recommend from it.",
     epilog="Start with `sparserec demo`. Every command has --help with examples.",
 )
-for verb in (demo, train, evaluate, export, recommend, inspect):
+for verb in (demo, train, evaluate, export, recommend, inspect, delta, apply):
     app.command()(verb)
 app.add_typer(data, name="data")
 app.add_typer(bench, name="bench")

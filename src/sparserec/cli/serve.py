@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import tempfile
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sparserec.cli.console import bytes_text, print_json, print_table, screen
 from sparserec.errors import SparserecError
 
+if TYPE_CHECKING:
+    from sparserec.device import Recommendation
+
+REASONS = 3
+"""Items of the history that a table names for each recommendation."""
+
+
+class Format(StrEnum):
+    """What `export` writes."""
+
+    SAFETENSORS = "safetensors"
+    ONNX = "onnx"
+
 
 def export(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    run: Annotated[Path, typer.Argument(help="A run folder; for ONNX, an exported file will do too.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write, usually model.safetensors.")],
+    kind: Annotated[Format, typer.Option("--format", help="The format of the file.")] = Format.SAFETENSORS,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Write the trained model as one file that a device opens. The same run gives the same bytes.
@@ -21,7 +37,12 @@ def export(
     Examples:
 
         sparserec export run --out model.safetensors
+
+        sparserec export run --format onnx --out model.onnx
     """
+    if kind is Format.ONNX:
+        _export_onnx(run, out, as_json)
+        return
     from sparserec.artefact import inspect as look
     from sparserec.training import Run
 
@@ -37,6 +58,28 @@ def export(
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _export_onnx(run: Path, out: Path, as_json: bool) -> None:
+    try:
+        from sparserec.exchange import write_onnx
+    except ModuleNotFoundError as missing:
+        raise SparserecError(
+            f"ONNX needs {missing.name!r}, which is not installed: pip install 'sparserec[onnx]'"
+        ) from None
+    if run.is_file():
+        size = write_onnx(run, out)
+    else:
+        from sparserec.training import Run
+
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "model.safetensors"
+            Run.open(run).export(file)
+            size = write_onnx(file, out)
+    if as_json:
+        print_json({"out": str(out), "bytes": size})
+        return
+    screen.print(f"wrote {out}: {bytes_text(size)}", highlight=False, soft_wrap=True)
 
 
 def inspect(
@@ -78,6 +121,9 @@ def recommend(
         str | None, typer.Option(help="A user id, where the file has a user table; it does not know what they took.")
     ] = None,
     k: Annotated[int, typer.Option("-k", help="How many items.", min=1)] = 20,
+    exclude: Annotated[str | None, typer.Option(help="Item ids that are not wanted, separated by commas.")] = None,
+    candidates: Annotated[str | None, typer.Option(help="Rank these item ids only, separated by commas.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say what each item of the history adds.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Recommend items for a history or a user, best first.
@@ -90,17 +136,51 @@ def recommend(
         sparserec recommend model.safetensors --history 318,296,593 -k 10
 
         sparserec recommend model.safetensors --user 42 --history 318,296 --json
+
+        sparserec recommend model.safetensors --history 318,296 --exclude 593 --explain
     """
     from sparserec.device import Recommender
 
     if history is None and user is None:
         raise SparserecError("give --history ID,ID,.. or --user ID")
-    taken = None if history is None else [name.strip() for name in history.split(",") if name.strip()]
-    found = Recommender.open(artefact).recommend(history=taken, user=user, k=k)
+    model = Recommender.open(artefact)
+    query = {
+        "history": _ids(history),
+        "user": user,
+        "k": k,
+        "exclude": _ids(exclude) or (),
+        "candidates": _ids(candidates),
+    }
+    if explain:
+        _print_explained(model.recommend(**query, explain=True), as_json)
+        return
+    found = model.recommend(**query)
     if as_json:
         print_json([{"item": name, "score": score} for name, score in found])
         return
     print_table("recommended", ["item", "score"], [[name, f"{score:.4f}"] for name, score in found])
+
+
+def _ids(text: str | None) -> list[str] | None:
+    """Ids that are separated by commas; None stays None."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _print_explained(found: list[Recommendation], as_json: bool) -> None:
+    if as_json:
+        print_json(
+            [
+                {"item": f.item, "score": f.score, "because": [{"item": i, "adds": part} for i, part in f.because]}
+                for f in found
+            ]
+        )
+        return
+    rows = []
+    for one in found:
+        shown = [f"{item} ({part:+.4f})" for item, part in one.because[:REASONS]]
+        more = len(one.because) - REASONS
+        rows.append([one.item, f"{one.score:.4f}", ", ".join(shown) + (f", {more} more" if more > 0 else "")])
+    print_table("recommended", ["item", "score", "because of"], rows)
 
 
 def _short(value: object) -> str:

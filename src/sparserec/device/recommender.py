@@ -4,27 +4,45 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal, overload
 
 import numpy as np
 
+from sparserec.artefact import patch as patches
 from sparserec.artefact.reader import Artefact, read
+from sparserec.artefact.reader import read_bytes as artefact_of
 from sparserec.artefact.schema import ModelCard
-from sparserec.device.postings import Matrix, Postings, Scores, row_vector, sum_of_rows
+from sparserec.device.explain import Recommendation
+from sparserec.device.matrix import Matrix, row_vector
+from sparserec.device.postings import Postings
+from sparserec.device.shortlist import Shortlist
+from sparserec.device.topk import top_k
 from sparserec.errors import SparserecError
+from sparserec.files import read_bytes, write_bytes
+
+Id = str | int
+"""A raw id; a number stands for its digits."""
 
 
 class Recommender:
     """Recommends from an exported file. Open one with `Recommender.open`; it is safe to share between threads.
 
     Args:
-        artefact: a checked artefact.
+        artefact: a checked artefact; the decoded rows of its items are not kept.
+        path: of its file, which `apply` reads again.
     """
 
-    def __init__(self, artefact: Artefact):
-        self._artefact = artefact
-        self._scores: Scores = Matrix(artefact.items) if artefact.items.dense else Postings(artefact.items)
-        factors = artefact.items.factors
-        self._factors = None if factors is None else factors.astype(np.float32)
+    def __init__(self, artefact: Artefact, path: Path | None = None):
+        self._path = path
+        items = artefact.items
+        self._card, self._users = artefact.card, artefact.users
+        self._item_ids, self._user_ids = artefact.item_ids, artefact.user_ids
+        self._items = Matrix(items) if items.dense else Postings(items)
+        self._factors = None if items.factors is None else items.factors.astype(np.float32)
+        self._shortlist = None
+        if isinstance(self._items, Postings) and self._factors is None:
+            self._shortlist = Shortlist(self._items)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, verify_digest: bool = True) -> Recommender:
@@ -37,51 +55,75 @@ class Recommender:
         Raises:
             SparserecError: when the file is missing, cut off, tampered with or of another format version.
         """
-        return cls(read(path, verify_digest=verify_digest))
+        return cls(read(path, verify_digest=verify_digest), Path(path))
 
     @property
     def card(self) -> ModelCard:
         """What the file says about itself."""
-        return self._artefact.card
+        return self._card
 
     @property
     def n_items(self) -> int:
         """Size of the catalogue."""
-        return self._artefact.items.n
+        return self._card.n_items
 
     @property
     def n_users(self) -> int:
         """Users with a row of their own; 0 when all users come from histories."""
-        return self._artefact.users.n if self._artefact.users is not None else 0
+        return self._card.n_users
 
     @property
     def has_users(self) -> bool:
         """Whether the file holds a user table."""
-        return self._artefact.users is not None
+        return self._users is not None
 
     @property
     def item_ids(self) -> list[str]:
         """Raw ids of the items in the order of their rows."""
-        return self._artefact.item_ids.to_list()
+        return self._item_ids.to_list()
 
     @property
     def user_ids(self) -> list[str]:
         """Raw ids of the users in the order of their rows; empty without a user table."""
-        return self._artefact.user_ids.to_list() if self._artefact.user_ids is not None else []
+        return self._user_ids.to_list() if self._user_ids is not None else []
 
     @property
     def nbytes(self) -> int:
         """Memory of the scoring structure in bytes, beside the mapped file."""
-        return self._scores.nbytes
+        return self._items.nbytes
+
+    @overload
+    def recommend(
+        self,
+        history: Sequence[Id] | None = None,
+        user: Id | None = None,
+        k: int = 20,
+        exclude: Iterable[Id] = (),
+        candidates: Iterable[Id] | None = None,
+        explain: Literal[False] = False,
+    ) -> list[tuple[str, float]]: ...
+
+    @overload
+    def recommend(
+        self,
+        history: Sequence[Id] | None = None,
+        user: Id | None = None,
+        k: int = 20,
+        exclude: Iterable[Id] = (),
+        candidates: Iterable[Id] | None = None,
+        *,
+        explain: Literal[True],
+    ) -> list[Recommendation]: ...
 
     def recommend(
         self,
-        history: Sequence[str | int] | None = None,
-        user: str | int | None = None,
+        history: Sequence[Id] | None = None,
+        user: Id | None = None,
         k: int = 20,
-        exclude: Iterable[str | int] = (),
-        candidates: Iterable[str | int] | None = None,
-    ) -> list[tuple[str, float]]:
+        exclude: Iterable[Id] = (),
+        candidates: Iterable[Id] | None = None,
+        explain: bool = False,
+    ) -> list[tuple[str, float]] | list[Recommendation]:
         """The k best items, best first; ties go to the item that comes first in the file.
 
         Args:
@@ -91,39 +133,65 @@ class Recommender:
             k: how many items, at least 1; fewer come back when fewer are left.
             exclude: raw ids that are not to be recommended.
             candidates: when given, only these are ranked.
+            explain: say what each item of the history adds to each score. Only where the vector is made of the history.
 
         Returns:
-            pairs of raw item id and score.
+            pairs of raw item id and score; with `explain`, `Recommendation`s.
 
         Raises:
-            SparserecError: for an unknown id, an empty history without a user, or k below 1.
+            SparserecError: for an unknown id, an empty history without a user, k below 1, or `explain` with a user.
         """
         if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
             raise SparserecError(f"k must be a whole number of at least 1, not {k!r}")
-        taken = self._items(history if history is not None else (), "item in the history")
-        scores = self._of(self._vector(taken, history is not None, user))
-        if candidates is not None:
-            others = np.ones(self.n_items, dtype=bool)
-            others[self._items(candidates, "candidate item")] = False
-            scores[others] = -np.inf
-        scores[taken] = -np.inf
-        scores[self._items(exclude, "excluded item")] = -np.inf
-        best = _top_k(scores, int(k))
-        return [(self._artefact.item_ids[int(item)], float(scores[item])) for item in best]
+        if explain and user is not None:
+            raise SparserecError("a user's own row has no reasons; give a history alone to have it explained")
+        taken = self._distinct(history if history is not None else (), "item in the history")
+        vector = self._vector(taken, history is not None, user)
+        left_out = self._distinct(exclude, "excluded item")
+        left_out = np.concatenate((taken, left_out)) if len(left_out) else taken
+        chosen = None if candidates is None else self._distinct(candidates, "candidate item")
+        rows, scores = self._best(vector, int(k), left_out, chosen)
+        names, numbers = self._item_ids.names(rows), scores.tolist()
+        if not explain:
+            return list(zip(names, numbers, strict=True))
+        reasons = [self._reasons(taken, row) for row in rows.tolist()]
+        return [Recommendation(*found) for found in zip(names, numbers, reasons, strict=True)]
 
-    def vector(self, history: Sequence[str | int] | None = None, user: str | int | None = None) -> np.ndarray:
+    def apply(self, patch: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> Recommender:
+        """The recommender of the next file, which a patch makes of the file that this one was opened from.
+
+        This recommender goes on as it is.
+
+        Args:
+            patch: a file that `sparserec delta` wrote.
+            out: where to write the next file, atomically; may be the file of this recommender. Without it the next file
+                is made in memory, and not kept.
+
+        Raises:
+            SparserecError: when the patch is for another file, cut off, damaged or of another version; then nothing is
+                written.
+        """
+        if self._path is None:
+            raise SparserecError("this recommender was not opened from a file, so there is nothing to patch")
+        old = read_bytes(self._path)
+        try:
+            new = patches.apply(old, read_bytes(Path(patch)))
+            artefact = artefact_of(new, "the file that the patch makes")
+        except SparserecError as error:
+            raise SparserecError(f"{os.fspath(patch)}: {error}") from None
+        if out is None:
+            return Recommender(artefact)
+        write_bytes(Path(out), new)
+        return Recommender.open(out)
+
+    def vector(self, history: Sequence[Id] | None = None, user: Id | None = None) -> np.ndarray:
         """The vector, (dim,) float64, that `recommend` would score with; arguments as there."""
-        taken = self._items(history if history is not None else (), "item in the history")
+        taken = self._distinct(history if history is not None else (), "item in the history")
         return self._vector(taken, history is not None, user)
 
-    def score(
-        self,
-        items: Sequence[str | int],
-        history: Sequence[str | int] | None = None,
-        user: str | int | None = None,
-    ) -> np.ndarray:
+    def score(self, items: Sequence[Id], history: Sequence[Id] | None = None, user: Id | None = None) -> np.ndarray:
         """Scores of these items, (len(items),) float32; `history` and `user` as for `recommend`."""
-        return self._of(self.vector(history, user))[self._rows(items, "item")]
+        return self._of_rows(self.vector(history, user), self._rows(items, "item"))
 
     def score_users(self, users: np.ndarray) -> np.ndarray:
         """Users by row index (B,) -> scores of all items (B, n_items) float32, for evaluation.
@@ -131,12 +199,11 @@ class Recommender:
         Raises:
             SparserecError: when the file has no user table.
         """
-        rows = self._artefact.users
-        if rows is None:
+        if self._users is None:
             raise SparserecError("this file has no user table; score histories instead")
         out = np.empty((len(users), self.n_items), dtype=np.float32)
         for number, user in enumerate(np.asarray(users).tolist()):
-            out[number] = self._of(row_vector(rows, user))
+            out[number] = self._of(row_vector(self._users, user))
         return out
 
     def score_histories(self, indptr: np.ndarray, indices: np.ndarray) -> np.ndarray:
@@ -148,41 +215,66 @@ class Recommender:
         """
         out = np.empty((len(indptr) - 1, self.n_items), dtype=np.float32)
         for number in range(len(out)):
-            out[number] = self._of(sum_of_rows(self._artefact.items, indices[indptr[number] : indptr[number + 1]]))
+            out[number] = self._of(self._items.vector(indices[indptr[number] : indptr[number + 1]]))
         return out
 
+    def _best(
+        self, vector: np.ndarray, k: int, left_out: np.ndarray, candidates: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of the k best items and their scores; `candidates` and `left_out` are rows."""
+        # A file can be made so that scores go beyond float32; they then are infinite, which is no reason to warn.
+        with np.errstate(over="ignore", invalid="ignore"):
+            if candidates is not None:
+                rows = np.sort(candidates[~np.isin(candidates, left_out)])
+                scores = self._of_rows(vector, rows)
+                best = top_k(scores, k) if len(rows) else rows
+                return rows[best], scores[best]
+            found = None if self._shortlist is None else self._shortlist.best(vector, k, left_out)
+            if found is None:
+                scores = self._of(vector)
+                scores[left_out] = -np.inf
+                best = top_k(scores, k)
+                found = best, scores[best]
+            return found
+
     def _of(self, vector: np.ndarray) -> np.ndarray:
-        scores = self._scores.of(vector)
+        scores = self._items.of(vector)
         if self._factors is not None:
             scores *= self._factors
         return scores
 
-    def _vector(self, taken: np.ndarray, has_history: bool, user: str | int | None) -> np.ndarray:
-        artefact = self._artefact
+    def _of_rows(self, vector: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        scores = self._items.of_rows(vector, rows)
+        return scores if self._factors is None else scores * self._factors[rows]
+
+    def _reasons(self, taken: np.ndarray, row: int) -> tuple[tuple[str, float], ...]:
+        """The history's rows `taken` by what they add to the score of a row, largest first."""
+        parts = self._items.parts(taken, row)
+        if self._factors is not None:
+            parts = parts * self._factors[row]
+        order = np.argsort(-parts, kind="stable")
+        return tuple(zip(self._item_ids.names(taken[order]), parts[order].tolist(), strict=True))
+
+    def _vector(self, taken: np.ndarray, has_history: bool, user: Id | None) -> np.ndarray:
         if user is not None:
-            if artefact.users is None or artefact.user_ids is None:
+            if self._users is None or self._user_ids is None:
                 raise SparserecError("this file has no user table; give a history of item ids instead of a user")
-            return row_vector(artefact.users, artefact.user_ids.index(str(user), "user"))
+            return row_vector(self._users, self._user_ids.index(str(user), "user"))
         if not has_history:
             raise SparserecError("give a history of item ids" + (" or a user" if self.has_users else ""))
         if len(taken) == 0:
             raise SparserecError("the history is empty; give at least one item id")
-        return sum_of_rows(artefact.items, taken)
+        return self._items.vector(taken)
 
-    def _items(self, ids: Iterable[str | int], kind: str) -> np.ndarray:
-        """Rows of items, each once."""
-        return np.array(list(dict.fromkeys(self._rows(ids, kind).tolist())), dtype=np.int64)
-
-    def _rows(self, ids: Iterable[str | int], kind: str) -> np.ndarray:
+    def _distinct(self, ids: Iterable[Id], kind: str) -> np.ndarray:
+        """Rows of items, each once, (m,) intp."""
         if isinstance(ids, str):
             raise SparserecError(f"ids come as a list, not as one text: [{ids!r}]")
-        index = self._artefact.item_ids.index
-        return np.array([index(str(name), kind) for name in ids], dtype=np.int64)
+        names = list(dict.fromkeys(map(str, ids)))
+        return self._item_ids.rows(names, kind) if names else np.zeros(0, dtype=np.intp)
 
-
-def _top_k(scores: np.ndarray, k: int) -> np.ndarray:
-    """Indices of the k largest scores above -inf, best first; among equal ones the lowest index first."""
-    k = min(k, len(scores))
-    bound = np.partition(scores, len(scores) - k)[len(scores) - k]
-    near = np.flatnonzero(scores >= bound) if bound > -np.inf else np.flatnonzero(scores > -np.inf)
-    return near[np.argsort(-scores[near], kind="stable")][:k]
+    def _rows(self, ids: Iterable[Id], kind: str) -> np.ndarray:
+        """Rows of items, (m,) intp, as often as they occur."""
+        if isinstance(ids, str):
+            raise SparserecError(f"ids come as a list, not as one text: [{ids!r}]")
+        return self._item_ids.rows([str(name) for name in ids], kind)

@@ -1,0 +1,140 @@
+"""Changed artefacts and patches by the million: each is refused with a SparserecError, or works.
+
+    python benchmarks/fuzzing.py --inputs 1000000 [--state FILE] [--chunk 20000]
+
+Inputs are numbered, and each follows from its number (fuzz/mutations.py). They run in chunks, a process each, in which
+an allocation beyond `ROOM` fails, and so does an input that takes longer than `SECONDS`. One in `TRACED` is traced: it
+may take `FACTOR` times its own bytes and `CONSTANT`. After each chunk the state is written, and a later call goes on
+from there; docs/results/fuzzing.json holds what was tried so far. Ends with code 1 when there was a find.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections import Counter
+from pathlib import Path
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"
+
+import common  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOM = 64 << 20
+"""Bytes of address space beyond what the process has when it begins."""
+SECONDS = 5.0
+TRACED = 20
+FACTOR, CONSTANT = 64, 4 << 20
+
+
+class HangError(BaseException):
+    """An input took too long."""
+
+
+def chunk(first: int, count: int) -> dict:
+    """Try the inputs from `first` on."""
+    sys.path.insert(0, str(ROOT / "fuzz"))
+    import targets
+
+    def too_long(*_: object) -> None:
+        raise HangError
+
+    signal.signal(signal.SIGALRM, too_long)
+    bases = targets.Bases()
+    for number in range(first, first + 50):  # what is only imported or set up at first use
+        targets.tried(*targets.case(bases, number))
+    limit = common.status_bytes("VmSize") + ROOM
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    before = common.status_bytes("VmHWM")
+    outcomes: Counter[str] = Counter()
+    finds, slowest, most_traced, traced = [], 0.0, 0.0, 0
+    for number in range(first, first + count):
+        kind, old, data = targets.case(bases, number)
+        trace = number % TRACED == 0
+        if trace:
+            tracemalloc.start()
+        began = time.perf_counter()
+        signal.setitimer(signal.ITIMER_REAL, SECONDS)
+        try:
+            outcomes[f"{kind}: {'accepted' if targets.tried(kind, old, data) else 'refused'}"] += 1
+        except (Exception, HangError) as error:
+            outcomes["finds"] += 1
+            finds.append({"number": number, "kind": kind, "error": repr(error)[:300]})
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        slowest = max(slowest, time.perf_counter() - began)
+        if trace:
+            peak, traced = tracemalloc.get_traced_memory()[1], traced + 1
+            tracemalloc.stop()
+            most_traced = max(most_traced, peak)
+            if peak > FACTOR * (len(data) + len(old)) + CONSTANT:
+                finds.append({"number": number, "kind": kind, "error": f"took {peak} bytes"})
+    return {
+        "outcomes": dict(outcomes),
+        "finds": finds,
+        "slowest ms": 1000 * slowest,
+        "traced": traced,
+        "most traced bytes": most_traced,
+        "peak growth bytes": common.status_bytes("VmHWM") - before,
+    }
+
+
+def merged(state: dict, part: dict, count: int) -> dict:
+    total = Counter(state["outcomes"])
+    total.update(part["outcomes"])
+    return {
+        "inputs": state["inputs"] + count,
+        "outcomes": dict(sorted(total.items())),
+        "finds": state["finds"] + part["finds"],
+        "slowest ms": round(max(state["slowest ms"], part["slowest ms"]), 1),
+        "traced": state["traced"] + part["traced"],
+        "most traced bytes": max(state["most traced bytes"], part["most traced bytes"]),
+        "peak growth bytes": max(state["peak growth bytes"], part["peak growth bytes"]),
+        "seconds": round(state["seconds"] + part["seconds"], 1),
+    }
+
+
+NOTHING = {"inputs": 0, "outcomes": {}, "finds": [], "slowest ms": 0, "traced": 0, "most traced bytes": 0}
+NOTHING |= {"peak growth bytes": 0, "seconds": 0}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--inputs", type=int, default=1_000_000)
+    parser.add_argument("--chunk", type=int, default=20_000)
+    parser.add_argument("--state", type=Path, default=ROOT / "runs" / "fuzzing.json")
+    parser.add_argument("--only", type=int, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.only is not None:
+        print(json.dumps(chunk(args.only, args.inputs)))
+        return
+    state = json.loads(args.state.read_text()) if args.state.exists() else NOTHING
+    while state["inputs"] < args.inputs:
+        count = min(args.chunk, args.inputs - state["inputs"])
+        began = time.perf_counter()
+        command = [sys.executable, __file__, "--only", str(state["inputs"]), "--inputs", str(count)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            sys.exit(
+                f"inputs from {state['inputs']} on ended the process with {done.returncode}: {done.stderr[-2000:]}"
+            )
+        part = json.loads(done.stdout) | {"seconds": time.perf_counter() - began}
+        state = merged(state, part, count)
+        args.state.parent.mkdir(parents=True, exist_ok=True)
+        args.state.write_text(json.dumps(state))
+    limits = {"room bytes": ROOM, "seconds": SECONDS, "factor": FACTOR, "constant bytes": CONSTANT}
+    command = f"python benchmarks/fuzzing.py --inputs {args.inputs}"
+    common.save("fuzzing", command, {"limits of an input": limits, **state})
+    sys.exit(1 if state["finds"] else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""What is fuzzed: opening and using an artefact, and applying a patch.
+
+Anything but success or a SparserecError is a find.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+from random import Random
+
+import numpy as np
+
+import mutations
+from sparserec import SparserecError
+from sparserec.artefact import TableData, patch, write
+from sparserec.artefact.delta import delta
+from sparserec.artefact.reader import read_bytes
+from sparserec.device import Recommender, shortlist
+from sparserec.vocabulary import Vocabulary
+
+# So that the way of large tables is taken with small ones.
+shortlist.SMALL = 0
+
+
+def open_and_recommend(data: bytes, verify_digest: bool = True) -> bool:
+    """Whether the file opens; it then must answer."""
+    try:
+        model = Recommender(read_bytes(data, verify_digest=verify_digest))
+    except SparserecError:
+        return False
+    with np.errstate(all="ignore"):
+        ids = model.item_ids
+        found = model.recommend(history=ids[:2], k=2, explain=True)
+        # Scales may be so large that scores are no numbers; such items are left out.
+        if np.isfinite(model.score(ids, history=ids[:2])).all():
+            assert len(found) == min(2, len(ids) - len(ids[:2]))
+        model.recommend(history=ids[:1], k=1, candidates=ids[-3:], exclude=ids[:1])
+        if model.has_users:
+            model.recommend(user=model.user_ids[0], k=3)
+    return True
+
+
+def apply_patch(old: bytes, data: bytes) -> bool:
+    """Whether the patch can be applied; the file that it makes then has the digest that it claims."""
+    try:
+        new = patch.apply(old, data)
+    except SparserecError:
+        return False
+    assert hashlib.sha256(new).digest() == patch.Patch.parse(data).new_digest
+    return True
+
+
+class Bases:
+    """Valid files that are changed: every kind of values, with users and without, and patches between them."""
+
+    def __init__(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "base"
+            kinds = [("int8", False), ("float16", False), ("coded", False), ("int8", True), ("float16", True)]
+            self.artefacts = [mutations.valid_file(path, values_dtype=kind, dense=dense) for kind, dense in kinds]
+            larger = [_larger(path, seed, n) for seed, n in ((0, 300), (1, 310))]
+            self.artefacts.append(larger[0])
+        small, coded = self.artefacts[0], self.artefacts[2]
+        pairs = [(small, coded), (coded, small), (coded, coded), (larger[0], larger[1])]
+        self.patches = [(old, delta(old, new)) for old, new in pairs]
+
+
+def case(bases: Bases, number: int) -> tuple[str, bytes, bytes]:
+    """Input `number`: its kind, the base of a patch, and the bytes."""
+    random = Random(number)
+    if random.random() < 0.3:
+        old, data = random.choice(bases.patches)
+        return "patch", old, mutations.patch(data, random)
+    # The larger file takes longer, so it comes less often.
+    data = random.choices(bases.artefacts, [4, 4, 6, 3, 3, 1])[0]
+    change = mutations.header_of if random.random() < 0.05 else mutations.artefact
+    return ("artefact" if random.random() < 0.9 else "artefact, digest not asked for"), b"", change(data, random)
+
+
+def tried(kind: str, old: bytes, data: bytes) -> bool:
+    """Whether an input was accepted."""
+    if kind == "patch":
+        return apply_patch(old, data)
+    return open_and_recommend(data, verify_digest=kind == "artefact")
+
+
+def _larger(path: Path, seed: int, n: int) -> bytes:
+    """A coded model whose first items are those of the other seed."""
+    random, dim, per_row = np.random.default_rng(5), 24, 3
+    columns = np.sort(random.random((n, dim)).argsort(axis=1)[:, :per_row], axis=1).reshape(-1)
+    values = random.normal(size=n * per_row).astype(np.float32)
+    values[: 30 * seed] *= 1.1
+    table = TableData(np.arange(0, n * per_row + 1, per_row), columns, values, dim)
+    write(
+        path, items=table, item_ids=Vocabulary.of(map(str, range(n))), history_factors=np.ones(n), values_dtype="coded"
+    )
+    return path.read_bytes()

@@ -1,0 +1,73 @@
+"""Making patches; applying them is in `patch`."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from sparserec.artefact.edits import Edits, by_difference, by_runs
+from sparserec.artefact.patch import (
+    EDITED,
+    HEADER,
+    LITERAL,
+    Patch,
+    Sequences,
+    apply,
+    most_new,
+    most_unpacked,
+    packed_array,
+)
+from sparserec.artefact.schema import type_name
+from sparserec.artefact.sequences import names, tensors_from, tensors_of
+from sparserec.errors import SparserecError
+
+
+def delta(old: bytes, new: bytes) -> bytes:
+    """The patch that makes `new` of `old`; the same files give the same patch.
+
+    Each sequence of the new file is told in whichever way packs best: as its bytes, as runs kept from the old file, or
+    as differences from it.
+
+    Args:
+        old: the bytes of an exported file.
+        new: the bytes of another.
+
+    Raises:
+        SparserecError: when one of them is not valid, or the new one is so much larger that a patch is of no use.
+    """
+    before, after = Sequences(old), Sequences(new)
+    parts = [_edits(by_runs(before.numbers(HEADER), after.numbers(HEADER)))]
+    parts += [_told(name, before, after) for name in names(after.tensors)]
+    unpacked = b"".join(parts)
+    if len(new) > most_new(len(old)) or len(unpacked) > most_unpacked(len(old), len(new)):
+        raise SparserecError("the new file is so much larger than the old one that a patch is of no use; send the file")
+    was, will_be = hashlib.sha256(old).digest(), hashlib.sha256(new).digest()
+    patch = Patch(was, will_be, len(old), len(new), len(unpacked), zlib.compress(unpacked, 9)).to_bytes()
+    assert apply(old, patch) == new
+    return patch
+
+
+def _told(name: str, before: Sequences, after: Sequences) -> bytes:
+    """A sequence of the new file in the shortest way."""
+    parts = tensors_of(name)
+    literal = bytes([LITERAL]) + b"".join(after.tensors[part].tobytes() for part in parts)
+    ways = [literal]
+    shapes = {part: (type_name(after.tensors[part].dtype), after.tensors[part].shape) for part in parts}
+    numbers = after.numbers(name)
+    again = tensors_from(name, numbers, shapes, after.sizes)
+    if all(np.array_equal(again[part].view(np.uint8), after.tensors[part].view(np.uint8)) for part in parts):
+        ways += [bytes([EDITED]) + _edits(edits) for edits in _candidates(before.numbers(name), numbers)]
+    return min(ways, key=lambda way: len(zlib.compress(way, 9)))
+
+
+def _candidates(old: np.ndarray, new: np.ndarray) -> Iterator[Edits]:
+    yield by_runs(old, new)
+    if len(old):
+        yield by_difference(old, new)
+
+
+def _edits(edits: Edits) -> bytes:
+    return b"".join(packed_array(array) for array in edits.arrays())

@@ -1,0 +1,210 @@
+"""Patches: what a device that has one file needs to make the next. docs/patch-format.md has the format byte by byte."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from sparserec.artefact.container import parse_header
+from sparserec.artefact.edits import Edits, made
+from sparserec.artefact.reader import Artefact, check_names, read_bytes
+from sparserec.artefact.schema import CARD_KEY, ModelCard, type_name
+from sparserec.artefact.sequences import Sizes, names, numbers_of, tensors_from, tensors_of
+from sparserec.errors import SparserecError
+
+MAGIC = b"SRPATCH\x01"
+"""The first bytes; the last of them is the version of the format."""
+FIELDS = struct.Struct("<8s32s32sQQQ")
+"""Magic, SHA-256 of the old file and of the new one, their bytes, and the bytes of the unpacked edits."""
+HEADER = "header"
+"""What messages call the sequence of the header's bytes."""
+LITERAL, EDITED = 0, 1
+"""How a sequence is told: as the bytes of its tensors, or as edits of that of the old file."""
+
+
+def most_new(old: int) -> int:
+    """Bytes that the new file may have: more than that, and the file itself is what to send."""
+    return 4 * old + (1 << 20)
+
+
+def most_unpacked(old: int, new: int) -> int:
+    """Bytes that the edits may have once unpacked."""
+    return 4 * (old + new) + (1 << 16)
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A patch whose fields are in range; its edits are still packed."""
+
+    old_digest: bytes
+    new_digest: bytes
+    old_size: int
+    new_size: int
+    unpacked_size: int
+    packed: bytes
+
+    @classmethod
+    def parse(cls, data: bytes) -> Patch:
+        """Raises SparserecError when the data is no patch, or one of another version."""
+        if len(data) < FIELDS.size or data[:7] != MAGIC[:7]:
+            raise SparserecError("not a patch that `sparserec delta` wrote, or cut off")
+        magic, old_digest, new_digest, old_size, new_size, unpacked = FIELDS.unpack_from(data)
+        if magic != MAGIC:
+            raise SparserecError(f"patch version {magic[7]} is not supported; this package reads version {MAGIC[7]}")
+        if new_size > most_new(old_size) or unpacked > most_unpacked(old_size, new_size):
+            raise SparserecError("the patch claims a size that is out of range")
+        return cls(old_digest, new_digest, old_size, new_size, unpacked, data[FIELDS.size :])
+
+    def to_bytes(self) -> bytes:
+        """The inverse of `parse`."""
+        sizes = (self.old_size, self.new_size, self.unpacked_size)
+        return FIELDS.pack(MAGIC, self.old_digest, self.new_digest, *sizes) + self.packed
+
+    def unpacked(self) -> bytes:
+        """The edits. Raises SparserecError when they are not of the size given; takes no memory for more."""
+        unpacker = zlib.decompressobj()
+        try:
+            data = unpacker.decompress(self.packed, self.unpacked_size + 1)
+        except zlib.error:
+            raise SparserecError("the patch is damaged: it can't be unpacked") from None
+        if len(data) != self.unpacked_size or not unpacker.eof or unpacker.unused_data:
+            raise SparserecError("the patch is cut off or damaged: it does not have the size that it claims")
+        return data
+
+
+def apply(old: bytes, patch: bytes) -> bytes:
+    """Make the new file.
+
+    Args:
+        old: the bytes of the old file.
+        patch: the bytes of a patch, from anywhere.
+
+    Returns:
+        the bytes of the new file, whose SHA-256 is that in the patch.
+
+    Raises:
+        SparserecError: when the patch is for another file, cut off, damaged or of another version.
+    """
+    parsed = Patch.parse(patch)
+    if len(old) != parsed.old_size or hashlib.sha256(old).digest() != parsed.old_digest:
+        raise SparserecError("the patch is for another file than this one: sizes or SHA-256 differ")
+    before = Sequences(old)
+    reader = Reader(parsed.unpacked())
+    header = _as_bytes(made(before.numbers(HEADER), reader.edits(), min(parsed.new_size, most_new(len(before.header)))))
+    claimed = parse_header(np.frombuffer(header, dtype=np.uint8), parsed.new_size)
+    if claimed.size != len(header):
+        raise SparserecError("the header of the new file has not the length that it claims")
+    card = ModelCard.from_json(claimed.metadata.get(CARD_KEY, ""))
+    sizes = _sizes(card)
+    check_names({name: dtype for name, _, _, dtype, _ in claimed.spans})
+    shapes = {name: (type_name(dtype), shape) for name, _, _, dtype, shape in claimed.spans}
+    where = {name: (first, last) for name, first, last, _, _ in claimed.spans}
+    body = bytearray(parsed.new_size - len(header))
+    for name in names(shapes):
+        if reader.number(1) == EDITED:
+            parts = tensors_of(name)
+            # A number takes a bit of the file at least.
+            most = 8 * sum(where[part][1] - where[part][0] for part in parts) + 1
+            found = tensors_from(name, made(before.numbers(name), reader.edits(), most), shapes, sizes)
+            for part in parts:
+                body[slice(*where[part])] = found[part].tobytes()
+        else:
+            for part in tensors_of(name):
+                first, last = where[part]
+                body[first:last] = reader.take(last - first)
+    reader.end()
+    new = header + bytes(body)
+    if hashlib.sha256(new).digest() != parsed.new_digest:
+        raise SparserecError("the patch is damaged: what it makes has not the SHA-256 that it should have")
+    return new
+
+
+class Sequences:
+    """The sequences of a file, made when they are asked for.
+
+    Args:
+        data: the bytes of the file, which are checked.
+    """
+
+    def __init__(self, data: bytes):
+        self._artefact: Artefact = read_bytes(data, "the old file")
+        self.header = data[: self._artefact.header_bytes]
+        self.tensors, self.sizes = self._artefact.tensors, _sizes(self._artefact.card)
+
+    def numbers(self, name: str) -> np.ndarray:
+        """A sequence (n,) int64 by name; an empty one when the file has none of that name."""
+        if name == HEADER:
+            return np.frombuffer(self.header, dtype=np.uint8).astype(np.int64)
+        if name not in names(self.tensors):
+            return np.zeros(0, dtype=np.int64)
+        return numbers_of(name, self.tensors, self.sizes)
+
+
+class Reader:
+    """Reads unpacked edits from front to end.
+
+    Args:
+        data: from anywhere.
+    """
+
+    def __init__(self, data: bytes):
+        self._data, self._at = data, 0
+
+    def take(self, count: int) -> bytes:
+        """The next bytes."""
+        if count > len(self._data) - self._at:
+            raise SparserecError("the patch is damaged: its edits end too early")
+        self._at += count
+        return self._data[self._at - count : self._at]
+
+    def number(self, width: int) -> int:
+        """A natural number of `width` bytes."""
+        return int.from_bytes(self.take(width), "little")
+
+    def edits(self) -> Edits:
+        """Edits of one sequence."""
+        return Edits(*(self._array() for _ in range(5)))
+
+    def end(self) -> None:
+        """Raises SparserecError when something is left."""
+        if self._at != len(self._data):
+            raise SparserecError("the patch is damaged: its edits go on after the last sequence")
+
+    def _array(self) -> np.ndarray:
+        """An array (n,) int64 as `packed_array` gives it."""
+        count, width = self.number(4), self.number(1)
+        # Nothing is stored of an array of zeros; only as many numbers as bits of the patch may be claimed so.
+        if width > 8 or (width == 0 and count > 8 * len(self._data)):
+            raise SparserecError("the patch is damaged: an array of its edits is out of range")
+        planes = np.frombuffer(self.take(count * width), dtype=np.uint8).reshape(width, count)
+        numbers = np.zeros(count, dtype=np.uint64)
+        for place, plane in enumerate(planes):
+            numbers |= plane.astype(np.uint64) << np.uint64(8 * place)
+        return (numbers >> np.uint64(1)).view(np.int64) ^ -(numbers & np.uint64(1)).view(np.int64)
+
+
+def packed_array(numbers: np.ndarray) -> bytes:
+    """An array (n,) int64: how many, bytes of each, then all lowest bytes, all second bytes and so on.
+
+    Signs go to the lowest bit: 0, -1, 1, -2 become 0, 1, 2, 3.
+    """
+    folded = ((numbers << 1) ^ (numbers >> 63)).astype(np.int64).view(np.uint64)
+    width = -(-int(folded.max()).bit_length() // 8) if len(folded) else 0
+    planes = folded.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :width].T
+    return struct.pack("<IB", len(numbers), width) + np.ascontiguousarray(planes).tobytes()
+
+
+def _sizes(card: ModelCard) -> Sizes:
+    if not (0 < card.dim <= 65_536 and 0 < card.n_items < 2**40 and 0 <= card.n_users < 2**40):
+        raise SparserecError("the card's sizes are out of range")
+    return Sizes({"items": card.n_items, "users": card.n_users}, card.dim)
+
+
+def _as_bytes(numbers: np.ndarray) -> bytes:
+    if ((numbers < 0) | (numbers > 255)).any():
+        raise SparserecError("the patch is damaged: the header it makes is not made of bytes")
+    return numbers.astype(np.uint8).tobytes()

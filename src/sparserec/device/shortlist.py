@@ -1,0 +1,118 @@
+"""The best items of a sparse table without scoring all of it; the answer is that of scoring all of it.
+
+Few columns carry most of a user's vector, and few items are long enough as vectors to score high. So the posting lists
+of the heaviest columns are summed first, over the longest items. What the other columns can still add to an item is at
+most the length of the vector's rest times the length of the item (Cauchy and Schwarz). The items that reach the top as
+it then stands, with that added, are scored in full. The idea of skipping what an upper bound rules out is that of
+H. Turtle and J. Flood, "Query evaluation: strategies and optimizations", Information Processing & Management 31 (1995).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from sparserec.device.lists import counts
+from sparserec.device.postings import Postings
+from sparserec.device.topk import LANES, kth_largest
+
+LEFT = 0.015
+"""Share of the squared length of a vector that the columns not summed at first may have: what was fastest."""
+FRONT = 0.8
+"""Share of the values that the items summed at first have."""
+SMALL = 4096
+"""Items below which scoring all is as fast."""
+SLACK = 1e-9
+"""What bounds are widened by, relative to the largest they can be: far more than rounding in float64 can do."""
+
+
+class Shortlist:
+    """Finds the best items of a table.
+
+    Args:
+        postings: the table.
+    """
+
+    def __init__(self, postings: Postings):
+        self._postings = postings
+        starts = postings.rows.starts
+        front = int(np.searchsorted(starts, FRONT * int(starts[-1])))
+        self._front = min(-(-front // LANES) * LANES, postings.n)
+        """Items that are summed at first."""
+        columns = postings.columns
+        in_front = counts(postings.rows, int(starts[self._front]), postings.dim)
+        self._middle = columns.starts[:-1] + in_front
+        """Where the front ends in each posting list."""
+
+    def best(self, vector: np.ndarray, k: int, left_out: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """The k best items.
+
+        Args:
+            vector: (dim,) float64.
+            k: at least 1.
+            left_out: (m,) integers, rows that are not wanted.
+
+        Returns:
+            rows (k,) and their scores (k,) float32, descending, equal scores by row; None where scoring all is the
+            better way: in small tables, for large k, and where no bound can be had.
+        """
+        postings, front = self._postings, self._front
+        if postings.n < SMALL or front < 2 * LANES * k:
+            return None
+        weights = postings.weights(vector)
+        squares = weights * weights
+        heaviest = (-squares).argsort()
+        squares = squares.take(heaviest)
+        sums = squares.cumsum()
+        total = float(sums[-1])
+        if not 1e-200 < total < math.inf:
+            return None
+        count = int(sums.searchsorted(total * (1 - LEFT))) + 1
+        used, length = heaviest[:count], math.sqrt(total)
+        rest = math.sqrt(float(squares[count:].sum())) + SLACK * length
+        out = postings.places(left_out)
+
+        sums = self._sums(weights, used, 0, front)
+        sums[out[out < front]] = -np.inf
+        reached = kth_largest(sums, k)
+        seeds = (sums >= reached).nonzero()[0]
+        if reached == -math.inf or len(seeds) > LANES * k:
+            return None
+        exact = postings.of_places(weights, seeds)
+        bound = _below(float(np.partition(exact, len(exact) - k)[len(exact) - k]))
+        if not math.isfinite(bound):
+            return None
+        sums += np.multiply(postings.norms[:front], rest, dtype=np.float64)
+        sums[seeds] = -np.inf
+        found = [(seeds, exact), self._scored(weights, (sums >= bound).nonzero()[0])]
+        if front < postings.n and (bound <= 0 or length * (1 + SLACK) * float(postings.norms[front]) >= bound):
+            sums = self._sums(weights, used, front, postings.n)
+            sums[out[out >= front] - front] = -np.inf
+            sums += np.multiply(postings.norms[front:], rest, dtype=np.float64)
+            found.append(self._scored(weights, (sums >= bound).nonzero()[0] + front))
+        rows = postings.order.take(np.concatenate([places for places, _ in found]))
+        scores = np.concatenate([numbers for _, numbers in found])
+        chosen = np.lexsort((rows, -scores))[:k]
+        return rows[chosen], scores[chosen]
+
+    def _sums(self, weights: np.ndarray, used: np.ndarray, first: int, last: int) -> np.ndarray:
+        """Sums over columns `used`, (last - first,) float64, for the front or what is behind it."""
+        columns, middle = self._postings.columns, self._middle
+        begin = columns.starts.take(used) if first == 0 else middle.take(used)
+        end = middle.take(used) if first == 0 else columns.starts.take(used + 1)
+        places, codes = columns.between(begin, end)
+        if first:
+            places = places - places.dtype.type(first)
+        end -= begin
+        products = weights.take(used).repeat(end)
+        products *= codes
+        return np.bincount(places, products, minlength=last - first)
+
+    def _scored(self, weights: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return places, self._postings.of_places(weights, places)
+
+
+def _below(score: float) -> float:
+    """A bound that everything which rounds to `score` or more in float32 reaches."""
+    return score - 1e-6 * abs(score) - 1e-44

@@ -1,0 +1,129 @@
+"""The ONNX model answers as the device runtime does."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from sparserec import SparserecError
+from sparserec.artefact import TableData, read, write
+from sparserec.device import Recommender
+from sparserec.exchange import OPERATORS, OPSET, write_onnx
+from sparserec.vocabulary import Vocabulary
+
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = ROOT / "tests" / "golden"
+
+
+def session(path: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def answer(opened, history, k: int, exclude=()) -> tuple[list[int], list[float]]:
+    inputs = {"history": history, "exclude": exclude, "k": [k]}
+    inputs = {name: np.array(value, dtype=np.int64) for name, value in inputs.items()}
+    items, scores = opened.run(["items", "scores"], inputs)
+    return items.tolist(), scores.tolist()
+
+
+def model(path: Path, values_dtype: str, n: int = 300, dim: int = 40, **more) -> Path:
+    random = np.random.default_rng(0)
+    rows = random.integers(1, 9, n)
+    columns = np.concatenate([np.sort(random.choice(dim, size, replace=False)) for size in rows])
+    values = random.normal(size=len(columns)).astype(np.float32)
+    table = TableData(np.concatenate(([0], np.cumsum(rows))), columns, values, dim)
+    write(path, items=table, item_ids=Vocabulary.of(f"é {i}" for i in range(n)), values_dtype=values_dtype, **more)
+    return path
+
+
+FACTORS = np.exp(np.linspace(-3, 1, 300))
+CASES = {
+    "coded": ("coded", {"history_factors": FACTORS}),
+    "coded, alone": ("coded", {}),
+    "int8": ("int8", {"history_factors": FACTORS, "item_factors": FACTORS}),
+    "float16": ("float16", {"item_factors": -FACTORS}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_thousand_histories(tmp_path, case):
+    values_dtype, more = CASES[case]
+    file = model(tmp_path / "model", values_dtype, **more)
+    write_onnx(file, tmp_path / "onnx")
+    opened, recommender = session(tmp_path / "onnx"), Recommender.open(file)
+    random, names = np.random.default_rng(1), recommender.item_ids
+    for number in range(1000 if case == "coded" else 50):
+        history = random.choice(300, random.integers(1, 60))
+        exclude = random.choice(300, number % 4)
+        items, scores = answer(opened, history, 20, exclude)
+        expected = recommender.recommend([names[i] for i in history], k=20, exclude=[names[i] for i in exclude])
+        assert [names[i] for i in items] == [name for name, _ in expected]
+        np.testing.assert_allclose(scores, [score for _, score in expected], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["golden", "coded"])
+def test_golden_files(tmp_path, name):
+    file = GOLDEN / f"{name}.safetensors"
+    write_onnx(file, tmp_path / "onnx")
+    opened, ids = session(tmp_path / "onnx"), read(file).item_ids
+    cases = json.loads((GOLDEN / {"golden": "expected.json", "coded": "coded.json"}[name]).read_text(encoding="utf-8"))
+    for case in cases:
+        query = case["query"]
+        if "user" in query or "candidates" in query:
+            continue
+        items, scores = answer(opened, [ids.index(i) for i in query["history"]], query["k"])
+        assert [ids[i] for i in items] == [i for i, _ in case["answer"]]
+        np.testing.assert_allclose(scores, [score for _, score in case["answer"]], rtol=1e-6)
+
+
+def test_ties_and_what_is_left_out(tmp_path):
+    """Six equal items: the lower index first; where none is left, -inf."""
+    table = TableData(np.arange(7), np.zeros(6, dtype=int), np.ones(6, dtype=np.float32), 1)
+    write(tmp_path / "m", items=table, item_ids=Vocabulary.of("abcdef"), values_dtype="int8")
+    write_onnx(tmp_path / "m", tmp_path / "onnx")
+    opened = session(tmp_path / "onnx")
+    assert answer(opened, [2, 2], 3, [0])[0] == [1, 3, 4]
+    items, scores = answer(opened, [0, 1, 2, 3], 10, [4])
+    assert (items[0], len(items), scores[1:]) == (5, 6, [-np.inf] * 5)
+
+
+def test_the_same_file_gives_the_same_self_contained_bytes(tmp_path):
+    file = model(tmp_path / "model", "coded", history_factors=FACTORS)
+    assert write_onnx(file, tmp_path / "a") == (tmp_path / "a").stat().st_size
+    write_onnx(file, tmp_path / "b")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    loaded = onnx.load(tmp_path / "a")
+    kept = {entry.key: entry.value for entry in loaded.metadata_props}
+    assert json.loads(kept["sparserec.ids"]) == read(file).item_ids.to_list()
+    assert json.loads(kept["sparserec"]) == read(file).card.as_dict()
+    assert not loaded.graph.sparse_initializer
+    assert all(tensor.data_location == onnx.TensorProto.DEFAULT for tensor in loaded.graph.initializer)
+    # Nothing of the size of rows times columns is stored, and the codes as compactly as in the file.
+    assert sum(len(tensor.raw_data) for tensor in loaded.graph.initializer) < file.stat().st_size
+
+
+def test_the_operators_are_those_of_the_list_and_of_the_guide(tmp_path):
+    used = set()
+    for case, (values_dtype, more) in CASES.items():
+        write_onnx(model(tmp_path / case, values_dtype, **more), tmp_path / "onnx")
+        loaded = onnx.load(tmp_path / "onnx")
+        assert [(entry.domain, entry.version) for entry in loaded.opset_import] == [("", OPSET)]
+        used |= {node.op_type for node in loaded.graph.node}
+    assert used == set(OPERATORS)
+    guide = (ROOT / "docs" / "guide" / "device.md").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"^Opset (\d+), operators: (.*?)\.\n\n", guide, re.MULTILINE | re.DOTALL)
+    assert (int(listed[0]), re.findall(r"\w+", listed[1])) == (OPSET, list(OPERATORS))
+
+
+def test_dense_tables_are_refused(tmp_path):
+    write(tmp_path / "m", items=np.ones((3, 2), dtype=np.float32), item_ids=Vocabulary.of("abc"))
+    with pytest.raises(SparserecError, match="item table is dense"):
+        write_onnx(tmp_path / "m", tmp_path / "onnx")
