@@ -5,6 +5,8 @@ import { Recommender } from "../../web/src/index.js";
 const [model, queries] = process.argv.slice(2);
 const recommender = await Recommender.open(readFileSync(model));
 const answers = JSON.parse(readFileSync(queries, "utf-8")).map((query) =>
-  recommender.recommend(query).map(({ id, score, because }) => (because === undefined ? [id, score] : [id, score, because.map((b) => [b.id, b.score])])),
+  recommender
+    .recommend(query)
+    .map(({ item, score, because }) => (because === undefined ? [item, score] : [item, score, because.map((r) => [r.item, r.share])])),
 );
 console.log(JSON.stringify(answers));

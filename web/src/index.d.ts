@@ -47,18 +47,29 @@ export interface Query extends Taste {
   exclude?: Iterable<Id>;
   /** When given, only these are ranked. */
   candidates?: Iterable<Id>;
-  /** Whether each recommendation says which items of the history speak for it. Needs a history and no user. */
+  /** Whether each recommendation says what each item of the history adds to its score. Needs a history and no user. */
   explain?: boolean;
 }
 
 export interface Recommendation {
-  readonly id: string;
+  /** Raw id. */
+  readonly item: string;
   readonly score: number;
 }
 
+/** What an item of the history adds to a score. */
+export interface Reason {
+  /** Raw id. */
+  readonly item: string;
+  readonly share: number;
+}
+
 export interface Explained extends Recommendation {
-  /** Up to three items of the history with the largest positive shares in the score, largest first. */
-  readonly because: readonly Recommendation[];
+  /**
+   * Each item of the history, largest share first, equal ones as in the history. Shares add up to the score, up to
+   * rounding in single precision; some may be negative.
+   */
+  readonly because: readonly Reason[];
 }
 
 /** Recommends from one exported file. All methods throw SparserecError for what the caller can put right. */

@@ -10,9 +10,6 @@ import { digestOf } from "./sha256.js";
 import { bytesOfSource } from "./source.js";
 import { topRows } from "./top.js";
 
-/** How many items of the history explain a recommendation at most. */
-const REASONS = 3;
-
 export class Recommender {
   #card;
   #items;
@@ -107,6 +104,9 @@ export class Recommender {
     if (!Number.isSafeInteger(k) || k < 1) {
       throw new SparserecError(`k must be a whole number of at least 1, not ${quoted(k)}`);
     }
+    if (explain && user != null) {
+      throw new SparserecError("a user's own row has no reasons; give a history alone to have it explained");
+    }
     const taken = this.#rowsOf(history ?? [], "item in the history");
     const left = [...taken, ...this.#rowsOf(exclude, "excluded item")];
     const only = candidates == null ? null : this.#rowsOf(candidates, "candidate item");
@@ -118,10 +118,9 @@ export class Recommender {
       only.forEach((row, i) => (scores[row] = kept[i]));
     }
     for (const row of left) scores[row] = -Infinity;
-    const reasons = explain ? this.#reasons(taken, user) : null;
     return topRows(scores, k).map((row) => {
-      const found = { id: this.#itemIds.at(row), score: scores[row] };
-      return reasons === null ? found : { ...found, because: reasons(row) };
+      const found = { item: this.#itemIds.at(row), score: scores[row] };
+      return explain ? { ...found, because: this.#reasons(taken, row) } : found;
     });
   }
 
@@ -153,25 +152,17 @@ export class Recommender {
     return sumOfRows(this.#items, taken, this.#vector);
   }
 
-  /** A function from a recommended row to the items of the history with the largest shares in its score. */
-  #reasons(taken, user) {
-    if (user != null) {
-      throw new SparserecError("a recommendation is explained by a history; leave the user out");
-    }
+  /** What each item of the history adds to the score of a row, largest first; equal ones as in the history. */
+  #reasons(taken, row) {
     const { factors, historyFactors, dim } = this.#items;
     const target = new Float64Array(dim);
-    return (row) => {
-      target.fill(0);
-      eachValue(this.#items, row, (column, value) => (target[column] = value * (factors?.[row] ?? 1)));
-      const shares = taken.map((item) => {
-        let share = 0;
-        eachValue(this.#items, item, (column, value) => (share += value * target[column]));
-        return { item, share: share * (historyFactors?.[item] ?? 1) };
-      });
-      shares.sort((a, b) => b.share - a.share || taken.indexOf(a.item) - taken.indexOf(b.item));
-      const counted = shares.slice(0, REASONS).filter(({ share }) => share > 0);
-      return counted.map(({ item, share }) => ({ id: this.#itemIds.at(item), score: share }));
-    };
+    eachValue(this.#items, row, (column, value) => (target[column] = value * (factors?.[row] ?? 1)));
+    const reasons = taken.map((item) => {
+      let share = 0;
+      eachValue(this.#items, item, (column, value) => (share += value * target[column]));
+      return { item: this.#itemIds.at(item), share: share * (historyFactors?.[item] ?? 1) };
+    });
+    return reasons.sort((a, b) => b.share - a.share);
   }
 
   /** Rows of items, each once. */

@@ -18,6 +18,7 @@ from sparserec.cli.demo import demo
 from sparserec.cli.evaluate import evaluate
 from sparserec.cli.serve import export, inspect, recommend
 from sparserec.cli.train import train
+from sparserec.cli.web import web
 from sparserec.errors import SparserecError
 
 app = typer.Typer(
@@ -29,7 +30,7 @@ app = typer.Typer(
     help="Recommendation on the device: train sparse embedding tables, export one small file, recommend from it.",
     epilog="Start with `sparserec demo`. Every command has --help with examples.",
 )
-for verb in (demo, train, evaluate, export, recommend, inspect):
+for verb in (demo, train, evaluate, export, recommend, inspect, web):
     app.command()(verb)
 app.add_typer(data, name="data")
 
