@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -37,3 +41,57 @@ def node():
         return json.loads(done.stdout)
 
     return run
+
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """Make windows of a headless Chromium, each with an empty profile: `chromium(folder, **options)`."""
+    api = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install playwright")
+    found = os.environ.get("SPARSEREC_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip("needs Chromium: apt-get install chromium, or set SPARSEREC_CHROMIUM to its program")
+    with api.sync_playwright() as playwright:
+
+        @contextmanager
+        def window(profile: Path, flags: Sequence[str] = (), **options):
+            context = playwright.chromium.launch_persistent_context(
+                profile, executable_path=found, headless=True, args=[*FLAGS, *flags], **options
+            )
+            context.set_default_timeout(20_000)
+            try:
+                yield context
+            finally:
+                context.close()
+
+        yield window
+
+
+@pytest.fixture
+def served():
+    """Serve a folder to this machine as `sparserec web --serve` does; gives its address."""
+    from sparserec.page import PageServer
+
+    running = []
+
+    def serve(folder: Path) -> str:
+        server = PageServer(folder)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        running.append(server)
+        return server.url
+
+    yield serve
+    for server in running:
+        server.shutdown()
+        server.server_close()

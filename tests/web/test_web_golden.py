@@ -7,6 +7,7 @@ import json
 import make_golden
 import numpy as np
 import pytest
+from twins import shares
 
 from sparserec.artefact import TableData, write
 from sparserec.device import Recommender
@@ -81,6 +82,13 @@ def test_the_same_top_20_as_python(node, tmp_path, kind, users):
     queries += [{"history": some(4) * 2, "k": n}, {"history": some(9), "exclude": some(400), "k": 3}]
     queries += [{"history": some(9), "candidates": some(30) * 2, "exclude": some(10), "k": 40}]
     queries += [{"history": some(2), "candidates": []}]
+    explained = [{"history": some(count) * 2, "explain": True, "k": 3} for count in (1, 6)]
+    for query, found in zip(explained, answers(node, tmp_path, path, explained), strict=True):
+        for item, score, because in found:
+            expected = shares(path, query["history"], item)
+            assert dict(because) == {name: pytest.approx(share, rel=1e-6, abs=1e-6) for name, share in expected}
+            assert [share for _, share in because] == sorted((share for _, share in because), reverse=True)
+            assert sum(share for _, share in because) == pytest.approx(score, rel=1e-4, abs=1e-4)
     if users:
         queries += [{"user": "u3"}, {"user": "u59", "history": some(50), "k": 7}]
     for query, found in zip(queries, answers(node, tmp_path, path, queries), strict=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from sparserec.errors import SparserecError
 
@@ -42,7 +43,7 @@ def read_titles(path: Path) -> dict[str, Title]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             first = file.readline()
             file.seek(0)
-            return _titles(csv.reader(file, delimiter="\t" if "\t" in first else ",", strict=True), path)
+            return _titles(file, "\t" if "\t" in first else ",", path)
     except FileNotFoundError:
         raise SparserecError(f"{path}: no such file") from None
     except OSError as error:
@@ -53,7 +54,8 @@ def read_titles(path: Path) -> dict[str, Title]:
         raise SparserecError(f"{path}: not a table of CSV or TSV ({error})") from None
 
 
-def _titles(rows: csv.Reader, path: Path) -> dict[str, Title]:
+def _titles(file: TextIO, separator: str, path: Path) -> dict[str, Title]:
+    rows = csv.reader(file, delimiter=separator, strict=True)
     header = ["".join(sign for sign in name.lower() if sign.isalnum()) for name in next(rows, [])]
     names, titles, tags = (_column(header, known) for known in (ID_COLUMNS, TITLE_COLUMNS, TAG_COLUMNS))
     if names is None or titles is None:
