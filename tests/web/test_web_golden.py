@@ -66,7 +66,7 @@ def test_the_same_top_20_as_python(node, tmp_path, kind, users):
     write(
         path,
         items=table(n),
-        item_ids=Vocabulary.of(f"é{i}" if i % 3 else f"a longer id {i}" for i in range(n)),
+        item_ids=Vocabulary.of(f"é{i}" if i % 3 else f"a longer id {i}" + "!" * (i % 400) for i in range(n)),
         item_factors=generator.uniform(0.1, 2, n),
         history_factors=generator.uniform(0.1, 2, n),
         **more,

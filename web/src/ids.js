@@ -6,6 +6,7 @@ import { SparserecError, quoted } from "./error.js";
 const BLOCK = 1 << 16;
 
 const ENCODER = new TextEncoder();
+const SCRATCH = new Uint8Array(256);
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
 export class Ids {
@@ -58,6 +59,8 @@ export class Ids {
 
   /** The row of an id, or -1. */
   get(id) {
+    const { read, written } = ENCODER.encodeInto(id, SCRATCH);
+    if (read === id.length) return this.#slots[this.#slot(SCRATCH, 0, written)];
     const bytes = ENCODER.encode(id);
     return this.#slots[this.#slot(bytes, 0, bytes.length)];
   }
@@ -110,18 +113,27 @@ function isUtf8(bytes) {
 }
 
 /**
- * HalfSipHash with one round a word and three at the end. Without the key, which is drawn anew for each file, nobody can make ids that
- * meet in one slot and turn a search into a walk over all of them.
+ * HalfSipHash with one round a word and three at the end. Without the key, which is drawn anew for each file, nobody can
+ * make ids that meet in one slot and turn a search into a walk over all of them.
  *
  * J.-P. Aumasson and D. J. Bernstein, "SipHash: a fast short-input PRF", INDOCRYPT 2012; HalfSipHash is its variant on
  * words of 32 bits.
  */
 function keyedHash(bytes, first, last, key) {
+  const words = (last - first) >> 2;
+  let rest = (last - first) << 24;
+  for (let at = first + 4 * words, shift = 0; at < last; at += 1, shift += 8) rest |= bytes[at] << shift;
   let v0 = key[0];
   let v1 = key[1];
   let v2 = 0x6c796765 ^ key[0];
   let v3 = 0x74656462 ^ key[1];
-  const round = () => {
+  for (let step = 0, at = first; step < words + 4; step += 1, at += 4) {
+    // Full words, then what is left with the length, then nothing in the three rounds at the end.
+    let word = 0;
+    if (step < words) word = bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
+    else if (step === words) word = rest;
+    else if (step === words + 1) v2 ^= 0xff;
+    v3 ^= word;
     v0 = (v0 + v1) | 0;
     v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
     v0 = (v0 << 16) | (v0 >>> 16);
@@ -132,22 +144,7 @@ function keyedHash(bytes, first, last, key) {
     v2 = (v2 + v1) | 0;
     v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
     v2 = (v2 << 16) | (v2 >>> 16);
-  };
-  const absorb = (word) => {
-    v3 ^= word;
-    round();
     v0 ^= word;
-  };
-  let at = first;
-  for (; at + 4 <= last; at += 4) {
-    absorb(bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24));
   }
-  let rest = (last - first) << 24;
-  for (let shift = 0; at < last; at += 1, shift += 8) rest |= bytes[at] << shift;
-  absorb(rest);
-  v2 ^= 0xff;
-  round();
-  round();
-  round();
   return v1 ^ v3;
 }

@@ -58,9 +58,24 @@ class Postings {
   }
 }
 
-/** The one hot loop: one column's share of the scores. */
+/**
+ * The one hot loop: one column's share of the scores. An item is in a column once, so four sums can be under way at a
+ * time, and each still adds up in the order of the columns.
+ */
 function add(items, values, first, last, weight, sums) {
-  for (let i = first; i < last; i += 1) sums[items[i]] += weight * values[i];
+  let i = first;
+  for (; i + 3 < last; i += 4) {
+    const [a, b, c, d] = [items[i], items[i + 1], items[i + 2], items[i + 3]];
+    const p = weight * values[i];
+    const q = weight * values[i + 1];
+    const r = weight * values[i + 2];
+    const s = weight * values[i + 3];
+    sums[a] += p;
+    sums[b] += q;
+    sums[c] += r;
+    sums[d] += s;
+  }
+  for (; i < last; i += 1) sums[items[i]] += weight * values[i];
 }
 
 /** A dense item table. Its entries are computed from the bytes of the file as they are needed. */
