@@ -59,8 +59,12 @@ export class Ids {
 
   /** The row of an id, or -1. */
   get(id) {
-    const { read, written } = ENCODER.encodeInto(id, SCRATCH);
-    if (read === id.length) return this.#slots[this.#slot(SCRATCH, 0, written)];
+    if (id.length <= SCRATCH.length) {
+      let at = 0;
+      for (let code = 0; at < id.length && (code = id.charCodeAt(at)) < 0x80; at += 1) SCRATCH[at] = code;
+      // Most ids are ASCII and short; to call the encoder for them takes longer than to find them.
+      if (at === id.length) return this.#slots[this.#slot(SCRATCH, 0, at)];
+    }
     const bytes = ENCODER.encode(id);
     return this.#slots[this.#slot(bytes, 0, bytes.length)];
   }
