@@ -75,7 +75,7 @@ def test_search_pick_and_recommend(chromium, served, catalogue, written, tmp_pat
         facts = demo.page.inner_text("#facts")
         assert re.search(r"Size of the model\s+[\d.]+ kB\s", facts)
         assert re.search(r"Opened and checked in\s+\d+ ms", facts)
-        assert re.search(r"Last recommendation in\s+\d+\.\d ms\s+Median of this visit\s+\d+\.\d ms of 4", facts)
+        assert re.search(r"Recommended in\s+\d+\.\d ms\s+Median of 4\s+\d+\.\d ms", facts)
 
 
 def test_what_was_chosen_is_remembered_and_can_be_cleared(chromium, served, written, tmp_path):

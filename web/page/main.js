@@ -112,8 +112,8 @@ class Page {
     };
     if (this.#times.length > 0) {
       const sorted = this.#times.toSorted((a, b) => a - b);
-      facts["Last recommendation in"] = `${this.#times.at(-1).toFixed(1)} ms`;
-      facts["Median of this visit"] = `${sorted[sorted.length >> 1].toFixed(1)} ms of ${sorted.length}`;
+      facts["Recommended in"] = `${this.#times.at(-1).toFixed(1)} ms`;
+      facts[`Median of ${sorted.length}`] = `${sorted[sorted.length >> 1].toFixed(1)} ms`;
     }
     return facts;
   }

@@ -22,8 +22,8 @@ export class Search {
    * @returns `{ rows, matches }`: the best rows, and how many titles match in all.
    */
   find(query) {
-    const wanted = folded(query).trim();
-    const words = wanted.split(/[\s\p{P}]+/u).filter((word) => word !== "");
+    const words = folded(query).split(/[\s\p{P}]+/u).filter((word) => word !== "");
+    const wanted = words.join(" ");
     if (words.length === 0) {
       return { rows: [...this.#titles.keys()].slice(0, MOST), matches: this.#titles.length };
     }
