@@ -13,11 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from places import GOLDEN, ROOT
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-WEB = ROOT / "web"
-GOLDEN = ROOT / "tests" / "golden"
 # The bad files are made by the same code as for the Python reader.
 sys.path[:0] = [str(ROOT / "tests" / "hostile"), str(GOLDEN)]
 

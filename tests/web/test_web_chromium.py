@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from places import GOLDEN, WEB
 
-from conftest import GOLDEN, WEB
 from sparserec.artefact import TableData, write
 from sparserec.device import Recommender
 from sparserec.vocabulary import Vocabulary

@@ -9,8 +9,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from places import GOLDEN, ROOT, WEB
 
-from conftest import GOLDEN, ROOT, WEB
 from sparserec import __version__
 from sparserec.page.write import WEB as SHIPPED
 
