@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test lint format bench clean
+.PHONY: setup demo test test-web lint format bench clean
 
 setup: $(STAMP)
 
@@ -18,6 +18,13 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest --cov --cov-report=term
+
+# The browser runtime and the demo page alone. `make test` has these tests too, and skips those that lack a program.
+test-web: setup
+	@command -v node >/dev/null && command -v npm >/dev/null || { echo "test-web needs Node.js 20 or newer with npm: apt-get install nodejs npm"; exit 1; }
+	@test -n "$$SPARSEREC_CHROMIUM" || command -v chromium >/dev/null || command -v google-chrome >/dev/null || { echo "test-web needs Chromium: apt-get install chromium, or set SPARSEREC_CHROMIUM to its program"; exit 1; }
+	@test -x web/node_modules/.bin/tsc || npm install --prefix web --no-audit --no-fund
+	$(BIN)/python -m pytest tests/web tests/page tests/cli/test_cli_web.py -m 'not gpu'
 
 lint: setup
 	$(BIN)/ruff check src tests benchmarks fuzz

@@ -47,7 +47,9 @@ def called(*command: object, folder: Path) -> str:
 def wheel(tmp_path_factory) -> Path:
     """Built from a copy, so that the working tree stays as it is."""
     folder = tmp_path_factory.mktemp("wheel")
-    shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("*.egg-info", "__pycache__"))
+    shutil.copytree(
+        ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("*.egg-info", "__pycache__", "node_modules")
+    )
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         if (ROOT / name).exists():
             shutil.copy(ROOT / name, folder)
@@ -78,6 +80,7 @@ def test_the_wheel_holds_the_package_and_nothing_of_the_tests(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert "sparserec/device/recommender.py" in names
     assert "sparserec/py.typed" in names
+    assert {"sparserec/web/src/index.js", "sparserec/web/page/index.html", "sparserec/web/page/main.js"} <= set(names)
     assert all(name.startswith(("sparserec/", "sparserec-")) for name in names)
 
 
@@ -86,6 +89,12 @@ def test_answers_with_numpy_and_safetensors_alone(clean_python, tmp_path):
     assert loaded == "[]"
     assert str(clean_python.parents[1]) in home
     assert str(ROOT / "src") not in home
+
+
+def test_writes_the_page_with_numpy_and_safetensors_alone(clean_python, tmp_path):
+    code = "import sys, pathlib; from sparserec.page import write_page; write_page(*map(pathlib.Path, sys.argv[1:]))"
+    called(clean_python, "-I", "-W", "error", "-c", code, GOLDEN / "golden.safetensors", "page", folder=tmp_path)
+    assert sorted(path.name for path in (tmp_path / "page").iterdir()) == ["index.html", "sw.js"]
 
 
 def test_training_names_the_extra_that_it_needs(clean_python, tmp_path):

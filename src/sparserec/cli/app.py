@@ -20,6 +20,7 @@ from sparserec.cli.evaluate import evaluate
 from sparserec.cli.patch import apply, delta
 from sparserec.cli.serve import export, inspect, recommend
 from sparserec.cli.train import train
+from sparserec.cli.web import web
 from sparserec.errors import SparserecError
 
 app = typer.Typer(
@@ -31,7 +32,7 @@ app = typer.Typer(
     help="Recommendation on the device: train sparse embedding tables, export one small file, recommend from it.",
     epilog="Start with `sparserec demo`. Every command has --help with examples.",
 )
-for verb in (demo, train, evaluate, export, recommend, inspect, delta, apply):
+for verb in (demo, train, evaluate, export, recommend, inspect, delta, apply, web):
     app.command()(verb)
 app.add_typer(data, name="data")
 app.add_typer(bench, name="bench")

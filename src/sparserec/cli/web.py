@@ -1,0 +1,64 @@
+"""`sparserec web`."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sparserec.cli.console import bytes_text, screen
+
+
+def web(
+    artefact: Annotated[Path, typer.Argument(help="An exported file.")],
+    titles: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV or TSV with a header: a column of item ids, one of titles, perhaps one of tags or genres."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder to write; the artefact's name and -web when not given.")
+    ] = None,
+    heading: Annotated[str | None, typer.Option(help="Heading of the page; the file's name when not given.")] = None,
+    serve: Annotated[bool, typer.Option("--serve", help="Serve the page to this machine until Ctrl-C.")] = False,
+    port: Annotated[int, typer.Option(help="Port to serve at; 0 for any that is free.", min=0, max=65_535)] = 8000,
+) -> None:
+    """Write a page that recommends in the browser: search titles, pick what you like, see what is recommended and why.
+
+    The page is one file, index.html, with the model in it. It opens from a disk or from any web server, works offline
+    and sends nothing anywhere. With --serve and without --out, nothing is kept.
+
+    Examples:
+
+        sparserec web model.safetensors --titles movies.csv --out page
+
+        sparserec web model.safetensors --titles movies.csv --serve
+    """
+    from sparserec.page import read_titles, write_page
+
+    known = None if titles is None else read_titles(titles)
+    with tempfile.TemporaryDirectory(prefix="sparserec-web-") as passing:
+        folder = out or (Path(passing) if serve else Path(f"{artefact.stem}-web"))
+        size = write_page(artefact, folder, known, heading)
+        if out or not serve:
+            screen.print(
+                f"wrote {folder / 'index.html'}: {bytes_text(size)}; open it in a browser",
+                highlight=False,
+                soft_wrap=True,
+            )
+        if serve:
+            _serve(folder, port)
+
+
+def _serve(folder: Path, port: int) -> None:
+    from sparserec.page import PageServer
+
+    with PageServer(folder, port) as server:
+        screen.print(f"serving {server.url} to this machine; Ctrl-C ends it", highlight=False, soft_wrap=True)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            screen.print("stopped", highlight=False)

@@ -1,0 +1,83 @@
+"""Titles and tags of items, from a table with a header."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from sparserec.errors import SparserecError
+
+ID_COLUMNS = ("movieid", "itemid", "item", "productid", "asin", "bookid", "businessid", "id")
+TITLE_COLUMNS = ("title", "itemtitle", "name", "itemname", "movietitle", "productname")
+TAG_COLUMNS = ("genres", "genre", "tags", "categories", "category")
+"""Names of columns, lower case and without signs; the first that is there counts."""
+NO_TAGS = "(no genres listed)"
+"""What MovieLens writes for no genres."""
+
+
+@dataclass(frozen=True)
+class Title:
+    """What an item is called.
+
+    Attributes:
+        title: its title, not empty.
+        tags: its tags, separated by commas; may be empty.
+    """
+
+    title: str
+    tags: str
+
+
+def read_titles(path: Path) -> dict[str, Title]:
+    """Titles by raw item id, from CSV, or from TSV when the header has tabs.
+
+    The header names a column of ids and one of titles, and perhaps one of tags, as movies.csv of MovieLens does. Rows
+    without a title are left out; of several rows with one id the first counts.
+
+    Raises:
+        SparserecError: when the file cannot be read as such a table.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            first = file.readline()
+            file.seek(0)
+            return _titles(file, "\t" if "\t" in first else ",", path)
+    except FileNotFoundError:
+        raise SparserecError(f"{path}: no such file") from None
+    except OSError as error:
+        raise SparserecError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except UnicodeDecodeError:
+        raise SparserecError(f"{path}: not text in UTF-8") from None
+    except csv.Error as error:
+        raise SparserecError(f"{path}: not a table of CSV or TSV ({error})") from None
+
+
+def _titles(file: TextIO, separator: str, path: Path) -> dict[str, Title]:
+    rows = csv.reader(file, delimiter=separator, strict=True)
+    header = ["".join(sign for sign in name.lower() if sign.isalnum()) for name in next(rows, [])]
+    names, titles, tags = (_column(header, known) for known in (ID_COLUMNS, TITLE_COLUMNS, TAG_COLUMNS))
+    if names is None or titles is None:
+        raise SparserecError(
+            f"{path}: its header has no column of {'ids' if names is None else 'titles'}; "
+            f"ids are in one of {', '.join(ID_COLUMNS)}, titles in one of {', '.join(TITLE_COLUMNS)}"
+        )
+    found: dict[str, Title] = {}
+    for row in rows:
+        if not row:
+            continue
+        if len(row) != len(header):
+            raise SparserecError(
+                f"{path}, line {rows.line_num}: {len(row)} columns, but the header has {len(header)}; "
+                "put texts with the separator in double quotes"
+            )
+        if row[titles].strip():
+            tag = "" if tags is None or row[tags] == NO_TAGS else row[tags].replace("|", ", ")
+            found.setdefault(row[names].strip(), Title(row[titles].strip(), tag))
+    return found
+
+
+def _column(header: list[str], known: tuple[str, ...]) -> int | None:
+    """Place of the first of the known names that the header has."""
+    return next((header.index(name) for name in known if name in header), None)

@@ -1,0 +1,85 @@
+"""Writing the demo page for an artefact."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+from pathlib import Path
+
+from sparserec.artefact import Artefact, read
+from sparserec.errors import SparserecError
+from sparserec.files import write_text
+from sparserec.page.bundle import bundle
+from sparserec.page.titles import Title
+
+WEB = Path(__file__).resolve().parent.parent / "web"
+"""The browser runtime and the page's parts, which the npm package has too."""
+POLICY = (
+    "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; img-src data:; "
+    "connect-src 'none'; worker-src 'self'; base-uri 'none'; form-action 'none'"
+)
+"""The page runs its own script and nothing else, and can't send anything anywhere."""
+
+
+def write_page(artefact: Path, out: Path, titles: dict[str, Title] | None = None, heading: str | None = None) -> int:
+    """Write index.html, which is all of the page, and sw.js, which keeps it for when its server is away.
+
+    Args:
+        artefact: an exported file; it is checked in full first.
+        out: a folder, made when it is not there.
+        titles: by raw item id; items without one show their id.
+        heading: of the page; the name of the artefact's file when not given.
+
+    Returns:
+        bytes of index.html.
+
+    Raises:
+        SparserecError: when the artefact is not valid, no title belongs to it, or the folder cannot be written.
+    """
+    model = read(artefact)
+    if not (WEB / "page").is_dir():
+        raise SparserecError(f"{WEB} has no files of the page; install the package again")
+    style, script = (WEB / "page" / "style.css").read_text(encoding="utf-8"), bundle(WEB / "page" / "main.js")
+    fields = {
+        "policy": POLICY.format(script=_hash(script), style=_hash(style)),
+        "title": html.escape(heading or artefact.stem),
+        "style": style,
+        "model": base64.b64encode(artefact.read_bytes()).decode(),
+        "catalogue": _catalogue(model, titles or {}),
+        "script": script,
+    }
+    pieces = (WEB / "page" / "index.html").read_text(encoding="utf-8").split("{{")
+    page = pieces[0]
+    for piece in pieces[1:]:
+        name, _, rest = piece.partition("}}")
+        page += fields[name] + rest
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SparserecError(f"cannot make the folder {out}: {error.strerror or error}") from None
+    write_text(out / "sw.js", (WEB / "page" / "sw.js").read_text(encoding="utf-8"))
+    write_text(out / "index.html", page)
+    return len(page.encode())
+
+
+def _catalogue(model: Artefact, titles: dict[str, Title]) -> str:
+    """Ids with titles as JSON that can stand in a script element: three lists, tags empty where there are none."""
+    known = [name for name in model.item_ids if name in titles]
+    if titles and not known:
+        raise SparserecError(
+            f"none of the {len(titles):,} titles belongs to an item of the model, "
+            f"whose ids are like {model.item_ids[0]!r}"
+        )
+    lists = {
+        "ids": known,
+        "titles": [titles[name].title for name in known],
+        "tags": [titles[name].tags for name in known],
+    }
+    return json.dumps(lists, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _hash(text: str) -> str:
+    """SHA-256 as a content security policy has it."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,62 @@
+"""`sparserec web`, as a user calls it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+MODEL = Path(__file__).resolve().parents[1] / "golden" / "coded.safetensors"
+COMMAND = [sys.executable, "-c", "from sparserec.cli import main; main()", "web", str(MODEL)]
+
+
+def test_writes_a_page(sparserec, tmp_path, monkeypatch):
+    (tmp_path / "titles.csv").write_text("id,title\nitem 3,The third\n")
+    code, out, err = sparserec("web", MODEL, "--titles", tmp_path / "titles.csv", "--out", tmp_path / "page")
+    assert (code, err) == (0, "")
+    assert out.startswith(f"wrote {tmp_path / 'page' / 'index.html'}: ")
+    page = (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
+    assert "The third" in page
+    assert "<h1>coded</h1>" in page
+    monkeypatch.chdir(tmp_path)
+    assert sparserec("web", MODEL, "--heading", "Things")[0] == 0
+    assert "<h1>Things</h1>" in (tmp_path / "coded-web" / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("absent",), "absent: no such file"),
+        ((MODEL, "--titles", "absent.csv"), "absent.csv: no such file"),
+        ((__file__,), "not an exported file"),
+    ],
+)
+def test_bad_input_ends_in_one_sentence_and_no_page(sparserec, tmp_path, monkeypatch, listing, options, message):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = sparserec("web", *options)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert listing(tmp_path) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a signal for Ctrl-C")
+def test_serves_until_ctrl_c(tmp_path):
+    with subprocess.Popen(
+        [*COMMAND, "--serve", "--port", "0"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        line = running.stdout.readline()
+        url = line.split()[1]
+        assert line == f"serving {url} to this machine; Ctrl-C ends it\n"
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            assert b"<h1>coded</h1>" in answer.read()
+        time.sleep(0.2)
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=20)
+    assert (running.returncode, out, err) == (0, "stopped\n", "")
+    assert list(tmp_path.iterdir()) == []

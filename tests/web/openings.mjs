@@ -1,0 +1,21 @@
+// Opens files with all checks and says what came of each: node openings.mjs LIST.json, a list of paths, prints for
+// each `{ opened, error, name }` and the most memory in array buffers that an opening took beyond the file.
+import { readFileSync } from "node:fs";
+import { Recommender } from "../../web/src/index.js";
+
+const found = [];
+for (const path of JSON.parse(readFileSync(process.argv[2], "utf-8"))) {
+  const file = readFileSync(path);
+  const bytes = file.buffer.slice(file.byteOffset, file.byteOffset + file.byteLength);
+  globalThis.gc();
+  const before = process.memoryUsage().arrayBuffers;
+  try {
+    const model = await Recommender.open(bytes);
+    const taken = process.memoryUsage().arrayBuffers - before;
+    const first = model.recommend({ history: [model.itemIds[0]], k: 2 });
+    found.push({ opened: true, taken, kept: model.nbytes, first: first.length });
+  } catch (error) {
+    found.push({ opened: false, name: error.name, error: error.message, taken: process.memoryUsage().arrayBuffers - before });
+  }
+}
+console.log(JSON.stringify(found));
