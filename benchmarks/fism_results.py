@@ -72,7 +72,8 @@ def choices(kind: str) -> Iterator[tuple[str, dict]]:
             yield name, {**default, "budget": f"{DEFAULT}B/item", **change}
     elif kind == "teacher":
         yield "dense teacher", {"dim": default["dim"]}
-        narrow = {"rank": SVD_COLUMNS, "neighbours": 0.0}
+        yield "closed-form filter", {"dim": default["dim"], "teacher": {"share": 0.0}}
+        narrow = {"rank": SVD_COLUMNS, "neighbours": 0.0, "share": 0.0}
         yield f"dense SVD, {SVD_COLUMNS} columns", {"dim": SVD_COLUMNS, "teacher": narrow}
     else:
         yield from (("product quantisation", {"budget": f"{size}B/item"}) for size in BUDGETS)
@@ -129,12 +130,12 @@ def trained(job: dict, data) -> dict:
     result |= {"ended": run.ended, **json.loads(measured.read_text())}
     start = folder / "start.safetensors"
     result["teacher"] = load_state(start)[1].get("teacher") if start.exists() else None
-    file = folder / "model.safetensors"
-    run.export(file)
-    facts, split = inspect(file), run.split()
-    model = Recommender.open(file)
+    file, split = folder / "model.safetensors", run.split()
     for part in parts(job):
-        result |= metrics_of(part, evaluate_on_device(model, split, part))
+        # Validation judges the model that never saw it, the test part the one that was trained once more with it.
+        run.export(file, refitted=run.is_refitted and part == "test")
+        result |= metrics_of(part, evaluate_on_device(Recommender.open(file), split, part))
+    facts = inspect(file)
     size = facts["bytes"]["total"] - facts["bytes"]["ids"]
     return {**result, **table_of(split, size), "parameters": run.parameters()}
 
@@ -158,32 +159,39 @@ def configuration(settings: dict, data):
 
 
 def dense_teacher(job: dict, data) -> dict:
-    """The closed-form filter that validation chooses, with all its columns in float32."""
+    """The teacher that validation chooses, with all its columns in float32; made once more for the test part."""
     from sparserec.evaluation import evaluate
     from sparserec.sparsity import item_spectrum
     from sparserec.training.api import set_threads
     from sparserec.training.config import parse_config
     from sparserec.training.data import cut
-    from sparserec.training.start import choose_teacher, width
+    from sparserec.training.refit import everything
+    from sparserec.training.start import width
+    from sparserec.training.teaching import teach
 
     set_threads(job["threads"])
-    chosen = job["known"].get("teacher")
-    settings = {"model": "fism", **job["settings"], **({"teacher": chosen} if chosen else {})}
-    config = parse_config(settings, "a job")
-    split = cut(data, config.data)
-    train = split.train
-    began = time.perf_counter()
-    spectrum = item_spectrum(train.csr(), width(config, split), seed=config.seed)
-    teacher = choose_teacher(config, split, spectrum, lambda words: None)
-    seconds = time.perf_counter() - began
-    result = {"seconds": job["known"].get("seconds", seconds), "peak_rss": common.status_bytes("VmHWM")}
-    result["teacher"] = {"power": teacher.power, "rank": teacher.rank, "neighbours": teacher.neighbours}
+    settings = {"model": "fism", **job["settings"]}
+    result: dict = {}
     for part in parts(job):
-        history, relevant = split.history(part), split.valid if part == "valid" else split.test
+        chosen = result.get("teacher") or job["known"].get("teacher")
+        config = parse_config({**settings, **({"teacher": chosen} if chosen else {})}, "a job")
+        split = cut(data, config.data)
+        known = split if part == "valid" else everything(split)
+        began = time.perf_counter()
+        spectrum = item_spectrum(known.train.csr(), width(config, known), seed=config.seed)
+        teacher = teach(config, known, spectrum, lambda words: None)
+        seconds = time.perf_counter() - began
+        result.setdefault("teacher", teacher.facts())
+        result.setdefault("seconds", job["known"].get("seconds", seconds))
+        relevant = split.valid if part == "valid" else split.test
+        history = split.history(part)
         result |= metrics_of(part, evaluate(teacher.scorer(history.csr()), history, relevant))
-    # A share of the graph itself needs the interactions too: an item a number, and where each user's begin.
-    graph = 4 * train.nnz + 8 * (train.n_users + 1) if teacher.neighbours else 0
-    return {**result, **table_of(split, 4 * teacher.rank * train.n_items + graph)}
+        train = known.train
+        # A share of the graph itself needs the interactions too: an item a number, and where each user's begin.
+        graph = 4 * train.nnz + 8 * (train.n_users + 1) if teacher.closed.neighbours else 0
+        trained = 2 * teacher.pooled.dim if teacher.pooled is not None and teacher.share else 0
+        result |= table_of(split, 4 * (teacher.closed.rank + trained) * train.n_items + graph)
+    return {**result, "peak_rss": common.status_bytes("VmHWM")}
 
 
 def product_quantisation(job: dict, data) -> dict:
@@ -193,6 +201,7 @@ def product_quantisation(job: dict, data) -> dict:
     from sparserec.training.api import set_threads
     from sparserec.training.config import DataConfig
     from sparserec.training.data import cut
+    from sparserec.training.refit import everything
 
     set_threads(job["threads"])
     split = cut(data, DataConfig())
@@ -206,7 +215,10 @@ def product_quantisation(job: dict, data) -> dict:
     if result["chosen"] is None:
         smallest = quantiser.smallest() / split.train.n_items
         return {**result, **sizes_of(split), "note": f"no room: the smallest codebooks take {smallest:.1f} B/item"}
-    found = quantiser.judge(Choice(**result["chosen"]), *parts(job))
+    found = quantiser.judge(Choice(**result["chosen"]), "valid")
+    if "test" in parts(job):
+        whole = Quantiser(everything(split), budget, job["threads"], job["settings"]["seed"])
+        found |= whole.judge(Choice(**result["chosen"]), "test")
     # The same table twice; its time is that of the first.
     seconds = job["known"].get("seconds", found["seconds"])
     return {**result, **found, "seconds": seconds, **table_of(split, found["bytes"])}

@@ -21,7 +21,7 @@ import scipy.sparse as sp
 from sparserec.evaluation import evaluate
 from sparserec.interactions import Split
 from sparserec.sparsity import Spectrum, item_spectrum
-from sparserec.training.start import POWERS
+from sparserec.training.teaching import POWERS
 
 RANKS = (32, 64, 128, 256, 512)
 CODEWORDS = 256

@@ -15,12 +15,14 @@ from sparserec.evaluation import Popularity, evaluate
 from sparserec.interactions import Interactions, split, synthetic
 from sparserec.training import api, evaluate_on_device
 from sparserec.training import start as start_module
+from sparserec.training import teaching as teaching_module
 from sparserec.training.config import load_config
-from sparserec.training.start import choose_teacher, needs_teacher, width
+from sparserec.training.start import needs_teacher, width
+from sparserec.training.teaching import choose_teacher
 from sparserec.training.trainer import Trainer
 
-FISM = {"recipe": "fism", "dim": 64, "budget": "30B/item", "batch_size": 64, "epochs": 3, "threads": 1}
-TEACHER = {"power": 0.25, "rank": 48, "neighbours": 0.0, "length": 40}
+FISM = {"recipe": "fism", "dim": 64, "budget": "30B/item", "batch_size": 64, "epochs": 3, "threads": 1, "refit": False}
+TEACHER = {"power": 0.25, "rank": 48, "neighbours": 0.0, "length": 40, "share": 0.0}
 
 
 @pytest.fixture(scope="module")
@@ -311,13 +313,13 @@ def test_a_rank_beyond_the_spectrum_takes_all_of_it(small):
 
 def test_the_teacher_is_chosen_among_its_options(small):
     teacher = chosen(small)
-    assert teacher.power in start_module.POWERS
+    assert teacher.power in teaching_module.POWERS
     assert teacher.rank in (64, 32, 16)
-    assert teacher.neighbours in start_module.NEIGHBOURS
+    assert teacher.neighbours in teaching_module.NEIGHBOURS
 
 
 def test_of_powers_about_as_good_the_largest_and_of_the_graph_only_what_is_worth_it():
-    settled = start_module._settled
+    settled = teaching_module._settled
     assert settled("power", {0.0: 0.2, 0.125: 0.1999, 0.25: 0.1985, 0.5: 0.15}) == 0.25
     assert settled("power", {0.0: 0.1, 0.125: 0.2, 0.25: 0.15, 0.5: 0.1}) == 0.125
     assert settled("rank", {1024: 0.1, 512: 0.12, 256: 0.11}) == 512
@@ -329,7 +331,7 @@ def test_of_powers_about_as_good_the_largest_and_of_the_graph_only_what_is_worth
 def test_a_run_remembers_its_teacher_and_lists_as_long_as_asked_for(small, fism, tmp_path):
     sparserec.train(small, tmp_path / "run", **{**fism, "epochs": 1}, teacher=TEACHER)
     facts = facts_of(tmp_path / "run" / "start.safetensors")
-    assert facts["teacher"] == {"power": 0.25, "rank": 48, "neighbours": 0.0}
+    assert facts["teacher"] == {"power": 0.25, "rank": 48, "neighbours": 0.0, "share": 0.0}
     lists = np.load(tmp_path / "run" / "teacher.npy")
     assert lists.shape == (300, 40)
     parts = split(small)

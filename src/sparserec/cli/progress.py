@@ -30,6 +30,7 @@ class TrainingProgress:
             disable=quiet or not screen.is_terminal,
         )
         self._task: TaskID | None = None
+        self._last_step = 0
         self._epochs_shown: int | None = None
         self._began: tuple[int, float] | None = None
 
@@ -51,6 +52,10 @@ class TrainingProgress:
         """Show a step."""
         if self._quiet:
             return
+        if self._task is not None and step.step < self._last_step:  # another training begins: the refit
+            self._bar.remove_task(self._task)
+            self._task = None
+        self._last_step = step.step
         if self._task is None:
             self._task = self._bar.add_task("training", total=step.steps, facts="")
             amid = step.step > 1 and step.step % max(1, step.steps // step.epochs)
@@ -61,9 +66,9 @@ class TrainingProgress:
         for entry in step.history[self._epochs_shown :]:
             when = f"epoch {entry['epoch'] + 1:>3}/{step.epochs}" if "loss" in entry else "the start".ljust(9)
             loss = f"{entry['loss']:.4f}" if "loss" in entry else "-".ljust(6)
+            judged = f"valid ndcg@20 {entry['ndcg@20']:.4f}  " if "ndcg@20" in entry else ""
             self._bar.console.print(
-                f"{when}  loss {loss}  valid ndcg@20 {entry['ndcg@20']:.4f}  active {step.active:,}  "
-                f"{seconds_text(entry['seconds'])}",
+                f"{when}  loss {loss}  {judged}active {step.active:,}  {seconds_text(entry['seconds'])}",
                 highlight=False,
             )
         self._epochs_shown = len(step.history)
@@ -72,7 +77,7 @@ class TrainingProgress:
         assert self._began is not None
         done = step.step - self._began[0]
         left = (step.seconds - self._began[1]) / done * (step.steps - step.step) if done else 0.0
-        known = [entry["ndcg@20"] for entry in step.history]
+        known = [entry["ndcg@20"] for entry in step.history if "ndcg@20" in entry]
         best = f"ndcg@20 {max(known):.4f}  " if known else ""
         return f"loss {step.loss:.4f}  {best}active {step.active:,}  {seconds_text(left)} left at most"
 

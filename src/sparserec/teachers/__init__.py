@@ -1,6 +1,20 @@
 """Teachers: dense models and closed-form filters whose rankings a small table learns."""
 
+from sparserec.teachers.average import AverageScorer, HistoryTeacher, Sharpened
 from sparserec.teachers.graph_filter import GraphFilter
-from sparserec.teachers.lists import TeacherLists, open_lists, write_lists
+from sparserec.teachers.lists import Scorer, TeacherLists, open_lists, write_lists
+from sparserec.teachers.pooled import PooledSettings, PooledTeacher, train_pooled
 
-__all__ = ["GraphFilter", "TeacherLists", "open_lists", "write_lists"]
+__all__ = [
+    "AverageScorer",
+    "GraphFilter",
+    "HistoryTeacher",
+    "PooledSettings",
+    "PooledTeacher",
+    "Scorer",
+    "Sharpened",
+    "TeacherLists",
+    "open_lists",
+    "train_pooled",
+    "write_lists",
+]

@@ -17,11 +17,14 @@ from numba.core import config as numba_config
 from threadpoolctl import threadpool_limits
 
 from sparserec.errors import SparserecError
-from sparserec.interactions import Dataset
+from sparserec.interactions import Dataset, Split
+from sparserec.recommenders import Recommender
 from sparserec.training.build import build, build_explorer, build_optimizers, build_plan
 from sparserec.training.config import RunConfig, load_config
 from sparserec.training.data import cut, read
+from sparserec.training.refit import FINAL, everything, settled
 from sparserec.training.run import Run
+from sparserec.training.tasks import Task
 from sparserec.training.trainer import Reporter, Trainer
 
 
@@ -40,7 +43,8 @@ def train(
 ) -> Run:
     """Train a recommender and return its run.
 
-    The validation part is cut from the training data; the test part is not looked at. Ctrl-C ends the training
+    The validation part is cut from the training data; the test part is not looked at. With `refit` the model is then
+    trained once more on both parts, with what validation chose. Ctrl-C ends the training
     early and leaves a run folder that can be evaluated, exported and resumed; `Run.ended` says so.
 
     Args:
@@ -73,25 +77,52 @@ def train(
     say("building the initial mask")
     model, task = build(chosen, parts, folder, say)
     run = run or Run.create(folder, chosen, parts, dataset.source)
-    plan = build_plan(chosen, parts, model)
     with _stop_on_interrupt() as stop:
-        trainer = Trainer(
-            model,
-            build_optimizers(chosen, model),
-            build_explorer(chosen, model, parts, plan.epochs * -(-task.size // plan.batch_size)),
-            task,
-            parts,
-            plan,
-            folder,
-            report,
-            stop,
-        )
+        trainer = _trainer(chosen, parts, model, task, folder, report, stop)
         if known:
             say("resuming")
             trainer.resume()
         say("training")
         run.ended = trainer.run()
+        refits = run.ended != "interrupted" and chosen.refit and parts.valid.nnz > 0
+        if refits and not _refit(run, parts, say, report, stop):
+            run.ended = "interrupted"
     return run
+
+
+def _trainer(
+    config: RunConfig,
+    parts: Split,
+    model: Recommender,
+    task: Task,
+    folder: Path,
+    report: Reporter | None,
+    stop: Callable[[], bool],
+    until: int | None = None,
+) -> Trainer:
+    plan = build_plan(config, parts, model, until)
+    explorer = build_explorer(config, model, parts, plan.epochs * -(-task.size // plan.batch_size))
+    return Trainer(model, build_optimizers(config, model), explorer, task, parts, plan, folder, report, stop)
+
+
+def _refit(
+    run: Run, parts: Split, say: Callable[[str], None], report: Reporter | None, stop: Callable[[], bool]
+) -> bool:
+    """Train once more on the training and validation parts together; whether it came to its end.
+
+    What validation chose is taken as it is: the teacher's settings, and the number of epochs.
+    """
+    folder, config, whole = run.folder / FINAL, settled(run.config, run.folder), everything(parts)
+    if (folder / "best.safetensors").exists():
+        return True
+    say("once more with all interactions, validation included")
+    folder.mkdir(exist_ok=True)
+    until = int(run.valid_metrics()["epoch"]) + 1
+    model, task = build(config, whole, folder, say)
+    trainer = _trainer(config, whole, model, task, folder, report, stop, until)
+    trainer.resume()
+    say("training")
+    return trainer.run() != "interrupted"
 
 
 def set_threads(threads: int | None) -> None:

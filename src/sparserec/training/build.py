@@ -46,8 +46,8 @@ NORMAL_SCALE = 0.01
 """Standard deviation of initial values that come from no factorisation; Adam's first steps are of this size too."""
 
 
-def build_plan(config: RunConfig, split: Split, model: Recommender) -> Plan:
-    """The numbers of the loop."""
+def build_plan(config: RunConfig, split: Split, model: Recommender, until: int | None = None) -> Plan:
+    """The numbers of the loop; `until` ends it after so many epochs."""
     relative = config.relative_lr
     lr = {name: relative if relative and takes_relative(table) else config.lr for name, table in model.tables.items()}
     return Plan(
@@ -58,6 +58,7 @@ def build_plan(config: RunConfig, split: Split, model: Recommender) -> Plan:
         seed=config.seed,
         fingerprint=fingerprint(config, split),
         judge_start=config.model == "fism" or left_epochs(config) == 0,
+        until=until,
     )
 
 

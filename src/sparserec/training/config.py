@@ -64,7 +64,8 @@ class ExplorationConfig(_Section):
 
 
 class TeacherConfig(_Section):
-    """The closed-form teacher of a history-based recommender; see docs/guide/distillation.md."""
+    """The teacher of a history-based recommender: a closed-form filter, averaged with a trained one; see
+    docs/guide/distillation.md."""
 
     power: float | None = Field(default=None, ge=0)
     """Exponent of the singular values; None chooses among 0, 0.125, 0.25 and 0.5 on the validation part."""
@@ -72,6 +73,18 @@ class TeacherConfig(_Section):
     """Singular values of the teacher; None chooses among all that were found, a half and a quarter of them."""
     neighbours: float | None = Field(default=None, ge=0)
     """Weight of the item-item graph beside the low-pass filter; None chooses among 0, 0.3, 1 and 3 on validation."""
+    share: float | None = Field(default=None, ge=0, lt=1)
+    """Share of the trained teacher in the average; None chooses among 0, 0.25, 0.5 and 0.75 on validation."""
+    epochs: int = Field(default=4, ge=0)
+    """Passes over the users to train that teacher; 0 trains none."""
+    dim: int = Field(default=256, ge=1)
+    """Columns of the trained teacher; fewer where the catalogue is very large."""
+    temperature: float = Field(default=0.1, gt=0)
+    """Divides the cosines of the trained teacher in its softmax."""
+    lr: float = Field(default=0.01, gt=0)
+    """Initial step size of the trained teacher."""
+    groups: bool | None = None
+    """Whether columns for groups of items join those of the spectrum; None lets validation decide."""
     length: int = Field(default=256, ge=20)
     """Items in the list that the teacher makes for each user."""
 
@@ -138,6 +151,9 @@ class RunConfig(_Section):
     """Epochs without a better validation NDCG@20 before training stops."""
     values: Literal["int8", "float16", "coded"] = "int8"
     """Type of the values in the exported file; "coded" takes the finest rounding that a budget allows."""
+    refit: bool = False
+    """Train once more with what validation chose, on the training and validation parts together, for the test part and
+    the exported file."""
     seed: int = Field(default=0, ge=0)
     """Seed of everything random in training."""
     recipe: str = "mf"

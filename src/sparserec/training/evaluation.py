@@ -38,6 +38,10 @@ def evaluate_path(model: Path, data: Path, part: str = "test", ks: tuple[int, ..
     split = cut(read(data, config.data), config.data)
     if split.fingerprint() != recommender.card.data_fingerprint:
         raise SparserecError(f"{model} was trained on other data than {data}: their fingerprints differ")
+    if part == "valid" and config.refit:
+        raise SparserecError(
+            f"{model} was trained on the validation part too; evaluate its run folder, which has the model from before"
+        )
     return evaluate_on_device(recommender, split, part, ks)
 
 

@@ -25,6 +25,7 @@ from sparserec.training.data import cut, read
 from sparserec.training.export import write_artefact
 from sparserec.training.ids import load_ids, save_ids
 from sparserec.training.kinds import KINDS
+from sparserec.training.refit import FINAL, everything
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ class Run:
     """A trained run in a folder. Open one with `Run.open`, or get one from `sparserec.train`.
 
     The folder holds `config.toml`, `data.json`, `ids.safetensors`, `checkpoint.safetensors` (the last state),
-    `best.safetensors` (the tables of the epoch that validation chose) and `metrics.json`.
+    `best.safetensors` (the tables of the epoch that validation chose) and `metrics.json`; with `refit` also a folder
+    `final`, with the tables that were trained on the training and validation parts together.
     """
 
     def __init__(self, folder: Path, config: RunConfig, facts: DataFacts, split: Split | None = None):
@@ -118,9 +120,15 @@ class Run:
         assert self._split is not None
         return self._split
 
-    def best(self) -> tuple[Recommender, dict[str, Any]]:
-        """The model of the epoch that validation chose, and its facts: epoch and validation metrics."""
-        tensors, facts = load_state(self.folder / "best.safetensors")
+    @property
+    def is_refitted(self) -> bool:
+        """Whether a model trained on the training and validation parts together is there."""
+        return self.config.refit and (self.folder / FINAL / "best.safetensors").exists()
+
+    def best(self, refitted: bool = False) -> tuple[Recommender, dict[str, Any]]:
+        """The model of the epoch that validation chose, or the refitted one; with its facts."""
+        folder = self.folder / FINAL if refitted else self.folder
+        tensors, facts = load_state(folder / "best.safetensors")
         tables: dict[str, Table] = {}
         kind = KINDS[self.config.model]
         for name, dim in facts["dims"].items():
@@ -132,18 +140,23 @@ class Run:
                 tables[name] = DenseTable(part["values"].reshape(-1, dim))
             if name in kind.tables and tables[name].n_rows != count:
                 raise SparserecError(f"{self.folder}: best.safetensors has {tables[name].n_rows} {name}, not {count}")
-        history = self.split().train if kind.needs_history else NOBODY
+        history = NOBODY
+        if kind.needs_history:
+            history = (everything(self.split()) if refitted else self.split()).train
         return assemble(self.config, tables, history), facts
 
     def evaluate(self, part: str = "test", ks: tuple[int, ...] = (20,), per_user: bool = False) -> Metrics:
-        """Full-ranking metrics of the chosen model on "valid" or "test"; also written to metrics.json."""
+        """Full-ranking metrics on "valid" or "test"; also written to metrics.json.
+
+        For "valid" of the model that validation chose; for "test" of the one that was trained once more, if any.
+        """
         split = self.split()
         if part not in ("valid", "test"):
             raise SparserecError(f"part must be 'valid' or 'test', not {part!r}")
         relevant = split.valid if part == "valid" else split.test
         if relevant.nnz == 0:
             raise SparserecError(f"the {part} part of {self.facts.source!r} holds no interactions")
-        model, _ = self.best()
+        model, _ = self.best(refitted=part == "test" and self.is_refitted)
         metrics = evaluate(model.scorer(split.history(part)), split.history(part), relevant, ks=ks, per_user=per_user)
         self._remember(part, metrics.as_dict())
         return metrics
@@ -154,9 +167,16 @@ class Run:
         known[part] = {**known.get(part, {}), **values}
         write_text(path, json.dumps(known, indent=2, sort_keys=True) + "\n")
 
-    def export(self, path: str | os.PathLike[str]) -> ByteReport:
-        """Write the chosen model as one file for devices. The same run gives the same bytes."""
-        model, facts = self.best()
+    def export(self, path: str | os.PathLike[str], *, refitted: bool | None = None) -> ByteReport:
+        """Write the model as one file for devices. The same run gives the same bytes.
+
+        Args:
+            path: the file to write.
+            refitted: False for the model that validation chose even where it was trained once more with the validation
+                part; only that one can be evaluated on it.
+        """
+        final = self.is_refitted if refitted is None else refitted
+        model, _ = self.best(refitted=final)
         users, items = load_ids(self.folder / "ids.safetensors")
         if len(users) != self.facts.n_users or len(items) != self.facts.n_items:
             raise SparserecError(f"{self.folder / 'ids.safetensors'} does not fit the run: train it anew")
@@ -165,9 +185,9 @@ class Run:
             model.served(),
             users,
             items,
-            self.config,
+            self.config.model_copy(update={"refit": final}),
             self.facts.fingerprint,
-            facts.get("valid", {}),
+            self.valid_metrics(),
             _explored(model),
         )
 

@@ -26,22 +26,13 @@ from sparserec.sparsity import (
 )
 from sparserec.sparsity.initial import normalised
 from sparserec.tables import DenseTable, SparseTable
-from sparserec.teachers import GraphFilter, TeacherLists, open_lists, write_lists
+from sparserec.teachers import TeacherLists, open_lists, write_lists
 from sparserec.training.checkpoint import as_tensors, load_state, save_state
 from sparserec.training.config import RunConfig
+from sparserec.training.teaching import Say, Teaching, judged_users, teach
 
-POWERS = (0.0, 0.125, 0.25, 0.5)
-NEIGHBOURS = (0.0, 0.3, 1.0, 3.0)
-AS_GOOD = 0.01
-"""Relative loss of validation NDCG that the smoothest of several filters may have against the best."""
-WORTH_RANK = 0.025
-"""Relative gain of validation NDCG that makes a share of the graph worth while."""
 LOCAL_COLUMNS = 16_384
 """Columns at most for groups of items, beside those of the spectrum."""
-JUDGED_USERS = 1000
-"""Validation users on whom the teacher is chosen."""
-
-Say = Callable[[str], None]
 Budget = Callable[[int], int]
 """Columns -> active parameters."""
 
@@ -110,20 +101,22 @@ def _make(
     spectrum = item_spectrum(train.csr(), dim, seed=config.seed)
     lists, teacher = None, None
     if needs_teacher(config):
-        teacher = choose_teacher(config, split, spectrum, say)
-        facts["teacher"] = {"power": teacher.power, "rank": teacher.rank, "neighbours": teacher.neighbours}
+        teacher = teach(config, split, spectrum, say)
+        facts["teacher"] = teacher.facts()
         say("ranking the catalogue for every user with the teacher")
         lists = write_lists(listed, teacher.scorer(train.csr()), train, config.teacher.length)
-        spectrum = Spectrum(spectrum.singular[: teacher.rank], spectrum.items[:, : teacher.rank])
+        rank = teacher.closed.rank
+        spectrum = Spectrum(spectrum.singular[:rank], spectrum.items[:, :rank])
     say("building the initial table")
     table, facts["dim"] = _start(config, split, spectrum, teacher, budget, say)
+    facts["groups"] = facts["dim"] > len(spectrum.singular)
     arrays = {name: getattr(table.mask, name) for name in ("indptr", "columns", "values")} | {"weights": table.weights}
     save_state(kept, as_tensors(arrays), facts)
     return Start(table, facts["dim"], lists)
 
 
 def _start(
-    config: RunConfig, split: Split, spectrum: Spectrum, teacher: GraphFilter | None, budget: Budget, say: Say
+    config: RunConfig, split: Split, spectrum: Spectrum, teacher: Teaching | None, budget: Budget, say: Say
 ) -> tuple[HistoryStart, int]:
     """The initial table and its columns. Columns for groups of items join where validation asks for them."""
     degrees, dim = split.train.item_degrees(), len(spectrum.singular)
@@ -137,14 +130,17 @@ def _start(
     plain = history_start(spectrum, degrees, budget(dim), power=config.init_power)
     users = judged_users(config, split)
     # Only coded values keep a byte budget whatever the columns are; and nothing can be judged without users.
-    if teacher is None or not teacher.neighbours or config.values != "coded" or not len(users):
+    wanted = config.teacher.groups
+    if teacher is None or not teacher.closed.neighbours or config.values != "coded" or wanted is False:
+        return plain, dim
+    if wanted is None and not len(users):
         return plain, dim
     say("adding columns for groups of items")
     local = local_factors(normalised(split.train.csr()), degrees, columns=min(LOCAL_COLUMNS, 65_536 - dim))
     groups = dim + int(local.indices.max(initial=-1)) + 1
-    share = np.float32(np.sqrt(teacher.neighbours))
+    share = np.float32(np.sqrt(teacher.closed.neighbours))
     wide = history_start(spectrum, degrees, budget(groups), power=config.init_power, local=local * share)
-    if _quality(plain, dim, split, users) >= _quality(wide, groups, split, users):
+    if wanted is None and _quality(plain, dim, split, users) >= _quality(wide, groups, split, users):
         return plain, dim
     say(f"{groups - dim} groups of items have a column each")
     return wide, groups
@@ -155,61 +151,3 @@ def _quality(start: HistoryStart, dim: int, split: Split, users: np.ndarray) -> 
     items = SparseTable(start.mask.indptr, start.mask.columns, start.mask.values, dim)
     model = FISM(items, DenseTable(np.log(start.weights)[:, None]), split.train)
     return evaluate(model.scorer(split.train), split.train, split.valid, users=users)["ndcg@20"]
-
-
-def judged_users(config: RunConfig, split: Split) -> np.ndarray:
-    """Users of the validation part on whom choices are made before training, ascending."""
-    users = np.flatnonzero(np.diff(split.valid.indptr))
-    if len(users) > JUDGED_USERS:
-        users = np.sort(np.random.default_rng([config.seed, 6]).choice(users, JUDGED_USERS, replace=False))
-    return users
-
-
-def choose_teacher(config: RunConfig, split: Split, spectrum: Spectrum, say: Say) -> GraphFilter:
-    """The filter that validation chooses, one setting after the other: power, rank, weight of the graph.
-
-    Of several powers that are about as good it takes the largest: the smoothest filter suffers least when the users to
-    come are not quite like those of the validation part. A share of the graph itself is of full rank, which a table of
-    few columns follows only in part, so it must be worth more than that.
-    """
-    train, wanted = split.train, config.teacher
-    matrix, degrees = normalised(train.csr()), train.item_degrees()
-    users, dim = judged_users(config, split), len(spectrum.singular)
-    chosen = {"power": POWERS[0], "rank": dim, "neighbours": NEIGHBOURS[0]}
-    options = {"power": POWERS, "rank": (dim, -(-dim // 2), -(-dim // 4)), "neighbours": NEIGHBOURS}
-
-    def filter_of(power: float, rank: float, neighbours: float) -> GraphFilter:
-        few = int(rank)
-        return GraphFilter(
-            matrix,
-            spectrum.singular[:few],
-            spectrum.items[:, :few],
-            degrees,
-            power=power,
-            neighbours=neighbours,
-        )
-
-    say("choosing the teacher on the validation part")
-    for name, values in options.items():
-        given = getattr(wanted, name)
-        if given is not None:
-            chosen[name] = min(given, dim) if name == "rank" else given
-        elif len(users):
-            found = {}
-            for value in dict.fromkeys(values):
-                teacher = filter_of(**{**chosen, name: value})
-                found[value] = evaluate(teacher.scorer(train.csr()), train, split.valid, users=users)["ndcg@20"]
-            chosen[name] = _settled(name, found)
-    say("teacher: " + ", ".join(f"{name} {value:g}" for name, value in chosen.items()))
-    return filter_of(**chosen)
-
-
-def _settled(name: str, found: dict[float, float]) -> float:
-    """The value to take, from the validation NDCG of each."""
-    best = max(found.values())
-    if name == "power":
-        return max(value for value, quality in found.items() if quality >= (1 - AS_GOOD) * best)
-    first = next(iter(found))
-    if name == "neighbours" and best < (1 + WORTH_RANK) * found[first]:
-        return first
-    return max(found, key=lambda value: found[value])

@@ -47,6 +47,7 @@ class Plan:
         seed: seed of the order of the examples and of the negatives.
         fingerprint: of the configuration and the data; a checkpoint of another is refused.
         judge_start: validate the start too, as epoch -1; a start that knows something may be hard to beat.
+        until: epochs to run, where that was found out before; schedules are those of `epochs` all the same.
     """
 
     epochs: int
@@ -56,6 +57,12 @@ class Plan:
     seed: int
     fingerprint: str
     judge_start: bool = False
+    until: int | None = None
+
+    @property
+    def last(self) -> int:
+        """Epochs to run at most."""
+        return self.epochs if self.until is None else min(self.epochs, self.until)
 
     def lr_at(self, table: str, progress: float) -> float:
         """Step size of a table at a share `progress` in [0, 1] of the whole training."""
@@ -111,7 +118,8 @@ class Trainer:
         optimizers: one for each table, by its name.
         explorer: moves the active parameters; a static one never does.
         task: the examples and their loss.
-        split: the interactions; only `train` and `valid` are read.
+        split: the interactions; only `train` and `valid` are read. Without a validation part nothing is judged, and
+            what the last epoch leaves is the result.
         plan: the numbers.
         folder: the run folder, for `checkpoint.safetensors` and `best.safetensors`.
         report: told of the progress after every step.
@@ -138,6 +146,7 @@ class Trainer:
         self._stop = stop or (lambda: False)
         self._state = _State()
         self._steps_an_epoch = math.ceil(task.size / plan.batch_size)
+        self._judges = split.valid.nnz > 0
         self._began = self._saved_at = time.monotonic()
 
     @property
@@ -162,13 +171,13 @@ class Trainer:
     def run(self) -> str:
         """Train to the end. Returns why it ended: "finished", "stopped early" or "interrupted"."""
         state, plan = self._state, self._plan
-        if plan.judge_start and not state.history:
+        if self._judges and plan.judge_start and not state.history:
             self._judge(-1)
             state.finished = plan.epochs == 0
             self._save()
         while not state.finished:
             epoch, first = divmod(state.step, self._steps_an_epoch)
-            if epoch >= plan.epochs:
+            if epoch >= plan.last:
                 state.finished = True
                 break
             order = np.random.default_rng([plan.seed, 1, epoch]).permutation(self._task.size)
@@ -180,7 +189,10 @@ class Trainer:
                 if time.monotonic() - self._saved_at > self._checkpoint_every:
                     self._save()
             self._end_epoch(epoch)
-        return "stopped early" if state.step < plan.epochs * self._steps_an_epoch else "finished"
+        if not self._judges:
+            self._save()
+            self._save_best(plan.last - 1)
+        return "stopped early" if state.step < plan.last * self._steps_an_epoch else "finished"
 
     def _step(self, epoch: int, chosen: np.ndarray) -> None:
         """One batch: scores, loss, gradients, update; then the explorer, when it is due."""
@@ -210,7 +222,8 @@ class Trainer:
         loss = state.loss_sum / self._steps_an_epoch
         state.loss_sum = 0.0
         self._judge(epoch, loss)
-        state.finished = epoch - state.best_epoch >= self._plan.patience or epoch + 1 >= self._plan.epochs
+        patient = not self._judges or epoch - state.best_epoch < self._plan.patience
+        state.finished = not patient or epoch + 1 >= self._plan.last
         self._save()
         self._tell(epoch, loss)
 
@@ -218,11 +231,13 @@ class Trainer:
         """Validate, and remember the best."""
         state = self._state
         train, valid = self._split.train, self._split.valid
-        values = evaluate(self._model.scorer(train), train, valid, ks=(20,)).as_dict()
+        values: dict[str, float] = {}
+        if self._judges:
+            values = evaluate(self._model.scorer(train), train, valid, ks=(20,)).as_dict()
         seconds = round(time.monotonic() - self._began, 1)
         known = {} if loss is None else {"loss": loss}
         state.history.append({"epoch": epoch, **known, "seconds": seconds, **values})
-        if values[CHOSEN_BY] > state.best:
+        if values and values[CHOSEN_BY] > state.best:
             state.best, state.best_epoch = values[CHOSEN_BY], epoch
             self._save_best(epoch)
 
@@ -232,9 +247,9 @@ class Trainer:
         self._report(
             Progress(
                 epoch=epoch,
-                epochs=self._plan.epochs,
+                epochs=self._plan.last,
                 step=self._state.step,
-                steps=self._plan.epochs * self._steps_an_epoch,
+                steps=self._plan.last * self._steps_an_epoch,
                 loss=loss,
                 active=sum(table.nnz for table in self._model.tables.values()),
                 seconds=time.monotonic() - self._began,
@@ -264,5 +279,5 @@ class Trainer:
     def _save_interrupted(self) -> None:
         """A run that is stopped before its first validation still leaves tables that can be used."""
         self._save()
-        if not (self._folder / "best.safetensors").exists():
+        if self._judges and not (self._folder / "best.safetensors").exists():
             self._save_best(-1)

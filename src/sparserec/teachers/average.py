@@ -1,0 +1,70 @@
+"""Several teachers as one: an average on a scale that users and teachers share."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import scipy.sparse as sp
+
+from sparserec.evaluation import mask_history, top_k
+
+BEST = 20
+"""Each teacher's scores of a user are divided by the mean of its best scores of new items, this many."""
+
+
+class HistoryTeacher(Protocol):
+    """A teacher that scores from histories."""
+
+    n_items: int
+
+    def score_histories(self, histories: sp.csr_array) -> np.ndarray:
+        """Binary histories (B, n_items) -> scores of all items (B, n_items) float32."""
+        ...
+
+
+class Sharpened:
+    """A teacher's scores s as exp(s / temperature): cosines become shares, comparable with a filter's scores.
+
+    Args:
+        teacher: whose scores are bounded, as cosines are.
+        temperature: > 0.
+    """
+
+    def __init__(self, teacher: HistoryTeacher, temperature: float):
+        self._teacher, self._temperature = teacher, np.float32(temperature)
+        self.n_items = teacher.n_items
+
+    def score_histories(self, histories: sp.csr_array) -> np.ndarray:
+        """Binary histories (B, n_items) -> scores of all items (B, n_items) float32, at most 1."""
+        scores = self._teacher.score_histories(histories)
+        scores -= scores.max(axis=1, keepdims=True)
+        scores /= self._temperature
+        return np.exp(scores, out=scores)
+
+
+class AverageScorer:
+    """The weighted mean of teachers for full ranking; items of a user's history score -inf.
+
+    Args:
+        parts: teachers and their weights, each above 0.
+        history: (n_users, n_items) binary, of every user.
+    """
+
+    def __init__(self, parts: list[tuple[HistoryTeacher, float]], history: sp.csr_array):
+        self._parts, self._history = parts, history
+        self.n_items = parts[0][0].n_items
+
+    def score(self, users: np.ndarray) -> np.ndarray:
+        """Users (B,) int64 -> scores (B, n_items) float32."""
+        histories, every = self._history[users], np.arange(len(users))
+        total = np.zeros((len(users), self.n_items), dtype=np.float32)
+        for teacher, weight in self._parts:
+            scores = teacher.score_histories(histories)
+            mask_history(scores, histories.indptr, histories.indices, every)
+            best = top_k(scores, BEST)
+            found = np.take_along_axis(scores, np.maximum(best, 0).astype(np.int64), axis=1)
+            scale = np.where(best >= 0, found, 0).sum(axis=1) / np.maximum((best >= 0).sum(axis=1), 1)
+            scores *= (np.float32(weight) / np.maximum(scale, 1e-12))[:, None].astype(np.float32)
+            total += scores
+        return total

@@ -1,0 +1,177 @@
+"""The teacher of a history-based recommender: a closed-form filter, and a trained one beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from sparserec.evaluation import evaluate
+from sparserec.interactions import Split
+from sparserec.sparsity import Spectrum
+from sparserec.sparsity.initial import normalised
+from sparserec.teachers import (
+    AverageScorer,
+    GraphFilter,
+    HistoryTeacher,
+    PooledSettings,
+    PooledTeacher,
+    Scorer,
+    Sharpened,
+    train_pooled,
+)
+from sparserec.training.config import RunConfig
+
+POWERS = (0.0, 0.125, 0.25, 0.5)
+NEIGHBOURS = (0.0, 0.3, 1.0, 3.0)
+AS_GOOD = 0.01
+"""Relative loss of validation NDCG that the smoothest of several filters may have against the best."""
+WORTH_RANK = 0.025
+"""Relative gain of validation NDCG that makes a share of the graph worth while."""
+SHARES = (0.0, 0.25, 0.5, 0.75)
+"""Shares of the trained teacher in the average."""
+SHARPNESS = 1.5
+"""Temperature at which the trained teacher's cosines are averaged with the filter, in units of that of its training."""
+POOLED_NUMBERS = 40_000_000
+"""Numbers in a table of the trained teacher at most: very large catalogues get fewer columns."""
+JUDGED_USERS = 1000
+"""Validation users on whom the teacher is chosen."""
+
+Say = Callable[[str], None]
+
+
+def judged_users(config: RunConfig, split: Split) -> np.ndarray:
+    """Users of the validation part on whom choices are made before training, ascending."""
+    users = np.flatnonzero(np.diff(split.valid.indptr))
+    if len(users) > JUDGED_USERS:
+        users = np.sort(np.random.default_rng([config.seed, 6]).choice(users, JUDGED_USERS, replace=False))
+    return users
+
+
+def choose_teacher(config: RunConfig, split: Split, spectrum: Spectrum, say: Say) -> GraphFilter:
+    """The filter that validation chooses, one setting after the other: power, rank, weight of the graph.
+
+    Of several powers that are about as good it takes the largest: the smoothest filter suffers least when the users to
+    come are not quite like those of the validation part. A share of the graph itself is of full rank, which a table of
+    few columns follows only in part, so it must be worth more than that.
+    """
+    train, wanted = split.train, config.teacher
+    matrix, degrees = normalised(train.csr()), train.item_degrees()
+    users, dim = judged_users(config, split), len(spectrum.singular)
+    chosen = {"power": POWERS[0], "rank": dim, "neighbours": NEIGHBOURS[0]}
+    options = {"power": POWERS, "rank": (dim, -(-dim // 2), -(-dim // 4)), "neighbours": NEIGHBOURS}
+
+    def filter_of(power: float, rank: float, neighbours: float) -> GraphFilter:
+        few = int(rank)
+        return GraphFilter(
+            matrix,
+            spectrum.singular[:few],
+            spectrum.items[:, :few],
+            degrees,
+            power=power,
+            neighbours=neighbours,
+        )
+
+    say("choosing the teacher on the validation part")
+    for name, values in options.items():
+        given = getattr(wanted, name)
+        if given is not None:
+            chosen[name] = min(given, dim) if name == "rank" else given
+        elif len(users):
+            found = {}
+            for value in dict.fromkeys(values):
+                teacher = filter_of(**{**chosen, name: value})
+                found[value] = evaluate(teacher.scorer(train.csr()), train, split.valid, users=users)["ndcg@20"]
+            chosen[name] = _settled(name, found)
+    say("teacher: " + ", ".join(f"{name} {value:g}" for name, value in chosen.items()))
+    return filter_of(**chosen)
+
+
+def _settled(name: str, found: dict[float, float]) -> float:
+    """The value to take, from the validation NDCG of each."""
+    best = max(found.values())
+    if name == "power":
+        return max(value for value, quality in found.items() if quality >= (1 - AS_GOOD) * best)
+    first = next(iter(found))
+    if name == "neighbours" and best < (1 + WORTH_RANK) * found[first]:
+        return first
+    return max(found, key=lambda value: found[value])
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """A filter, and perhaps a trained teacher beside it.
+
+    Attributes:
+        closed: the filter.
+        pooled: the trained teacher, or None.
+        share: of the trained teacher in the average, in [0, 1); 0 without one.
+        temperature: at which its cosines are averaged.
+    """
+
+    closed: GraphFilter
+    pooled: PooledTeacher | None = None
+    share: float = 0.0
+    temperature: float = 1.0
+
+    def scorer(self, history: sp.csr_array) -> Scorer:
+        """For full ranking of users with these histories (n_users, n_items)."""
+        if self.pooled is None or not self.share:
+            return self.closed.scorer(history)
+        parts: list[tuple[HistoryTeacher, float]] = [
+            (self.closed, 1 - self.share),
+            (Sharpened(self.pooled, self.temperature), self.share),
+        ]
+        return AverageScorer(parts, history)
+
+    def facts(self) -> dict[str, float]:
+        """Its settings, by their names in the configuration."""
+        closed = self.closed
+        return {
+            "power": closed.power,
+            "rank": closed.rank,
+            "neighbours": closed.neighbours,
+            "share": self.share,
+        }
+
+
+def teach(config: RunConfig, split: Split, spectrum: Spectrum, say: Say) -> Teaching:
+    """The teacher of a run: the filter that validation chooses, averaged with a trained one as validation chooses."""
+    closed = choose_teacher(config, split, spectrum, say)
+    wanted, users = config.teacher, judged_users(config, split)
+    if wanted.share == 0 or not wanted.epochs or (wanted.share is None and not len(users)):
+        return Teaching(closed)
+    say("training a teacher")
+    pooled = _train(config, split, spectrum, say)
+    heat = SHARPNESS * wanted.temperature
+    if wanted.share is not None:
+        return Teaching(closed, pooled, wanted.share, heat)
+    found = {}
+    for share in SHARES:
+        scorer = Teaching(closed, pooled, share, heat).scorer(split.train.csr())
+        found[share] = evaluate(scorer, split.train, split.valid, users=users)["ndcg@20"]
+    share = max(found, key=lambda value: found[value])
+    say(f"share of the trained teacher: {share:g}, valid ndcg@20 {found[share]:.4f}; the filter alone {found[0.0]:.4f}")
+    return Teaching(closed, pooled, share, heat)
+
+
+def _train(config: RunConfig, split: Split, spectrum: Spectrum, say: Say) -> PooledTeacher:
+    train, wanted = split.train, config.teacher
+    dim = min(wanted.dim, len(spectrum.singular), max(16, POOLED_NUMBERS // train.n_items))
+    root = np.sqrt(np.maximum(train.item_degrees(), 1)).astype(np.float32)[:, None]
+    vectors = spectrum.items[:, :dim] * spectrum.singular[:dim] ** np.float32(config.init_power) * root
+    settings = PooledSettings(
+        epochs=wanted.epochs,
+        temperature=wanted.temperature,
+        lr=wanted.lr,
+        batch=min(512, max(32, train.n_users // 40)),
+        seed=config.seed,
+    )
+    return train_pooled(
+        train.csr(),
+        vectors,
+        settings,
+        lambda done, loss: say(f"teacher: epoch {done}/{settings.epochs}, loss {loss:.4f}"),
+    )

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+
+from sparserec.teachers import AverageScorer, PooledSettings, PooledTeacher, Sharpened, pooled, train_pooled
+from sparserec.teachers.pooled import _Trainer
+
+
+def groups(n_users=120, n_items=40, n_groups=4, seed=0):
+    """Users take items of one group, four in five of them: the missing ones are the right recommendation."""
+    generator = np.random.default_rng(seed)
+    user, item = np.arange(n_users) % n_groups, np.arange(n_items) % n_groups
+    taken = (user[:, None] == item[None, :]) & (generator.random((n_users, n_items)) < 0.8)
+    return sp.csr_array(taken.astype(np.float32)), user[:, None] == item[None, :]
+
+
+def random_vectors(n_items=40, dim=8, seed=1):
+    return np.random.default_rng(seed).standard_normal((n_items, dim)).astype(np.float32)
+
+
+def test_it_finds_the_missing_items_of_a_group():
+    history, right = groups()
+    teacher = train_pooled(history, random_vectors(), PooledSettings(epochs=30, batch=32, lr=0.02))
+    scores = teacher.score_histories(history)
+    missing, others = right & (history.toarray() == 0), ~right
+    lowest = np.where(missing, scores, np.inf).min(axis=1)
+    highest = np.where(others, scores, -np.inf).max(axis=1)
+    asked = missing.any(axis=1)
+    assert (lowest[asked] > highest[asked]).mean() > 0.95
+
+
+@pytest.mark.parametrize("negatives", [4096, 10])
+def test_the_loss_is_that_of_the_formula(negatives):
+    history, _ = groups(n_users=6, n_items=40)
+    settings = PooledSettings(temperature=0.3, negatives=negatives)
+    trainer = _Trainer(history, random_vectors(), settings)
+    users = np.arange(6)
+    loss = float(trainer._loss(users, np.random.default_rng(5)).detach())
+    into = trainer._into.detach().numpy().astype(np.float64) * np.exp(trainer._weights.detach().numpy())[:, None]
+    out = trainer._out.detach().numpy().astype(np.float64)
+    out /= np.linalg.norm(out, axis=1, keepdims=True)
+    drawn, often = np.arange(40), np.zeros(40)
+    if negatives < 20:
+        drawn = np.sort(np.random.default_rng(5).choice(40, negatives, p=trainer._chances))
+        often = np.log(negatives * trainer._chances[drawn])
+    total = weights = 0.0
+    for user in users:
+        own = history.indices[history.indptr[user] : history.indptr[user + 1]]
+        vector = into[own].sum(axis=0)
+        scores = out[drawn] @ (vector / np.linalg.norm(vector)) / 0.3 - often
+        rest = np.exp(scores[~np.isin(drawn, own)]).sum()
+        for item in own:
+            without = vector - into[item]
+            hit = np.exp(out[item] @ (without / np.linalg.norm(without)) / 0.3)
+            total += -np.log(hit / (hit + rest)) * len(own) ** -0.5
+            weights += len(own) ** -0.5
+    assert loss == pytest.approx(total / weights, rel=1e-4)
+
+
+def test_the_same_seed_gives_the_same_teacher_and_another_another():
+    history, _ = groups()
+    one, same, other = (
+        train_pooled(history, random_vectors(), PooledSettings(epochs=2, batch=32, negatives=10, seed=seed))
+        for seed in (0, 0, 1)
+    )
+    scores = one.score_histories(history)
+    np.testing.assert_array_equal(scores, same.score_histories(history))
+    assert not np.array_equal(scores, other.score_histories(history))
+
+
+def test_progress_is_told_and_the_loss_falls():
+    history, _ = groups()
+    told = []
+    train_pooled(
+        history, random_vectors(), PooledSettings(epochs=5, batch=32), lambda done, loss: told.append((done, loss))
+    )
+    assert [done for done, _ in told] == [1, 2, 3, 4, 5]
+    assert told[-1][1] < told[0][1]
+
+
+def test_a_user_of_one_item_teaches_nothing_and_an_empty_history_scores_0():
+    history = sp.csr_array(np.eye(40, dtype=np.float32))
+    assert len(_Trainer(history, random_vectors(), PooledSettings())._known) == 0
+    teacher = train_pooled(history, random_vectors(), PooledSettings(epochs=1))
+    empty = sp.csr_array((1, 40), dtype=np.float32)
+    assert (teacher.score_histories(empty) == 0).all()
+
+
+def test_no_gradient_is_left_on_what_is_scored_with():
+    history, _ = groups()
+    teacher = train_pooled(history, random_vectors(), PooledSettings(epochs=1))
+    assert isinstance(teacher, PooledTeacher)
+    assert not torch.is_tensor(teacher.score_histories(history))
+    assert pooled.LOWEST < -1e6
+
+
+# -- averages -------------------------------------------------------------------------------------------------------
+
+
+class Given:
+    n_items = 4
+
+    def __init__(self, scores):
+        self._scores = np.array(scores, dtype=np.float32)
+
+    def score_histories(self, histories):
+        return np.tile(self._scores, (histories.shape[0], 1))
+
+
+def test_an_average_divides_each_teacher_by_its_best_new_items(monkeypatch):
+    monkeypatch.setattr("sparserec.teachers.average.BEST", 2)
+    history = sp.csr_array(np.array([[1, 0, 0, 0]], dtype=np.float32))
+    parts = [(Given([9, 4, 2, 0]), 0.25), (Given([50, 0, 10, 30]), 0.75)]
+    scores = AverageScorer(parts, history).score(np.array([0]))
+    # New items are 1, 2 and 3: the two best are 4 and 2, mean 3; and 30 and 10, mean 20.
+    np.testing.assert_allclose(scores[0, 1:], [0.25 * 4 / 3, 0.25 * 2 / 3 + 0.75 * 0.5, 0.75 * 1.5], rtol=1e-6)
+    assert scores[0, 0] == -np.inf
+
+
+def test_where_there_are_few_new_items_the_mean_is_over_those():
+    history = sp.csr_array(np.array([[1, 1, 1, 0]], dtype=np.float32))
+    scores = AverageScorer([(Given([1, 2, 3, 4]), 1.0)], history).score(np.array([0]))
+    assert scores[0, 3] == pytest.approx(1.0)
+
+
+def test_sharpened_scores_are_relative_to_the_best():
+    scores = Sharpened(Given([0.5, 0.3, -0.1, 0.5]), 0.2).score_histories(sp.csr_array((1, 4)))
+    np.testing.assert_allclose(scores[0], np.exp([0, -1, -3, 0]), rtol=1e-5)
