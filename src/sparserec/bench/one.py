@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import time
@@ -20,7 +21,8 @@ def one(call: dict[str, Any]) -> dict[str, Any]:
     """Train a job's run, or go on with it; in the run phase, measure it on the test part too.
 
     Args:
-        call: "job" as a dictionary, "data" (folder of data sets), "folder" (of the run), "threads", "keep".
+        call: "job" as a dictionary, "data" (folder of data sets), "folder" (of the run), "threads", "keep", and
+            "parent", the number of the process that asks: when it is gone, the run ends and can be resumed.
 
     Returns:
         "valid" and "valid_recall" of the chosen "epoch", the "curve" of validation NDCG@20, "seconds" of training, the
@@ -30,7 +32,15 @@ def one(call: dict[str, Any]) -> dict[str, Any]:
     data = dataset(Path(call["data"]), job.dataset)
     folder.parent.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
-    run = train(data, folder, recipe=job.settings.get("recipe"), threads=call["threads"], resume=True, **_own(job))
+    run = train(
+        data,
+        folder,
+        recipe=job.settings.get("recipe"),
+        threads=call["threads"],
+        resume=True,
+        report=lambda progress: _check_parent(call.get("parent")),
+        **_own(job),
+    )
     found: dict[str, Any] = {"seconds": round(time.perf_counter() - began, 1)}
     if run.ended == "interrupted":  # what it learned is kept in its folder, and no result
         raise SparserecError("interrupted")
@@ -45,6 +55,12 @@ def one(call: dict[str, Any]) -> dict[str, Any]:
         if not call["keep"]:
             shutil.rmtree(folder)
     return {**found, "peak_rss": peak_rss(), "threads": call["threads"]}
+
+
+def _check_parent(number: int | None) -> None:
+    """Two runs in one folder would disturb each other: one that nobody waits for makes room for the next."""
+    if number is not None and os.getppid() != number:
+        raise SparserecError("the process that began this run is gone")
 
 
 def _own(job: Job) -> dict[str, Any]:
