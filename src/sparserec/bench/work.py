@@ -140,6 +140,8 @@ class _Pace:
             self.add(entry)
 
     def add(self, entry: Entry) -> None:
+        if entry.found.get("resumed"):
+            return
         self._seconds.setdefault((entry.job.dataset, entry.job.base), []).append(entry.found["seconds"])
 
     def left(self, jobs: Sequence[Job], workers: int) -> float | None:
