@@ -47,8 +47,8 @@ def test_the_page_compares_with_the_first_line_and_names_the_best():
         entries.append(Entry(job, found))
     text = ablations_page(entries, GRID, "the command")
     assert "Made by `the command`" in text
-    assert "| accumulated | 0.2010 ± 0.0014 | 0.1005 ± 0.0007 | - | - | 3 | 5 MB | 2 |" in text
-    assert "| last batch | 0.1810 ± 0.0014 | 0.0905 ± 0.0007 | -10.0 % | -14.1 | 3 | 5 MB | 2 |" in text
+    assert "| accumulated | 0.2010 ± 0.0014 | 0.1005 ± 0.0007 | - | - | 3 s | 5 MB | 2 |" in text
+    assert "| last batch | 0.1810 ± 0.0014 | 0.0905 ± 0.0007 | -10.0 % | -14.1 | 3 s | 5 MB | 2 |" in text
     assert "Best here: accumulated." in text
     assert text.count("### ") == len(QUESTIONS)
 

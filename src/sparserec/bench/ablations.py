@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sparserec.bench.page import values
+from sparserec.bench.page import training_time, values
 from sparserec.bench.paper import COMMON, Grid
 from sparserec.bench.results import Entry, Job
 from sparserec.bench.statistics import difference, spread
@@ -169,7 +169,7 @@ def _job(
 def _table(question: Question, found: Mapping[str, Sequence[Entry]]) -> list[str]:
     if not found:
         return []
-    head = "variant | Recall@20 | NDCG@20 | gain | standard errors | seconds | peak memory | seeds"
+    head = "variant | Recall@20 | NDCG@20 | gain | standard errors | training | peak memory | seeds"
     lines = ["", f"### {question.title}", "", question.claim, "", f"| {head} |", "|---" * 8 + "|"]
     first = next(iter(found.values()))
     for variant, group in found.items():
@@ -181,7 +181,7 @@ def _table(question: Question, found: Mapping[str, Sequence[Entry]]) -> list[str
         peak = f"{statistics.mean(peaks) / 1e6:,.0f} MB" if peaks else "-"
         cells = [variant, *(spread(values(group, name)) for name in ("recall@20", "ndcg@20"))]
         cells += ["-" if group is first else f"{gain:+.1f} %", errors]
-        cells += [f"{statistics.median(values(group, 'seconds')):.0f}", peak, str(len(group))]
+        cells += [training_time(group), peak, str(len(group))]
         lines.append(f"| {' | '.join(cells)} |")
     best = max(found, key=lambda variant: statistics.mean(values(found[variant], "ndcg@20")))
     return [*lines, "", f"Best here: {best}."]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import time
@@ -20,31 +21,46 @@ def one(call: dict[str, Any]) -> dict[str, Any]:
     """Train a job's run, or go on with it; in the run phase, measure it on the test part too.
 
     Args:
-        call: "job" as a dictionary, "data" (folder of data sets), "folder" (of the run), "threads", "keep".
+        call: "job" as a dictionary, "data" (folder of data sets), "folder" (of the run), "threads", "keep", and
+            "parent", the number of the process that asks: when it is gone, the run ends and can be resumed.
 
     Returns:
-        "valid" and "valid_recall" of the chosen "epoch", the "curve" of validation NDCG@20, "seconds" of training, the
-        "peak_rss" of this process, "threads"; in the run phase also what `measure` returns.
+        "valid" and "valid_recall" of the chosen "epoch", the "curve" of validation NDCG@20, "seconds" of training in
+        this process and whether it was "resumed" (then they are not all), the "peak_rss" of this process, "threads"; in
+        the run phase also what `measure` returns.
     """
     job, folder = Job(**call["job"]), Path(call["folder"])
     data = dataset(Path(call["data"]), job.dataset)
     folder.parent.mkdir(parents=True, exist_ok=True)
+    resumed = folder.exists()
     began = time.perf_counter()
-    run = train(data, folder, recipe=job.settings.get("recipe"), threads=call["threads"], resume=True, **_own(job))
-    found: dict[str, Any] = {"seconds": round(time.perf_counter() - began, 1)}
+    run = train(
+        data,
+        folder,
+        recipe=job.settings.get("recipe"),
+        threads=call["threads"],
+        resume=True,
+        report=lambda progress: _check_parent(call.get("parent")),
+        **_own(job),
+    )
+    found: dict[str, Any] = {"seconds": round(time.perf_counter() - began, 1), "resumed": resumed}
     if run.ended == "interrupted":  # what it learned is kept in its folder, and no result
         raise SparserecError("interrupted")
     best = run.valid_metrics()
     found |= {"valid": best["ndcg@20"], "valid_recall": best["recall@20"], "epoch": best["epoch"]}
     history = run.history()
     found["curve"] = [round(entry["ndcg@20"], 4) for entry in history]
-    # Of a run that was begun by another process, or tuned before, only the epochs tell how long it took.
-    found["seconds"] = max(found["seconds"], history[-1]["seconds"] if history else 0.0)
     if job.phase == "run":
         found |= measure(run, folder / "model.safetensors")
         if not call["keep"]:
             shutil.rmtree(folder)
     return {**found, "peak_rss": peak_rss(), "threads": call["threads"]}
+
+
+def _check_parent(number: int | None) -> None:
+    """Two runs in one folder would disturb each other: one that nobody waits for makes room for the next."""
+    if number is not None and os.getppid() != number:
+        raise SparserecError("the process that began this run is gone")
 
 
 def _own(job: Job) -> dict[str, Any]:

@@ -116,13 +116,19 @@ def _table(groups: Groups) -> list[str]:
         cells += [spread(values(group, name)) for name in ("recall@20", "ndcg@20")]
         cells += [f"{statistics.mean(values(group, name)):,.0f}" for name in ("bytes", "parameters")]
         cells += [spread(values(group, "valid")), f"{statistics.mean(values(group, 'epoch')) + 1:.1f}"]
-        cells += [f"{statistics.median(values(group, 'seconds')):.0f} s", str(len(group))]
+        cells += [training_time(group), str(len(group))]
         if filed:
             files = [entry.found["file"] for entry in group if "file" in entry.found]
             cells += [spread([file["ndcg@20"] for file in files]) if files else "-"]
             cells += [f"{statistics.mean(file['bytes'] for file in files):,.0f}" if files else "-"]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def training_time(group: Sequence[Entry]) -> str:
+    """Median seconds of the runs that one process trained from beginning to end."""
+    whole = [entry.found["seconds"] for entry in group if not entry.found.get("resumed")]
+    return f"{statistics.median(whole):.0f} s" if whole else "-"
 
 
 def _tuning(entries: Sequence[Entry]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -60,8 +61,8 @@ def work(
         results: the file.
         conditions: see there.
         tell: called before the first job and after every one.
-        module: `python -m module` does one job: it takes {"job", "data", "folder", "threads", "keep"} as JSON and
-            prints what it found as JSON, in its last line.
+        module: `python -m module` does one job: it takes {"job", "data", "folder", "threads", "keep", "parent"} as JSON
+            and prints what it found as JSON, in its last line.
 
     Raises:
         SparserecError: when a job fails; the ones that run by then come to their end and are recorded.
@@ -113,6 +114,7 @@ def _in_a_process(job: Job, conditions: Conditions, module: str) -> dict:
         "folder": str(folder_of(job, conditions.runs)),
         "threads": conditions.threads,
         "keep": conditions.keep,
+        "parent": os.getpid(),
     }
     answer = subprocess.run(
         [sys.executable, "-m", module, json.dumps(call)], capture_output=True, text=True, check=False
@@ -138,6 +140,8 @@ class _Pace:
             self.add(entry)
 
     def add(self, entry: Entry) -> None:
+        if entry.found.get("resumed"):
+            return
         self._seconds.setdefault((entry.job.dataset, entry.job.base), []).append(entry.found["seconds"])
 
     def left(self, jobs: Sequence[Job], workers: int) -> float | None:
