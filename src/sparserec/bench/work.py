@@ -67,9 +67,9 @@ def work(
     Raises:
         SparserecError: when a job fails; the ones that run by then come to their end and are recorded.
     """
-    known = {entry.job.key for entry in results.entries()}
+    entries = results.entries()
+    known, pace = {entry.job.key for entry in entries}, _Pace(entries)
     todo = [job for job in jobs if job.key not in known]
-    pace = _Pace([entry for entry in results.entries() if entry.job.key in {job.key for job in jobs}])
     tell(Standing(len(jobs) - len(todo), len(jobs), None, pace.left(todo, conditions.workers)))
     failed: tuple[Job, BaseException] | None = None
     with ThreadPoolExecutor(conditions.workers) as pool:
