@@ -32,6 +32,8 @@ WORTH_RANK = 0.025
 """Relative gain of validation NDCG that makes a share of the graph worth while."""
 SHARES = (0.0, 0.25, 0.5, 0.75)
 """Shares of the trained teacher in the average."""
+WORTH_SHARE = 0.05
+"""Relative gain of validation NDCG that makes the trained teacher worth while: a small table follows it only in part."""
 SHARPNESS = 1.5
 """Temperature at which the trained teacher's cosines are averaged with the filter, in units of that of its training."""
 POOLED_NUMBERS = 40_000_000
@@ -152,7 +154,8 @@ def teach(config: RunConfig, split: Split, spectrum: Spectrum, say: Say) -> Teac
     for share in SHARES:
         scorer = Teaching(closed, pooled, share, heat).scorer(split.train.csr())
         found[share] = evaluate(scorer, split.train, split.valid, users=users)["ndcg@20"]
-    share = max(found, key=lambda value: found[value])
+    best = max(found, key=lambda value: found[value])
+    share = best if found[best] >= (1 + WORTH_SHARE) * found[0.0] else 0.0
     say(f"share of the trained teacher: {share:g}, valid ndcg@20 {found[share]:.4f}; the filter alone {found[0.0]:.4f}")
     return Teaching(closed, pooled, share, heat)
 
