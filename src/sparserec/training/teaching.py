@@ -33,7 +33,7 @@ WORTH_RANK = 0.025
 SHARES = (0.0, 0.25, 0.5, 0.75)
 """Shares of the trained teacher in the average."""
 WORTH_SHARE = 0.05
-"""Relative gain of validation NDCG that makes the trained teacher worth while: a small table follows it only in part."""
+"""Relative gain of validation NDCG that makes the trained teacher worth while: a table follows it only in part."""
 SHARPNESS = 1.5
 """Temperature at which the trained teacher's cosines are averaged with the filter, in units of that of its training."""
 POOLED_NUMBERS = 40_000_000
