@@ -1,4 +1,4 @@
-"""Writes docs/results/device.md from docs/results/device.json and, where it is there, docs/results/fuzzing.json.
+"""Writes docs/results/device.md from docs/results/device.json and, where they are there, browser.json and fuzzing.json.
 
 python benchmarks/device_report.py
 """
@@ -34,6 +34,27 @@ def latency(result: dict) -> list[str]:
         "raw ids in and out. The last column is the p50 of the dense table divided by that of this runtime.",
         "",
         *table(["history", *WAYS, "ratio"], rows),
+    ]
+
+
+def browser() -> list[str]:
+    path = common.RESULTS / "browser.json"
+    if not path.exists():
+        return []
+    entry = json.loads(path.read_text())
+    result, same = entry["result"], entry["result"]["agreement with Python"]
+    rows = [[name.removeprefix("history of "), pair(each)] for name, each in result.items() if "history" in name]
+    return [
+        "## In the browser",
+        "",
+        f"`{entry['command']}`, Chromium {result['browser']}, {result['items']:,} items. Milliseconds, p50 / p99, top 20; "
+        "histories of random items.",
+        "",
+        *table(["history", "sparserec"], rows),
+        f"Opening takes {result['opening ms']:.0f} ms, the first time {result['first opening ms']:.0f} ms. Of "
+        f"{same['histories']:,} random histories, {same['same ids in the same order']:,} had the items of the Python "
+        f"runtime in its order; scores differed by {same['largest difference of a score']:.1g} at most.",
+        "",
     ]
 
 
@@ -121,6 +142,7 @@ def write_report() -> None:
         f"{result['values']:,} values in {result['file bytes']:,} bytes.",
         "",
         *latency(result),
+        *browser(),
         *opening(result),
         *exchange(result),
         *fuzzing(),

@@ -21,6 +21,11 @@ def run(script: str, *arguments: str) -> None:
     subprocess.run([sys.executable, str(HERE / script), *arguments], check=True)
 
 
+def sparserec(*arguments: str) -> None:
+    print(f"== sparserec {' '.join(arguments)}", flush=True)
+    subprocess.run([sys.executable, "-m", "sparserec", *arguments], check=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="leave out the grids of recommenders (the hours)")
@@ -34,6 +39,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="sparserec-bench-") as folder:
         run("main_job.py", "--folder", folder)
         run("latency.py", str(Path(folder) / "model.safetensors"), "--data", gowalla)
+        small = str(Path(folder) / "gowalla-12.safetensors")
+        sparserec(
+            "train", gowalla, "--recipe", "spectral", "--budget", "12B/item", "--out", str(Path(folder) / "small")
+        )
+        sparserec("export", str(Path(folder) / "small"), "--out", small)
+        run("browser.py", small)
+        run("device.py", small, "--data", gowalla)
     if not args.quick:
         run("mf_results.py", "tune")
         run("mf_results.py", "run")
