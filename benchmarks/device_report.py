@@ -47,8 +47,8 @@ def browser() -> list[str]:
     return [
         "## In the browser",
         "",
-        f"`{entry['command']}`, Chromium {result['browser']}, {result['items']:,} items. Milliseconds, p50 / p99, top 20; "
-        "histories of random items.",
+        f"`{entry['command']}`, Chromium {result['browser']}, {result['items']:,} items. Milliseconds, p50 / p99, "
+        "top 20; histories of random items.",
         "",
         *table(["history", "sparserec"], rows),
         f"Opening takes {result['opening ms']:.0f} ms, the first time {result['first opening ms']:.0f} ms. Of "

@@ -23,7 +23,7 @@ def run(script: str, *arguments: str) -> None:
 
 def sparserec(*arguments: str) -> None:
     print(f"== sparserec {' '.join(arguments)}", flush=True)
-    subprocess.run([sys.executable, "-m", "sparserec", *arguments], check=True)
+    subprocess.run([sys.executable, "-c", "from sparserec.cli import main; main()", *arguments], check=True)
 
 
 def main() -> None:
@@ -40,10 +40,9 @@ def main() -> None:
         run("main_job.py", "--folder", folder)
         run("latency.py", str(Path(folder) / "model.safetensors"), "--data", gowalla)
         small = str(Path(folder) / "gowalla-12.safetensors")
-        sparserec(
-            "train", gowalla, "--recipe", "spectral", "--budget", "12B/item", "--out", str(Path(folder) / "small")
-        )
-        sparserec("export", str(Path(folder) / "small"), "--out", small)
+        trained = str(Path(folder) / "small")
+        sparserec("train", gowalla, "--recipe", "spectral", "--budget", "12B/item", "--out", trained)
+        sparserec("export", trained, "--out", small)
         run("browser.py", small)
         run("device.py", small, "--data", gowalla)
     if not args.quick:
