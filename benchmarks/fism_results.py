@@ -86,7 +86,9 @@ def jobs(args: argparse.Namespace) -> list[dict]:
             for seed in args.seeds if kind in ("budgets", "ingredients") else (0,):
                 for place, (method, settings) in enumerate(choices(kind)):
                     # The spectral start has no chance in it but that of its singular vectors.
-                    if method != "spectral start" or seed == args.seeds[0]:
+                    size = settings.get("budget", "")
+                    wanted = kind not in ("budgets", "pq") or size in {f"{count}B/item" for count in args.budgets}
+                    if wanted and (method != "spectral start" or seed == args.seeds[0]):
                         job = {"dataset": dataset, "kind": kind, "method": method, "place": place}
                         job["change"] = sorted(INGREDIENTS[method]) if kind == "ingredients" else []
                         found.append({**job, "settings": {**settings, "seed": seed}})
@@ -334,6 +336,7 @@ def main() -> None:
         "--data", type=named_path, action="append", default=[], metavar="NAME=PATH", help="else SPARSEREC_DATA/NAME"
     )
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS, help="only these jobs (default all)")
+    parser.add_argument("--budgets", type=int, nargs="+", default=list(BUDGETS), help="bytes an item (default all)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of budgets and ingredients (default 0)")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--workers", type=int, default=1, help="jobs at a time (default 1)")

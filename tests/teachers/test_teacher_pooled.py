@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from sparserec.teachers import AverageScorer, PooledSettings, PooledTeacher, Sharpened, pooled, train_pooled
+from sparserec.teachers import AverageScorer, PooledSettings, PooledTeacher, Raised, pooled, train_pooled
 from sparserec.teachers.pooled import _Trainer
 
 
@@ -116,16 +116,30 @@ def test_an_average_divides_each_teacher_by_its_best_new_items(monkeypatch):
     parts = [(Given([9, 4, 2, 0]), 0.25), (Given([50, 0, 10, 30]), 0.75)]
     scores = AverageScorer(parts, history).score(np.array([0]))
     # New items are 1, 2 and 3: the two best are 4 and 2, mean 3; and 30 and 10, mean 20.
-    np.testing.assert_allclose(scores[0, 1:], [0.25 * 4 / 3, 0.25 * 2 / 3 + 0.75 * 0.5, 0.75 * 1.5], rtol=1e-6)
+    # The scale is the first one's, 3.
+    np.testing.assert_allclose(scores[0, 1:], [0.25 * 4, 0.25 * 2 + 0.75 * 1.5, 0.75 * 4.5], rtol=1e-6)
     assert scores[0, 0] == -np.inf
 
 
 def test_where_there_are_few_new_items_the_mean_is_over_those():
     history = sp.csr_array(np.array([[1, 1, 1, 0]], dtype=np.float32))
     scores = AverageScorer([(Given([1, 2, 3, 4]), 1.0)], history).score(np.array([0]))
-    assert scores[0, 3] == pytest.approx(1.0)
+    assert scores[0, 3] == pytest.approx(4.0)
 
 
-def test_sharpened_scores_are_relative_to_the_best():
-    scores = Sharpened(Given([0.5, 0.3, -0.1, 0.5]), 0.2).score_histories(sp.csr_array((1, 4)))
-    np.testing.assert_allclose(scores[0], np.exp([0, -1, -3, 0]), rtol=1e-5)
+def test_users_keep_the_scale_of_the_first_teacher():
+    class Longer:
+        n_items = 4
+
+        def score_histories(self, histories):
+            return np.asarray(histories.sum(axis=1))[:, None] * np.array([[1.0, 2, 3, 4]], dtype=np.float32)
+
+    history = sp.csr_array(np.array([[1, 0, 0, 0], [1, 1, 0, 0]], dtype=np.float32))
+    scores = AverageScorer([(Longer(), 0.5), (Given([1, 1, 1, 1]), 0.5)], history).score(np.array([0, 1]))
+    np.testing.assert_allclose(scores[0, 2:], [0.5 * 3 + 0.5 * 3, 0.5 * 4 + 0.5 * 3], rtol=1e-6)
+    np.testing.assert_allclose(scores[1, 2:], [0.5 * 6 + 0.5 * 7, 0.5 * 8 + 0.5 * 7], rtol=1e-6)
+
+
+def test_raised_scores_have_nothing_below_zero():
+    scores = Raised(Given([0.5, 0.25, -0.1, 1.0]), 3).score_histories(sp.csr_array((1, 4)))
+    np.testing.assert_allclose(scores[0], [0.125, 1 / 64, 0, 1], rtol=1e-6)

@@ -47,7 +47,7 @@ class ListRegression:
             score has the weight 1 + emphasis * s.
     """
 
-    def __init__(self, emphasis: float = 2.0):
+    def __init__(self, emphasis: float = 6.0):
         self._emphasis = emphasis
 
     def __call__(self, scores: Tensor, lesson: Lesson) -> Tensor:

@@ -1,6 +1,6 @@
 """Teachers: dense models and closed-form filters whose rankings a small table learns."""
 
-from sparserec.teachers.average import AverageScorer, HistoryTeacher, Sharpened
+from sparserec.teachers.average import AverageScorer, HistoryTeacher, Raised
 from sparserec.teachers.graph_filter import GraphFilter
 from sparserec.teachers.lists import Scorer, TeacherLists, open_lists, write_lists
 from sparserec.teachers.pooled import PooledSettings, PooledTeacher, train_pooled
@@ -12,7 +12,7 @@ __all__ = [
     "PooledSettings",
     "PooledTeacher",
     "Scorer",
-    "Sharpened",
+    "Raised",
     "TeacherLists",
     "open_lists",
     "train_pooled",

@@ -1,4 +1,4 @@
-"""Several teachers as one: an average on a scale that users and teachers share."""
+"""Several teachers as one: an average on a scale that they share for each user."""
 
 from __future__ import annotations
 
@@ -23,28 +23,30 @@ class HistoryTeacher(Protocol):
         ...
 
 
-class Sharpened:
-    """A teacher's scores s as exp(s / temperature): cosines become shares, comparable with a filter's scores.
+class Raised:
+    """A teacher's scores s as max(s, 0) ** exponent: cosines then fall as steeply as a filter's scores do.
 
     Args:
         teacher: whose scores are bounded, as cosines are.
-        temperature: > 0.
+        exponent: > 0.
     """
 
-    def __init__(self, teacher: HistoryTeacher, temperature: float):
-        self._teacher, self._temperature = teacher, np.float32(temperature)
+    def __init__(self, teacher: HistoryTeacher, exponent: float):
+        self._teacher, self._exponent = teacher, exponent
         self.n_items = teacher.n_items
 
     def score_histories(self, histories: sp.csr_array) -> np.ndarray:
-        """Binary histories (B, n_items) -> scores of all items (B, n_items) float32, at most 1."""
+        """Binary histories (B, n_items) -> scores of all items (B, n_items) float32, none below 0."""
         scores = self._teacher.score_histories(histories)
-        scores -= scores.max(axis=1, keepdims=True)
-        scores /= self._temperature
-        return np.exp(scores, out=scores)
+        np.maximum(scores, 0, out=scores)
+        return np.power(scores, np.float32(self._exponent), out=scores)
 
 
 class AverageScorer:
     """The weighted mean of teachers for full ranking; items of a user's history score -inf.
+
+    A user's scores are on the scale that the first teacher has for them. A student that sums a history scores longer
+    histories higher, as a filter does: it could not follow an average that is as large for everybody.
 
     Args:
         parts: teachers and their weights, each above 0.
@@ -59,12 +61,15 @@ class AverageScorer:
         """Users (B,) int64 -> scores (B, n_items) float32."""
         histories, every = self._history[users], np.arange(len(users))
         total = np.zeros((len(users), self.n_items), dtype=np.float32)
+        first = None
         for teacher, weight in self._parts:
             scores = teacher.score_histories(histories)
             mask_history(scores, histories.indptr, histories.indices, every)
             best = top_k(scores, BEST)
             found = np.take_along_axis(scores, np.maximum(best, 0).astype(np.int64), axis=1)
             scale = np.where(best >= 0, found, 0).sum(axis=1) / np.maximum((best >= 0).sum(axis=1), 1)
-            scores *= (np.float32(weight) / np.maximum(scale, 1e-12))[:, None].astype(np.float32)
+            scale = np.maximum(scale, 1e-12)
+            first = scale if first is None else first
+            scores *= (weight * first / scale)[:, None].astype(np.float32)
             total += scores
         return total

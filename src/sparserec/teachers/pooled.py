@@ -29,7 +29,7 @@ class PooledSettings:
         seed: of the order of the users and of the negatives.
     """
 
-    epochs: int = 4
+    epochs: int = 8
     temperature: float = 0.1
     lr: float = 0.01
     batch: int = 512

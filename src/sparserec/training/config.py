@@ -75,7 +75,7 @@ class TeacherConfig(_Section):
     """Weight of the item-item graph beside the low-pass filter; None chooses among 0, 0.3, 1 and 3 on validation."""
     share: float | None = Field(default=None, ge=0, lt=1)
     """Share of the trained teacher in the average; None chooses among 0, 0.25, 0.5 and 0.75 on validation."""
-    epochs: int = Field(default=4, ge=0)
+    epochs: int = Field(default=8, ge=0)
     """Passes over the users to train that teacher; 0 trains none."""
     dim: int = Field(default=256, ge=1)
     """Columns of the trained teacher; fewer where the catalogue is very large."""

@@ -18,8 +18,8 @@ from sparserec.teachers import (
     HistoryTeacher,
     PooledSettings,
     PooledTeacher,
+    Raised,
     Scorer,
-    Sharpened,
     train_pooled,
 )
 from sparserec.training.config import RunConfig
@@ -32,10 +32,10 @@ WORTH_RANK = 0.025
 """Relative gain of validation NDCG that makes a share of the graph worth while."""
 SHARES = (0.0, 0.25, 0.5, 0.75)
 """Shares of the trained teacher in the average."""
-WORTH_SHARE = 0.05
-"""Relative gain of validation NDCG that makes the trained teacher worth while: a table follows it only in part."""
-SHARPNESS = 1.5
-"""Temperature at which the trained teacher's cosines are averaged with the filter, in units of that of its training."""
+WORTH_SHARE = 0.01
+"""Relative gain of validation NDCG that makes the trained teacher worth while."""
+STEEPNESS = 3.0
+"""Exponent of the trained teacher's cosines in the average with the filter."""
 POOLED_NUMBERS = 40_000_000
 """Numbers in a table of the trained teacher at most: very large catalogues get fewer columns."""
 JUDGED_USERS = 1000
@@ -110,13 +110,11 @@ class Teaching:
         closed: the filter.
         pooled: the trained teacher, or None.
         share: of the trained teacher in the average, in [0, 1); 0 without one.
-        temperature: at which its cosines are averaged.
     """
 
     closed: GraphFilter
     pooled: PooledTeacher | None = None
     share: float = 0.0
-    temperature: float = 1.0
 
     def scorer(self, history: sp.csr_array) -> Scorer:
         """For full ranking of users with these histories (n_users, n_items)."""
@@ -124,7 +122,7 @@ class Teaching:
             return self.closed.scorer(history)
         parts: list[tuple[HistoryTeacher, float]] = [
             (self.closed, 1 - self.share),
-            (Sharpened(self.pooled, self.temperature), self.share),
+            (Raised(self.pooled, STEEPNESS), self.share),
         ]
         return AverageScorer(parts, history)
 
@@ -147,17 +145,16 @@ def teach(config: RunConfig, split: Split, spectrum: Spectrum, say: Say) -> Teac
         return Teaching(closed)
     say("training a teacher")
     pooled = _train(config, split, spectrum, say)
-    heat = SHARPNESS * wanted.temperature
     if wanted.share is not None:
-        return Teaching(closed, pooled, wanted.share, heat)
+        return Teaching(closed, pooled, wanted.share)
     found = {}
     for share in SHARES:
-        scorer = Teaching(closed, pooled, share, heat).scorer(split.train.csr())
+        scorer = Teaching(closed, pooled, share).scorer(split.train.csr())
         found[share] = evaluate(scorer, split.train, split.valid, users=users)["ndcg@20"]
     best = max(found, key=lambda value: found[value])
     share = best if found[best] >= (1 + WORTH_SHARE) * found[0.0] else 0.0
     say(f"share of the trained teacher: {share:g}, valid ndcg@20 {found[share]:.4f}; the filter alone {found[0.0]:.4f}")
-    return Teaching(closed, pooled, share, heat)
+    return Teaching(closed, pooled, share)
 
 
 def _train(config: RunConfig, split: Split, spectrum: Spectrum, say: Say) -> PooledTeacher:
