@@ -120,3 +120,30 @@ def test_matrix_factorisation_can_be_refitted_too(small, tmp_path):
     )
     assert run.is_refitted
     run.export(tmp_path / "model.safetensors")
+
+
+# -- a teacher of another run ---------------------------------------------------------------------------------------
+
+
+def test_a_borrowed_teacher_changes_nothing_but_the_time(small, trained, tmp_path, monkeypatch):
+    settings = {**SETTINGS, "budget": "40B/item"}
+    own = sparserec.train(small, tmp_path / "own", **settings)
+    monkeypatch.setattr("sparserec.training.start.teach", None)  # would fail if it were called
+    lent = sparserec.train(small, tmp_path / "lent", teacher_from=trained.folder, **settings)
+    for name in ("teacher.npy", "final/teacher.npy"):
+        assert (own.folder / name).read_bytes() == (lent.folder / name).read_bytes(), name
+    own.export(tmp_path / "own.safetensors")
+    lent.export(tmp_path / "lent.safetensors")
+    assert (tmp_path / "own.safetensors").read_bytes() == (tmp_path / "lent.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("change", [{"dim": 40}, {"seed": 1}, {"teacher": {"length": 40, "epochs": 1}}])
+def test_a_teacher_with_other_settings_is_not_borrowed(small, trained, tmp_path, change):
+    with pytest.raises(SparserecError, match="another teacher"):
+        sparserec.train(small, tmp_path / "run", teacher_from=trained.folder, **{**SETTINGS, **change})
+    assert not (tmp_path / "run").exists()
+
+
+def test_only_who_needs_a_teacher_borrows_one(small, trained, tmp_path):
+    with pytest.raises(SparserecError, match="no teacher to take"):
+        sparserec.train(small, tmp_path / "run", teacher_from=trained.folder, **{**SETTINGS, "epochs": 0})

@@ -64,6 +64,9 @@ def train(
     min_rating: Annotated[float | None, typer.Option(help="Leave out lower ratings.")] = None,
     kcore: Annotated[int | None, typer.Option(help="Leave out users and items with fewer interactions.")] = None,
     split: Annotated[str | None, typer.Option(help="auto, given, random, leave-last or global-time.")] = None,
+    teacher_from: Annotated[
+        Path | None, typer.Option(help="A run folder of the same data and teacher: take its teacher, which saves time.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out where it stopped.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -79,6 +82,8 @@ def train(
         sparserec train ratings.csv --out quick --recipe spectral
 
         sparserec train gowalla/ --out run --model mf --dim 64 --density 0.1 --seed 1
+
+        sparserec train ratings.csv --out smaller --budget 6B/item --teacher-from run
 
         sparserec train ratings.csv --out run --min-rating 4 --split leave-last --set lr=0.02
     """
@@ -115,6 +120,7 @@ def train(
             config=config,
             threads=threads,
             resume=resume,
+            teacher_from=teacher_from,
             report=progress.report,
             stage=progress.stage,
             **given,

@@ -24,6 +24,7 @@ from sparserec.training.config import RunConfig, load_config
 from sparserec.training.data import cut, read
 from sparserec.training.refit import FINAL, everything, settled
 from sparserec.training.run import Run
+from sparserec.training.start import needs_teacher, same_teacher
 from sparserec.training.tasks import Task
 from sparserec.training.trainer import Reporter, Trainer
 
@@ -37,6 +38,7 @@ def train(
     config: RunConfig | str | os.PathLike[str] | None = None,
     threads: int | None = None,
     resume: bool = False,
+    teacher_from: str | os.PathLike[str] | None = None,
     report: Reporter | None = None,
     stage: Callable[[str], None] | None = None,
     **settings: Any,
@@ -54,6 +56,8 @@ def train(
         config: a complete `RunConfig`, or a TOML file, instead of a recipe.
         threads: CPU threads; all when None. The result does not depend on it, see docs/guide/training.md.
         resume: continue the run in `out` if there is one.
+        teacher_from: a run folder of the same data, seed and teacher whose teacher is taken, as it is about half of the
+            time; the result is what it would be without.
         report: called with a `Progress` after every step.
         stage: called with a few words when a long stage begins.
         **settings: single settings of `RunConfig`, put over the recipe or file.
@@ -74,8 +78,9 @@ def train(
     run = Run.open(folder, parts) if known else None
     if run is not None and run.config != chosen:  # before anything of the run is written over
         raise SparserecError(f"{folder}: was made with other data or another configuration; train into a new folder")
+    lender = _lender(teacher_from, chosen, parts) if teacher_from is not None else None
     say("building the initial mask")
-    model, task = build(chosen, parts, folder, say)
+    model, task = build(chosen, parts, folder, say, lender)
     run = run or Run.create(folder, chosen, parts, dataset.source)
     with _stop_on_interrupt() as stop:
         trainer = _trainer(chosen, parts, model, task, folder, report, stop)
@@ -85,7 +90,7 @@ def train(
         say("training")
         run.ended = trainer.run()
         refits = run.ended != "interrupted" and chosen.refit and parts.valid.nnz > 0
-        if refits and not _refit(run, parts, say, report, stop):
+        if refits and not _refit(run, parts, say, report, stop, lender):
             run.ended = "interrupted"
     return run
 
@@ -105,8 +110,31 @@ def _trainer(
     return Trainer(model, build_optimizers(config, model), explorer, task, parts, plan, folder, report, stop)
 
 
+def _lender(folder: str | os.PathLike[str], config: RunConfig, parts: Split) -> Path:
+    """The folder of a run whose teacher is the one of this configuration."""
+    other = Run.open(folder, parts)
+    if not needs_teacher(config):
+        raise SparserecError(f"loss {config.loss} with {config.epochs} epochs has no teacher to take from {folder}")
+    if not same_teacher(other.config, config):
+        raise SparserecError(
+            f"{folder} has another teacher: loss, dim, init_power, seed and the settings of teacher must be the same"
+        )
+    if not _has_teacher(other.folder):
+        raise SparserecError(f"{folder} has no teacher yet: resume it, or take another run's")
+    return other.folder
+
+
+def _has_teacher(folder: Path) -> bool:
+    return (folder / "start.safetensors").exists() and (folder / "teacher.npy").exists()
+
+
 def _refit(
-    run: Run, parts: Split, say: Callable[[str], None], report: Reporter | None, stop: Callable[[], bool]
+    run: Run,
+    parts: Split,
+    say: Callable[[str], None],
+    report: Reporter | None,
+    stop: Callable[[], bool],
+    lender: Path | None,
 ) -> bool:
     """Train once more on the training and validation parts together; whether it came to its end.
 
@@ -118,7 +146,9 @@ def _refit(
     say("once more with all interactions, validation included")
     folder.mkdir(exist_ok=True)
     until = int(run.valid_metrics()["epoch"]) + 1
-    model, task = build(config, whole, folder, say)
+    if lender is not None:
+        lender = lender / FINAL if _has_teacher(lender / FINAL) else None
+    model, task = build(config, whole, folder, say, lender)
     trainer = _trainer(config, whole, model, task, folder, report, stop, until)
     trainer.resume()
     say("training")

@@ -103,10 +103,15 @@ def fingerprint(config: RunConfig, split: Split) -> str:
     return hashlib.sha256(described.encode()).hexdigest()
 
 
-def build(config: RunConfig, split: Split, folder: Path, say: Say) -> tuple[Recommender, Task]:
-    """The recommender with its tables at their initial mask and values, and what it learns from."""
+def build(
+    config: RunConfig, split: Split, folder: Path, say: Say, lender: Path | None = None
+) -> tuple[Recommender, Task]:
+    """The recommender with its tables at their initial mask and values, and what it learns from.
+
+    `lender` is the folder of a training with the same teacher on the same data, whose lists are taken.
+    """
     if config.model == "fism":
-        return _build_fism(config, split, folder, say)
+        return _build_fism(config, split, folder, say, lender)
     if needs_teacher(config):
         raise SparserecError(
             f"loss {config.loss} learns from lists for histories: it needs model fism, not {config.model}"
@@ -151,7 +156,9 @@ def _pruned_tables(
     return tables, weights
 
 
-def _build_fism(config: RunConfig, split: Split, folder: Path, say: Say) -> tuple[Recommender, Task]:
+def _build_fism(
+    config: RunConfig, split: Split, folder: Path, say: Say, lender: Path | None
+) -> tuple[Recommender, Task]:
     if config.method == "dense":
         raise SparserecError("fism has sparse tables only: choose another method, or model mf")
     if config.init == "nmf":
@@ -163,7 +170,7 @@ def _build_fism(config: RunConfig, split: Split, folder: Path, say: Say) -> tupl
         # A teacher of low rank leaves fewer columns than were asked for; they may not hold so many parameters.
         return min(most, split.train.n_items * dim) if dim <= asked else active_parameters(config, split, dim)
 
-    start = prepare(config, split, folder, budget, fingerprint(config, split), say)
+    start = prepare(config, split, folder, budget, fingerprint(config, split), say, lender)
     mask = start.table.mask
     items = SparseTable(mask.indptr, mask.columns, mask.values, start.dim)
     weights = DenseTable(np.log(start.table.weights)[:, None])

@@ -5,6 +5,7 @@ Both come from one spectrum of the interactions. They are made once and kept in 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 
 from sparserec.errors import SparserecError
 from sparserec.evaluation import evaluate
+from sparserec.files import replacing
 from sparserec.interactions import Split
 from sparserec.recommenders import FISM
 from sparserec.sparsity import (
@@ -29,7 +31,7 @@ from sparserec.tables import DenseTable, SparseTable
 from sparserec.teachers import TeacherLists, open_lists, write_lists
 from sparserec.training.checkpoint import as_tensors, load_state, save_state
 from sparserec.training.config import RunConfig
-from sparserec.training.teaching import Say, Teaching, judged_users, teach
+from sparserec.training.teaching import Say, judged_users, teach
 
 LOCAL_COLUMNS = 16_384
 """Columns at most for groups of items, beside those of the spectrum."""
@@ -57,7 +59,15 @@ def width(config: RunConfig, split: Split) -> int:
     return max(1, min(config.dim, split.train.n_users - 1, split.train.n_items - 1))
 
 
-def prepare(config: RunConfig, split: Split, folder: Path, budget: Budget, fingerprint: str, say: Say) -> Start:
+def prepare(
+    config: RunConfig,
+    split: Split,
+    folder: Path,
+    budget: Budget,
+    fingerprint: str,
+    say: Say,
+    lender: Path | None = None,
+) -> Start:
     """The start of this run: read from its folder, or made and written there.
 
     Args:
@@ -67,6 +77,7 @@ def prepare(config: RunConfig, split: Split, folder: Path, budget: Budget, finge
         budget: active parameters of a table of so many columns.
         fingerprint: of configuration and data; what another run left is not taken.
         say: told when a long stage begins.
+        lender: a folder whose teacher's lists are taken, of a training with the same teacher on the same data.
     """
     kept, listed = folder / "start.safetensors", folder / "teacher.npy"
     taught = needs_teacher(config)
@@ -79,7 +90,7 @@ def prepare(config: RunConfig, split: Split, folder: Path, budget: Budget, finge
             )
             lists = open_lists(listed, split.train.n_users, split.train.n_items) if taught else None
             return Start(table, int(facts["dim"]), lists)
-    return _make(config, split, kept, listed, budget, fingerprint, say)
+    return _make(config, split, kept, listed, budget, fingerprint, say, lender)
 
 
 def needs_teacher(config: RunConfig) -> bool:
@@ -87,8 +98,25 @@ def needs_teacher(config: RunConfig) -> bool:
     return config.loss in ("list-regression", "list-softmax", "relaxed-ranking") and config.epochs > 0
 
 
+def same_teacher(one: RunConfig, other: RunConfig) -> bool:
+    """Whether two configurations ask for the same teacher, given the same data."""
+
+    def wanted(config: RunConfig) -> tuple:
+        teacher = config.teacher.model_copy(update={"groups": None})
+        return needs_teacher(config), config.dim, config.init_power, config.seed, teacher
+
+    return wanted(one) == wanted(other)
+
+
 def _make(
-    config: RunConfig, split: Split, kept: Path, listed: Path, budget: Budget, fingerprint: str, say: Say
+    config: RunConfig,
+    split: Split,
+    kept: Path,
+    listed: Path,
+    budget: Budget,
+    fingerprint: str,
+    say: Say,
+    lender: Path | None,
 ) -> Start:
     dim, train = width(config, split), split.train
     try:
@@ -99,16 +127,22 @@ def _make(
     facts: dict = {"fingerprint": fingerprint, "dim": dim}
     say(f"finding {dim} singular vectors")
     spectrum = item_spectrum(train.csr(), dim, seed=config.seed)
-    lists, teacher = None, None
+    lists, settings = None, None
     if needs_teacher(config):
-        teacher = teach(config, split, spectrum, say)
-        facts["teacher"] = teacher.facts()
-        say("ranking the catalogue for every user with the teacher")
-        lists = write_lists(listed, teacher.scorer(train.csr()), train, config.teacher.length)
-        rank = teacher.closed.rank
+        if lender is not None:
+            settings = facts["teacher"] = load_state(lender / "start.safetensors")[1]["teacher"]
+            with replacing(listed) as part:
+                shutil.copyfile(lender / "teacher.npy", part)
+            lists = open_lists(listed, train.n_users, train.n_items)
+        else:
+            teacher = teach(config, split, spectrum, say)
+            settings = facts["teacher"] = teacher.facts()
+            say("ranking the catalogue for every user with the teacher")
+            lists = write_lists(listed, teacher.scorer(train.csr()), train, config.teacher.length)
+        rank = int(settings["rank"])
         spectrum = Spectrum(spectrum.singular[:rank], spectrum.items[:, :rank])
     say("building the initial table")
-    table, facts["dim"] = _start(config, split, spectrum, teacher, budget, say)
+    table, facts["dim"] = _start(config, split, spectrum, settings, budget, say)
     facts["groups"] = facts["dim"] > len(spectrum.singular)
     arrays = {name: getattr(table.mask, name) for name in ("indptr", "columns", "values")} | {"weights": table.weights}
     save_state(kept, as_tensors(arrays), facts)
@@ -116,9 +150,12 @@ def _make(
 
 
 def _start(
-    config: RunConfig, split: Split, spectrum: Spectrum, teacher: Teaching | None, budget: Budget, say: Say
+    config: RunConfig, split: Split, spectrum: Spectrum, teacher: dict | None, budget: Budget, say: Say
 ) -> tuple[HistoryStart, int]:
-    """The initial table and its columns. Columns for groups of items join where validation asks for them."""
+    """The initial table and its columns, from the settings of the teacher if there is one.
+
+    Columns for groups of items join where validation asks for them.
+    """
     degrees, dim = split.train.item_degrees(), len(spectrum.singular)
     if config.init == "random":
         generator = np.random.default_rng([config.seed, 3])
@@ -131,14 +168,14 @@ def _start(
     users = judged_users(config, split)
     # Only coded values keep a byte budget whatever the columns are; and nothing can be judged without users.
     wanted = config.teacher.groups
-    if teacher is None or not teacher.closed.neighbours or config.values != "coded" or wanted is False:
+    if teacher is None or not teacher["neighbours"] or config.values != "coded" or wanted is False:
         return plain, dim
     if wanted is None and not len(users):
         return plain, dim
     say("adding columns for groups of items")
     local = local_factors(normalised(split.train.csr()), degrees, columns=min(LOCAL_COLUMNS, 65_536 - dim))
     groups = dim + int(local.indices.max(initial=-1)) + 1
-    share = np.float32(np.sqrt(teacher.closed.neighbours))
+    share = np.float32(np.sqrt(teacher["neighbours"]))
     wide = history_start(spectrum, degrees, budget(groups), power=config.init_power, local=local * share)
     if wanted is None and _quality(plain, dim, split, users) >= _quality(wide, groups, split, users):
         return plain, dim
