@@ -45,6 +45,7 @@ INGREDIENTS: dict[str, dict] = {
     "mask: fixed": {"method": "static"},
     "mask: SET": {"method": "set"},
     "mask: RigL": {"method": "rigl"},
+    "teacher: the filter alone": {"teacher": {"share": 0.0}},
     "teacher: none, softmax over interactions": {"loss": "softmax", "batch_size": 1024, "n_negatives": 512},
     "loss: list-softmax": {"loss": "list-softmax"},
     "loss: relaxed-ranking": {"loss": "relaxed-ranking"},
@@ -69,7 +70,8 @@ def choices(kind: str) -> Iterator[tuple[str, dict]]:
         yield from (("spectral start", {**start, "budget": f"{size}B/item"}) for size in SPECTRAL_BUDGETS)
     elif kind == "ingredients":
         for name, change in INGREDIENTS.items():
-            yield name, {**default, "budget": f"{DEFAULT}B/item", **change}
+            # Compared on validation, where the second training plays no part.
+            yield name, {**default, "budget": f"{DEFAULT}B/item", "refit": False, **change}
     elif kind == "teacher":
         yield "dense teacher", {"dim": default["dim"]}
         yield "closed-form filter", {"dim": default["dim"], "teacher": {"share": 0.0}}
@@ -90,7 +92,7 @@ def jobs(args: argparse.Namespace) -> list[dict]:
                     wanted = kind not in ("budgets", "pq") or size in {f"{count}B/item" for count in args.budgets}
                     if wanted and (method != "spectral start" or seed == args.seeds[0]):
                         job = {"dataset": dataset, "kind": kind, "method": method, "place": place}
-                        job["change"] = sorted(INGREDIENTS[method]) if kind == "ingredients" else []
+                        job["change"] = sorted(["refit", *INGREDIENTS[method]]) if kind == "ingredients" else []
                         found.append({**job, "settings": {**settings, "seed": seed}})
     return found
 
@@ -118,13 +120,14 @@ def trained(job: dict, data) -> dict:
     measured = folder / "measured.json"
     begun = (folder / "config.toml").exists()
     began = time.perf_counter()
-    run = sparserec.train(data, folder, config=config, threads=job["threads"], resume=True)
+    lender = None if begun else lender_of(job, config, data)
+    run = sparserec.train(data, folder, config=config, threads=job["threads"], resume=True, teacher_from=lender)
     seconds, peak = time.perf_counter() - began, common.status_bytes("VmHWM")
     if run.ended == "interrupted":
         sys.exit("interrupted")
     if not measured.exists():
-        # A training that was cut off has no time of its own.
-        measured.write_text(json.dumps({} if begun else {"seconds": seconds, "peak_rss": peak}))
+        # A training that was cut off, or took the teacher of another, has no time of its own.
+        measured.write_text(json.dumps({} if begun or lender else {"seconds": seconds, "peak_rss": peak}))
     best, history = run.valid_metrics(), run.history()
     result = {"run_valid_ndcg@20": best["ndcg@20"], "run_valid_recall@20": best["recall@20"], "epoch": best["epoch"]}
     result["epochs_run"] = sum(entry["epoch"] >= 0 for entry in history)
@@ -140,6 +143,27 @@ def trained(job: dict, data) -> dict:
     facts = inspect(file)
     size = facts["bytes"]["total"] - facts["bytes"]["ids"]
     return {**result, **table_of(split, size), "parameters": run.parameters()}
+
+
+def lender_of(job: dict, config, data) -> Path | None:
+    """A finished run of an earlier job that had the same teacher, so that it need not be made again."""
+    from sparserec.errors import SparserecError
+    from sparserec.training.data import cut
+    from sparserec.training.run import Run
+    from sparserec.training.start import needs_teacher, same_teacher
+
+    if not needs_teacher(config):
+        return None
+    split = cut(data, config.data)
+    for found in sorted(Path(job["folder"]).parent.glob("*/*/measured.json")):
+        try:
+            run = Run.open(found.parent, split)
+        except SparserecError:  # of another data set
+            continue
+        final = not config.refit or (run.folder / "final" / "teacher.npy").exists()
+        if final and same_teacher(run.config, config) and (run.folder / "teacher.npy").exists():
+            return run.folder
+    return None
 
 
 def configuration(settings: dict, data):
