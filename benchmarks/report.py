@@ -21,6 +21,7 @@ TITLES = {
     "large_catalogue": "25 million rows of 256 columns",
     "evaluation": "Full-ranking evaluation",
     "latency": "Latency on one core",
+    "starts": "Where a history-based table starts, and one table or two",
 }
 GRIDS = {"paper": "The paper's grid", "ablations": "Ablations", "next_item": "Next-item recommendation"}
 """Pages that `sparserec bench` writes."""
