@@ -78,7 +78,8 @@ def choices(kind: str) -> Iterator[tuple[str, dict]]:
         narrow = {"rank": SVD_COLUMNS, "neighbours": 0.0, "share": 0.0}
         yield f"dense SVD, {SVD_COLUMNS} columns", {"dim": SVD_COLUMNS, "teacher": narrow}
     else:
-        yield from (("product quantisation", {"budget": f"{size}B/item"}) for size in BUDGETS)
+        teacher = {"teachers": ["filter", "trained"]}
+        yield from (("product quantisation", {"budget": f"{size}B/item", **teacher}) for size in BUDGETS)
 
 
 def jobs(args: argparse.Namespace) -> list[dict]:
@@ -232,7 +233,9 @@ def product_quantisation(job: dict, data) -> dict:
     set_threads(job["threads"])
     split = cut(data, DataConfig())
     budget = parse_budget(job["settings"]["budget"], split.train.n_items)
-    quantiser = Quantiser(split, budget, job["threads"], job["settings"]["seed"])
+    seed = job["settings"]["seed"]
+    near = f"{Path(job['folder']).parent}/trained-{job['dataset']}-{seed}"
+    quantiser = Quantiser(split, budget, job["threads"], seed, Path(f"{near}-valid.npz"))
     if "tried" in job["known"]:
         result = {name: job["known"][name] for name in ("tried", "chosen", "peak_rss") if name in job["known"]}
     else:
@@ -243,7 +246,7 @@ def product_quantisation(job: dict, data) -> dict:
         return {**result, **sizes_of(split), "note": f"no room: the smallest codebooks take {smallest:.1f} B/item"}
     found = quantiser.judge(Choice(**result["chosen"]), "valid")
     if "test" in parts(job):
-        whole = Quantiser(everything(split), budget, job["threads"], job["settings"]["seed"])
+        whole = Quantiser(everything(split), budget, job["threads"], seed, Path(f"{near}-test.npz"))
         found |= whole.judge(Choice(**result["chosen"]), "test")
     # The same table twice; its time is that of the first.
     seconds = job["known"].get("seconds", found["seconds"])

@@ -46,14 +46,14 @@ class PooledTeacher:
     """
 
     def __init__(self, into: np.ndarray, out: np.ndarray):
-        self._into, self._out = into, out
+        self.into, self.out = into, out
         self.n_items, self.dim = out.shape
 
     def score_histories(self, histories: sp.csr_array) -> np.ndarray:
         """Binary histories (B, n_items) -> cosines with all items (B, n_items) float32; 0 for an empty history."""
-        users = np.asarray(sp.csr_array(histories, dtype=np.float32) @ self._into)
+        users = np.asarray(sp.csr_array(histories, dtype=np.float32) @ self.into)
         users /= np.maximum(np.linalg.norm(users, axis=1, keepdims=True), 1e-12)
-        return users @ self._out.T
+        return users @ self.out.T
 
 
 def train_pooled(

@@ -144,7 +144,7 @@ def teach(config: RunConfig, split: Split, spectrum: Spectrum, say: Say) -> Teac
     if wanted.share == 0 or not wanted.epochs or (wanted.share is None and not len(users)):
         return Teaching(closed)
     say("training a teacher")
-    pooled = _train(config, split, spectrum, say)
+    pooled = train_teacher(config, split, spectrum, say)
     if wanted.share is not None:
         return Teaching(closed, pooled, wanted.share)
     found = {}
@@ -157,7 +157,8 @@ def teach(config: RunConfig, split: Split, spectrum: Spectrum, say: Say) -> Teac
     return Teaching(closed, pooled, share)
 
 
-def _train(config: RunConfig, split: Split, spectrum: Spectrum, say: Say) -> PooledTeacher:
+def train_teacher(config: RunConfig, split: Split, spectrum: Spectrum, say: Say) -> PooledTeacher:
+    """The trained teacher of a run by itself, from the training part."""
     train, wanted = split.train, config.teacher
     dim = min(wanted.dim, len(spectrum.singular), max(16, POOLED_NUMBERS // train.n_items))
     root = np.sqrt(np.maximum(train.item_degrees(), 1)).astype(np.float32)[:, None]
