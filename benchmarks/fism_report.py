@@ -98,7 +98,8 @@ def tables(file: Path = RESULTS) -> list[str]:
     lines = introduction(rows)
     for dataset in datasets(rows):
         lines += ["", f"## {dataset}", ""]
-        head = ["method", "budget", "bytes an item", "Recall@20", "NDCG@20", "valid NDCG@20", "time", "peak memory"]
+        head = ["method", "budget", "bytes an item", "Recall@20", "NDCG@20", "valid NDCG@20", "rounding"]
+        head += ["time", "peak memory"]
         lines += header([*head, "seeds"])
         for kind in ("budgets", "pq", "teacher"):
             lines += [line(group) for group in groups(rows, dataset, kind)]
@@ -121,9 +122,9 @@ def introduction(rows: list[dict]) -> list[str]:
     text += "exported file, through the device runtime; the teachers and product quantisation with the same full "
     text += "ranking from what their bytes decode to. Bytes are those of the whole file, raw ids apart; there is "
     text += "no user table. Product quantisation counts codes, a byte an item for its interactions, and codebooks "
-    text += "in half precision, and no header. Dense tables are float32. Valid: of the file before that. Time: "
-    text += "the whole of `sparserec.train` with its start and its "
-    text += f"teacher, {threads(rows)}; for the dense ones that of the singular vectors and the choice, for product "
+    text += "in half precision, and no header. Dense tables are float32. Valid: of the file before that. "
+    text += "Rounding: what coding the values of the file cost there. Time: the whole of `sparserec.train` with its "
+    text += f"start and its teacher, {threads(rows)}, none where another run lent its teacher; for the dense ones that of the singular vectors and the choice, for product "
     text += "quantisation of singular vectors and codes without the choice. Mean and standard deviation over seeds."
     return [made, "", *textwrap.wrap(text, 118)]
 
@@ -150,10 +151,16 @@ def header(names: list[str]) -> list[str]:
 def line(group: list[dict]) -> str:
     first = group[0]
     if first.get("note"):
-        return f"| {title(first)} | {allowed(first)} | {first['note']} |" + " |" * 6
+        return f"| {title(first)} | {allowed(first)} | {first['note']} |" + " |" * 7
     cells = [title(first), allowed(first), size_of(group)]
     cells += [cell(group, name) for name in ("test_recall@20", "test_ndcg@20", "valid_ndcg@20")]
-    return f"| {' | '.join([*cells, time_of(group), memory_of(group), str(len(group))])} |"
+    return f"| {' | '.join([*cells, rounding(group), time_of(group), memory_of(group), str(len(group))])} |"
+
+
+def rounding(group: list[dict]) -> str:
+    """Validation NDCG@20 of the file against that of the values before they were rounded, in per cent."""
+    file, exact = mean(group, "valid_ndcg@20"), mean(group, "run_valid_ndcg@20")
+    return "-" if file is None or exact is None else f"{100 * (file / exact - 1):+.2f} %"
 
 
 def allowed(row: dict) -> str:
