@@ -124,7 +124,8 @@ def introduction(rows: list[dict]) -> list[str]:
     text += "no user table. Product quantisation counts codes, a byte an item for its interactions, and codebooks "
     text += "in half precision, and no header. Dense tables are float32. Valid: of the file before that. "
     text += "Rounding: what coding the values of the file cost there. Time: the whole of `sparserec.train` with its "
-    text += f"start and its teacher, {threads(rows)}, none where another run lent its teacher; for the dense ones that of the singular vectors and the choice, for product "
+    text += f"start and its teacher, {threads(rows)}, none where another run lent its teacher; for the dense ones "
+    text += "that of the singular vectors and the choice, for product "
     text += "quantisation of singular vectors and codes without the choice. Mean and standard deviation over seeds."
     return [made, "", *textwrap.wrap(text, 118)]
 
@@ -192,7 +193,7 @@ def published_line(rows: list[dict], dataset: str) -> list[str]:
     if point is None:
         return []
     cells = [PUBLISHED, "-", f"{point['bytes_per_item']:,.2f}", f"{point['test_recall@20']:.4f}"]
-    return [f"| {' | '.join([*cells, format(point['test_ndcg@20'], '.4f'), '-', '-', '-', '-'])} |"]
+    return [f"| {' | '.join([*cells, format(point['test_ndcg@20'], '.4f'), *'-----'])} |"]
 
 
 def published(rows: list[dict], dataset: str) -> dict | None:
