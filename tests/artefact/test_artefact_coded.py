@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from artefact_tables import sparse
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sparserec import SparserecError
@@ -101,8 +101,15 @@ def file_of(folder, seed: int, *, with_users: bool, budget: int | None):
     return report.total - report.ids
 
 
-@settings(max_examples=40)
+@pytest.fixture
+def whole(monkeypatch):
+    """No value is left out."""
+    monkeypatch.setattr("sparserec.artefact.thinning.SHARES", (0.0,))
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**32 - 2), st.booleans(), st.floats(0, 1))
+@pytest.mark.usefixtures("whole")
 def test_a_budget_is_kept_and_the_next_finer_step_would_not_fit(folder, seed, with_users, share):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(coded, "finest", lambda _bytes_at, _budget: coded.GRID)
@@ -126,6 +133,7 @@ def test_a_budget_is_kept_and_the_next_finer_step_would_not_fit(folder, seed, wi
             assert most <= budget
 
 
+@pytest.mark.usefixtures("whole")
 def test_a_budget_that_not_even_the_coarsest_step_keeps(folder):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(coded, "finest", lambda _bytes_at, _budget: coded.GRID)
@@ -166,6 +174,7 @@ def test_the_finest_step_leaves_magnitudes_that_fit():
     assert np.abs(decoded(coded.encode(values, step), len(values)) - values).max() <= step
 
 
+@pytest.mark.usefixtures("whole")
 def test_bits_of_normal_values(folder):
     """What the estimate counts on, for a table with 12 bytes an item."""
     n, dim, length = 20_000, 64, 10

@@ -4,7 +4,8 @@ from sparserec.artefact.inspection import inspect
 from sparserec.artefact.reader import Artefact, Rows, read
 from sparserec.artefact.schema import ModelCard
 from sparserec.artefact.size import dense_file_bytes, nnz_for_budget, sparse_file_bytes
-from sparserec.artefact.writer import ByteReport, TableData, write
+from sparserec.artefact.tables import TableData
+from sparserec.artefact.writer import ByteReport, write
 
 __all__ = [
     "Artefact",

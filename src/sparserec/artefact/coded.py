@@ -1,7 +1,8 @@
 """Values of a sparse table as signs and Rice-coded magnitudes, with one step for the whole table.
 
 A value v becomes sign(v) * (q + 0.5) * step with q = floor(|v| / step): the middle of its interval, so it is off by
-half a step at most. Without an interval around 0 no value is lost, which a mask has paid for.
+half a step at most. There is no interval around 0: values that are worth less than their place are left out of the
+table before (`thinning`), and the others are kept.
 """
 
 from __future__ import annotations
@@ -101,6 +102,11 @@ def finest(bytes_at: Callable[[int], int], budget: int) -> int:
         else:
             too_fine = middle
     return fits
+
+
+def middle(values: np.ndarray, step: np.float32) -> np.ndarray:
+    """The absolute values (nnz,) float64 that the codes of `values` stand for."""
+    return (_magnitudes(values, step) + 0.5) * float(step)
 
 
 def encode(values: np.ndarray, step: np.float32) -> dict[str, np.ndarray]:

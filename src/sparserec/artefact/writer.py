@@ -14,27 +14,12 @@ from sparserec.artefact import coded, gaps, history
 from sparserec.artefact.quantise import to_float16, to_int8
 from sparserec.artefact.schema import CARD_KEY, FORMAT_VERSION, HEADER_ALLOWANCE, ModelCard, digest, type_name
 from sparserec.artefact.size import ValueType
+from sparserec.artefact.tables import TableData
+from sparserec.artefact.thinning import thinned
 from sparserec.errors import SparserecError
 from sparserec.files import replacing
 from sparserec.version import __version__
 from sparserec.vocabulary import Vocabulary
-
-
-@dataclass(frozen=True)
-class TableData:
-    """A sparse table in CSR.
-
-    Attributes:
-        indptr: (n + 1,) int64.
-        columns: (nnz,) integers, strictly ascending within a row.
-        values: (nnz,) float32.
-        dim: number of columns.
-    """
-
-    indptr: np.ndarray
-    columns: np.ndarray
-    values: np.ndarray
-    dim: int
 
 
 @dataclass(frozen=True)
@@ -80,50 +65,63 @@ def write(
         values_dtype: "int8" with a scale for each column, "float16", or, for sparse tables, "coded" with one step for
             each table.
         budget: bytes that the file may have with coded values, raw ids apart. The steps are the finest that fit, of
-            `coded.GRID` many; without a budget, they are a sixth of the mean absolute value of their table.
+            `coded.GRID` many, and the smallest values are left out where that makes the others so much finer that the
+            squared error falls; without a budget, steps are a sixth of the mean absolute value of their table.
 
     Raises:
         SparserecError: when a table can't be written in this type or budget, or the file can't be written.
     """
     if budget is not None and values_dtype != "coded":
         raise SparserecError(f"only coded values can be written to a budget of bytes, not {values_dtype}")
-    if (users is None) != (user_ids is None):
-        raise SparserecError("a user table and the ids of its users belong together")
     n_items, n_users = len(item_ids), len(user_ids) if user_ids is not None else 0
-    for table, n in ((items, n_items), (users, n_users)):
-        if table is not None and _count(table) != n:
-            raise SparserecError(f"a table of {_count(table)} rows came with {n} ids")
-    tensors = _table("items", items, values_dtype) | _ids("items", item_ids)
+    _check_sides(items, n_items, users, None if user_ids is None else n_users)
+    dim = _dim(items)
+    others = _ids("items", item_ids)
     for name, factor in (("item_factors", item_factors), ("history_factors", history_factors)):
         if factor is not None and factor.shape != (n_items,):
             raise SparserecError(f"{n_items} items came with {name} of shape {factor.shape}, not one each")
     if item_factors is not None:
-        tensors["items.factors"] = to_float16(item_factors)
+        others["items.factors"] = to_float16(item_factors)
     if history_factors is not None:
-        tensors |= _named("items", history.encode(history_factors))
+        others |= _named("items", history.encode(history_factors))
+    tables = {"items": items}
     if users is not None and user_ids is not None:
-        tensors |= _table("users", users, values_dtype) | _ids("users", user_ids)
-    dim = _dim(items)
-    if users is not None and _dim(users) != dim:
-        raise SparserecError(f"a user table of {_dim(users)} columns came with an item table of {dim}")
-    nnz = sum(len(_values(table)) for table in (items, users) if table is not None)
-    card = ModelCard(
-        format_version=FORMAT_VERSION,
-        scoring="users" if users is not None else "history",
-        dim=dim,
-        n_items=n_items,
-        n_users=n_users,
-        nnz=nnz,
-        density=nnz / ((n_items + n_users) * dim),
-        recipe=dict(recipe or {}),
-        data_fingerprint=data_fingerprint,
-        metrics=dict(metrics or {}),
-        package_version=__version__,
-        sha256="0" * 64,  # takes the place of the digest while bytes are added up
-    )
+        tables["users"] = users
+        others |= _ids("users", user_ids)
+
+    def laid_out(tables: Mapping[str, TableData | np.ndarray]) -> tuple[dict[str, np.ndarray], ModelCard]:
+        """All tensors but coded values, and the card without its digest."""
+        tensors = dict(others)
+        for side, table in tables.items():
+            tensors |= _table(side, table, values_dtype)
+        nnz = sum(len(_values(table)) for table in tables.values())
+        card = ModelCard(
+            format_version=FORMAT_VERSION,
+            scoring="users" if users is not None else "history",
+            dim=dim,
+            n_items=n_items,
+            n_users=n_users,
+            nnz=nnz,
+            density=nnz / ((n_items + n_users) * dim),
+            recipe=dict(recipe or {}),
+            data_fingerprint=data_fingerprint,
+            metrics=dict(metrics or {}),
+            package_version=__version__,
+            sha256="0" * 64,  # takes the place of the digest while bytes are added up
+        )
+        return tensors, card
+
+    def steps_of(tables: Mapping[str, TableData | np.ndarray]) -> dict[str, np.float32]:
+        return _steps({side: _values(table) for side, table in tables.items()}, budget, *laid_out(tables))
+
+    tensors, card = laid_out(tables)
     if values_dtype == "coded":
-        values = {"items": _values(items)} | ({"users": _values(users)} if users is not None else {})
-        tensors |= _coded(values, budget, tensors, card)
+        sparse = {side: table for side, table in tables.items() if isinstance(table, TableData)}
+        if budget is not None:
+            sparse = thinned(sparse, steps_of)
+            tensors, card = laid_out(sparse)
+        for side, step in steps_of(sparse).items():
+            tensors |= _named(side, coded.encode(sparse[side].values, step))
     card = replace(card, sha256=digest(tensors))
     header = _header(tensors, card)
     with replacing(path) as part, part.open("wb") as file:
@@ -140,6 +138,19 @@ def report(tensors: Mapping[str, np.ndarray], header_bytes: int) -> ByteReport:
         side, _, kind = name.partition(".")
         parts["ids" if kind in ("ids", "id_offsets") else side] += tensor.nbytes
     return ByteReport(total=header_bytes + sum(parts.values()), header=header_bytes, **parts)
+
+
+def _check_sides(
+    items: TableData | np.ndarray, n_items: int, users: TableData | np.ndarray | None, n_users: int | None
+) -> None:
+    """Refuse tables that don't fit their ids or each other."""
+    if (users is None) != (n_users is None):
+        raise SparserecError("a user table and the ids of its users belong together")
+    for table, n in ((items, n_items), (users, n_users)):
+        if table is not None and _count(table) != n:
+            raise SparserecError(f"a table of {_count(table)} rows came with {n} ids")
+    if users is not None and _dim(users) != _dim(items):
+        raise SparserecError(f"a user table of {_dim(users)} columns came with an item table of {_dim(items)}")
 
 
 def _table(side: str, table: TableData | np.ndarray, values_dtype: ValueType) -> dict[str, np.ndarray]:
@@ -169,10 +180,10 @@ def _table(side: str, table: TableData | np.ndarray, values_dtype: ValueType) ->
     return out
 
 
-def _coded(
+def _steps(
     values: Mapping[str, np.ndarray], budget: int | None, others: Mapping[str, np.ndarray], card: ModelCard
-) -> dict[str, np.ndarray]:
-    """The tensors of coded values of each side, which with the others and the card keep the budget."""
+) -> dict[str, np.float32]:
+    """The step of each side's coded values, which with the other tensors and the card keep the budget."""
     steps = coded.Steps(values)
 
     def bytes_at(index: int) -> int:
@@ -183,11 +194,7 @@ def _coded(
         sizes = report(tensors, 8 + len(_header(tensors, card)))
         return sizes.total - sizes.ids
 
-    chosen = steps.usual() if budget is None else steps.at(coded.finest(bytes_at, budget))
-    tensors: dict[str, np.ndarray] = {}
-    for side, numbers in values.items():
-        tensors |= _named(side, coded.encode(numbers, chosen[side]))
-    return tensors
+    return steps.usual() if budget is None else steps.at(coded.finest(bytes_at, budget))
 
 
 def _named(side: str, parts: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -1,0 +1,80 @@
+"""Leaving out the smallest values of a table, so that a budget of bytes holds the others more finely."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+
+from sparserec.artefact import coded
+from sparserec.artefact.tables import TableData
+from sparserec.errors import SparserecError
+
+SHARES = (0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3, 0.4)
+"""Shares of the values that are tried to be left out."""
+Layout = TypeVar("Layout")
+
+
+def thinned(
+    tables: Mapping[str, TableData], steps_of: Callable[[Mapping[str, TableData]], Mapping[str, np.float32]]
+) -> Mapping[str, TableData]:
+    """The tables without the share of their smallest values that leaves the least squared error in all.
+
+    A value that is left out counts with its square, one that is coded with what coding changes; every table counts
+    relative to its sum of squares. The error falls and then rises with the share, so the first rise ends the search.
+
+    Args:
+        tables: by side.
+        steps_of: tables -> the finest steps of each side with which their file is within the budget; a SparserecError
+            when there are none.
+
+    Raises:
+        SparserecError: when no share makes the tables fit; the error is that of whole tables.
+    """
+    best, least, first = tables, math.inf, None
+    for share in SHARES:
+        kept = {side: _kept(table, int(share * len(table.values))) for side, table in tables.items()}
+        few = {side: _without(table, kept[side]) for side, table in tables.items()}
+        try:
+            steps = steps_of(few)
+        except SparserecError as error:
+            first = first or error
+            continue
+        lost = sum(_lost(tables[side].values, kept[side], steps[side]) for side in tables)
+        if lost >= least:
+            break
+        best, least = few, lost
+    if first is not None and least == math.inf:
+        raise first
+    return best
+
+
+def _kept(table: TableData, count: int) -> np.ndarray:
+    """Which values stay, (nnz,) bool, when the `count` smallest go; the first largest of each row stays always."""
+    sizes = np.abs(table.values)
+    starts = table.indptr[:-1]
+    largest = np.repeat(np.maximum.reduceat(sizes, starts), np.diff(table.indptr))
+    places = np.flatnonzero(sizes == largest)
+    rows = np.searchsorted(table.indptr, places, side="right") - 1
+    sizes[places[np.flatnonzero(np.diff(rows, prepend=-1))]] = np.inf
+    kept = np.ones(len(sizes), dtype=bool)
+    order = np.argsort(sizes, kind="stable")[:count]
+    kept[order[np.isfinite(sizes[order])]] = False
+    return kept
+
+
+def _without(table: TableData, kept: np.ndarray) -> TableData:
+    if kept.all():
+        return table
+    indptr = np.concatenate(([0], np.cumsum(kept, dtype=np.int64)))[table.indptr]
+    return replace(table, indptr=indptr, columns=np.asarray(table.columns)[kept], values=table.values[kept])
+
+
+def _lost(values: np.ndarray, kept: np.ndarray, step: np.float32) -> float:
+    """Squared error relative to the squares of all values; a sum that does not depend on how NumPy adds up."""
+    exact = values.astype(np.float64)
+    errors = np.where(kept, np.abs(exact) - coded.middle(values, step), exact)
+    return math.fsum((errors * errors).tolist()) / max(math.fsum((exact * exact).tolist()), 1e-300)
