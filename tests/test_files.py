@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sparserec import SparserecError
-from sparserec.files import replacing, write_bytes, write_text
+from sparserec.files import filling, replacing, together, write_bytes, write_text
 
 
 @pytest.fixture
@@ -87,6 +87,43 @@ def test_a_disk_that_is_full_while_writing(target, monkeypatch):
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(SparserecError, match=r"cannot write .*absent.*: No such file"):
         write_bytes(tmp_path / "absent" / "file", b"")
+
+
+def fill(folder: Path, *names: str) -> None:
+    with filling(folder):
+        for name in names:
+            (folder / name).write_text("kept")
+        raise KeyboardInterrupt
+
+
+def test_a_folder_that_stays_empty_goes_again(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        fill(tmp_path / "a" / "b")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(KeyboardInterrupt):
+        fill(tmp_path / "a" / "b", "file")
+    assert (tmp_path / "a" / "b" / "file").exists()
+    (tmp_path / "before").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        fill(tmp_path / "before")
+    assert (tmp_path / "before").exists()
+
+
+def test_a_folder_that_cannot_be_made(target):
+    with pytest.raises(SparserecError, match=r"cannot make the folder .*model"), filling(target):
+        pass
+    assert target.read_bytes() == b"old"
+
+
+def test_files_of_use_only_together_stay_or_go_together(tmp_path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    with together(one, other):
+        one.write_text("1")
+        other.write_text("2")
+    assert one.exists()
+    with pytest.raises(SparserecError, match="full"), together(one, other):
+        raise SparserecError("full")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_in_the_place_of_the_file(tmp_path):

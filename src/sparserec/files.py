@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sparserec.errors import SparserecError
@@ -35,6 +35,41 @@ def replacing(path: Path | str) -> Iterator[Path]:
         raise SparserecError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def make_folder(path: Path | str) -> None:
+    """Make a folder, and those it lies in, where it is missing. An OSError becomes a SparserecError."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SparserecError(f"cannot make the folder {path}: {error.strerror or error}") from None
+
+
+@contextmanager
+def filling(path: Path | str) -> Iterator[None]:
+    """Make a folder to put files into. When the body fails, a folder that was made goes again if it is empty."""
+    target = Path(path)
+    made = [folder for folder in (target, *target.parents) if not folder.exists()]
+    try:
+        make_folder(target)
+        yield
+    except BaseException:
+        with suppress(OSError):
+            for folder in made:
+                folder.rmdir()
+        raise
+
+
+@contextmanager
+def together(*paths: Path) -> Iterator[None]:
+    """Files that are of use only together: when the body fails, none of them stays."""
+    try:
+        yield
+    except BaseException:
+        for path in paths:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        raise
 
 
 def read_bytes(path: Path | str) -> bytes:

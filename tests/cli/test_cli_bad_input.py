@@ -76,6 +76,10 @@ SETTINGS = {
     "unknown setting": (["--set", "learning_rate=1"], ["learning_rate", "lr"]),
     "setting without value": (["--set", "lr"], ["KEY=VALUE"]),
     "setting out of range": (["--set", "lr=-1"], ["lr"]),
+    "a setting that is no section": (["--set", "dim.x=3"], ["dim"]),
+    "a section within a setting": (["--set", "data.kcore=1", "--set", "data.kcore.x=3"], ["data.kcore.x=3", "'kcore'"]),
+    "an option as a setting": (["--set", "recipe=mf"], ["'recipe'", "options"]),
+    "a folder as configuration": (["--config", "."], ["cannot be read"]),
     "missing configuration": (["--config", "nowhere.toml"], ["nowhere.toml"]),
     "no threads": (["--threads", "0"], ["threads"]),
     "unknown split": (["--split", "sideways"], ["sideways"]),
@@ -146,7 +150,44 @@ def test_a_full_disk(sparserec, ratings, trained, tmp_path, listing, monkeypatch
     refused(sparserec("export", trained[0], "--out", tmp_path / "model.safetensors"), "No space left")
     assert listing(tmp_path) == []
     refused(train(sparserec, ratings, tmp_path), "No space left")
-    assert not [name for name in listing(tmp_path) if name.endswith(".part")]
+    quick = ("--budget", "60B/item", "--set", "teacher.epochs=0", "--quiet")
+    refused(sparserec("train", ratings, "--out", tmp_path / "run", *quick), "No space left")
+    refused(sparserec("data", "split", ratings, "--out", tmp_path / "parts"), "No space left")
+    refused(sparserec("web", trained[1], "--out", tmp_path / "page"), "No space left")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_for_tensors(sparserec, ratings, tmp_path, monkeypatch):
+    from safetensors import SafetensorError
+
+    from sparserec.training import checkpoint
+
+    def full(tensors, path, metadata):
+        path.write_bytes(b"half")
+        raise SafetensorError("I/O error: No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    refused(train(sparserec, ratings, tmp_path), "ids.safetensors", "No space left")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_run_folder(sparserec, ratings, trained, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(trained[0], copy)
+    for text in ("{", "[]"):
+        (copy / "metrics.json").write_text(text)
+        refused(sparserec("evaluate", copy, ratings), "metrics.json", "remove it")
+    shutil.copy(copy / "ids.safetensors", copy / "best.safetensors")
+    for args in (("evaluate", copy, ratings), ("export", copy, "--out", tmp_path / "file")):
+        refused(sparserec(*args), "best.safetensors", "not the tables of this run")
+    assert not (tmp_path / "file").exists()
+
+
+def test_a_file_in_the_place_of_a_folder(sparserec, ratings):
+    before = ratings.read_bytes()
+    for args in (("demo",), ("data", "split", ratings), ("train", ratings, *QUICK)):
+        refused(sparserec(*args, "--out", ratings), "ratings.csv")
+    assert ratings.read_bytes() == before
 
 
 def test_a_folder_that_cannot_be_written(sparserec, trained, tmp_path):

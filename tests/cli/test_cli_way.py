@@ -71,6 +71,31 @@ def test_describe_and_split(sparserec, ratings, tmp_path):
     assert code == 0
 
 
+def test_a_split_of_numbers_keeps_its_time_stamps_as_tsv(sparserec, tmp_path):
+    path = tmp_path / "r.csv"
+    path.write_text("user,item,time\n" + "".join(f"{u},{i},{10 * u + i}\n" for u in range(9) for i in range(6)))
+    times = {}
+    for form in ("auto", "tsv"):
+        code, _, err = sparserec(
+            "data", "split", path, "--kind", "leave-last", "--format", form, "--out", tmp_path / form
+        )
+        assert code == 0, err
+        times[form] = json.loads(sparserec("data", "describe", tmp_path / form, "--json")[1])["timestamps"]
+    assert times == {"auto": None, "tsv": {"first": 0, "last": 84}}
+
+
+@pytest.mark.parametrize("epochs", [0, 2])
+def test_a_run_without_a_validation_part(sparserec, tmp_path, epochs):
+    path = tmp_path / "r.csv"
+    path.write_text("user,item\n" + "".join(f"u{u},i{(u * k) % 37}\n" for u in range(50) for k in range(1, 4)))
+    options = ("--model", "mf", "--dim", 4, "--density", 0.5, "--epochs", epochs, "--set", "n_negatives=8")
+    code, out, err = sparserec("train", path, "--out", tmp_path / "run", *options)
+    assert code == 0, err
+    assert "not validated" in out
+    assert sparserec("evaluate", tmp_path / "run", path)[0] == 0
+    assert sparserec("export", tmp_path / "run", "--out", tmp_path / "file")[0] == 0
+
+
 @pytest.mark.parametrize("verb", ["", "demo", "train", "evaluate", "export", "recommend", "inspect", "data describe"])
 def test_help_has_examples(sparserec, verb):
     code, out, _ = sparserec(*verb.split(), "--help")

@@ -121,7 +121,7 @@ def test_refusals(tmp_path):
     with pytest.raises(SparserecError, match="needs ids that are non-negative integers; use format='tsv'"):
         write_split(cut, tmp_path, format="lightgcn")
     (tmp_path / "file").write_text("")
-    with pytest.raises(SparserecError, match=r"cannot write .*file"):
+    with pytest.raises(SparserecError, match=r"cannot make the folder .*file"):
         write_split(cut, tmp_path / "file")
     (tmp_path / "train.txt").write_text("0 1\n")
     with pytest.raises(SparserecError, match=r"train\.txt: the folder holds a split in another format"):

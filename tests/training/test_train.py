@@ -10,12 +10,14 @@ import pytest
 from safetensors.numpy import load_file
 
 import sparserec
+import sparserec.interactions
 from sparserec.device import Recommender
 from sparserec.errors import SparserecError
 from sparserec.evaluation import Popularity, evaluate
 from sparserec.interactions import Interactions
 from sparserec.sparsity import EXPLORERS
 from sparserec.training import evaluate_on_device
+from sparserec.training.checkpoint import load_state, save_state
 from sparserec.training.pruned import PRUNED
 from sparserec.training.trainer import Trainer
 
@@ -103,6 +105,40 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(catalogue, quick, tmp_path
     whole.export(tmp_path / "whole.safetensors")
     resumed.export(tmp_path / "part.safetensors")
     assert (tmp_path / "whole.safetensors").read_bytes() == (tmp_path / "part.safetensors").read_bytes()
+
+
+def test_a_run_without_validation_is_usable_when_interrupted(quick, tmp_path, monkeypatch):
+    data, _ = sparserec.interactions.synthetic(n_users=200, n_items=90, interactions_per_user=15, n_clusters=6, seed=1)
+    facts = data.interactions
+    kept = facts.where(np.arange(facts.nnz) - facts.indptr[facts.rows()] < 4)  # too few of each user to hold some back
+    data = dataclasses.replace(data, interactions=kept)
+    whole = sparserec.train(data, tmp_path / "whole", **quick)
+    assert whole.split().valid.nnz == 0
+    real = Trainer._step
+
+    def step_then_stop(self, *args):
+        real(self, *args)
+        self._stop = lambda: self._state.step >= 2
+
+    monkeypatch.setattr(Trainer, "_step", step_then_stop)
+    part = sparserec.train(data, tmp_path / "part", **quick)
+    assert part.ended == "interrupted"
+    assert part.evaluate("test")["recall@20"] >= 0
+    part.export(tmp_path / "interrupted.safetensors")
+    monkeypatch.setattr(Trainer, "_step", real)
+    resumed = sparserec.train(data, tmp_path / "part", resume=True, **quick)
+    for name, run in (("whole", whole), ("part", resumed)):
+        run.export(tmp_path / f"{name}.safetensors")
+    assert (tmp_path / "whole.safetensors").read_bytes() == (tmp_path / "part.safetensors").read_bytes()
+
+
+def test_a_checkpoint_of_other_tables_is_one_clear_error(catalogue, quick, tmp_path):
+    run = sparserec.train(catalogue, tmp_path / "run", **quick)
+    path = run.folder / "checkpoint.safetensors"
+    state, facts = load_state(path)
+    save_state(path, {name: tensor for name, tensor in state.items() if not name.startswith("items.")}, facts)
+    with pytest.raises(SparserecError, match=r"checkpoint\.safetensors: not the state of this run"):
+        sparserec.train(catalogue, tmp_path / "run", resume=True, **quick)
 
 
 def test_a_killed_process_resumes_to_the_same_bytes(tmp_path):

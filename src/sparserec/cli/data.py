@@ -53,6 +53,9 @@ def split_command(
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write.")],
     kind: Annotated[str, typer.Option(help="auto, given, random, leave-last or global-time.")] = "auto",
     seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0,
+    form: Annotated[
+        str, typer.Option("--format", help="auto, lightgcn or tsv; lightgcn keeps no time stamps.")
+    ] = "auto",
     user: _User = None,
     item: _Item = None,
     timestamp: _Timestamp = None,
@@ -65,12 +68,14 @@ def split_command(
     Examples:
 
         sparserec data split ratings.csv --kind leave-last --out split/
+
+        sparserec data split ratings.csv --kind global-time --format tsv --out split/
     """
     from sparserec.interactions import load, split, write_split
 
     dataset = load(path, user=user, item=item, timestamp=timestamp, rating=rating, min_rating=min_rating, kcore=kcore)
     parts = split(dataset, kind=kind, seed=seed)
-    write_split(parts, out)
+    write_split(parts, out, format=form)
     screen.print(
         f"wrote {out}: {parts.train.nnz:,} training, {parts.valid.nnz:,} validation and {parts.test.nnz:,} test "
         f"interactions ({parts.kind}, seed {parts.seed})",

@@ -10,6 +10,7 @@ import typer
 
 from sparserec.cli.console import bytes_text, print_table, screen
 from sparserec.cli.progress import TrainingProgress
+from sparserec.files import make_folder
 
 EPOCHS = 8
 DIM = 64
@@ -31,7 +32,7 @@ def demo(
         sparserec demo --out demo-output
     """
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
         _run(out, seed, threads)
         return
     with tempfile.TemporaryDirectory(prefix="sparserec-demo-") as folder:

@@ -13,6 +13,9 @@ from sparserec.cli.console import errors, screen
 from sparserec.cli.progress import TrainingProgress
 from sparserec.errors import SparserecError
 
+NO_SETTINGS = ("recipe", "config", "out", "threads", "resume", "quiet", "teacher_from", "report", "stage")
+"""What training is told besides the settings of a run, so that --set can't give it."""
+
 
 class Method(StrEnum):
     """How the mask moves."""
@@ -131,8 +134,7 @@ def train(
     if not quiet:
         best = run.valid_metrics()
         screen.print(
-            f"{run.ended}: {run.parameters():,} active parameters, {epoch_words(best['epoch'])}, "
-            f"valid recall@20 {best['recall@20']:.4f}, ndcg@20 {best['ndcg@20']:.4f}\n"
+            f"{run.ended}: {run.parameters():,} active parameters, {_judged(best)}\n"
             f"next: sparserec evaluate {out} {data}   or   sparserec export {out} --out model.safetensors",
             highlight=False,
             soft_wrap=True,
@@ -144,6 +146,13 @@ def train(
                 highlight=False,
                 soft_wrap=True,
             )
+
+
+def _judged(best: dict[str, float]) -> str:
+    """What validation found, in words."""
+    if "ndcg@20" not in best:
+        return "not validated, as no user has interactions enough"
+    return f"{epoch_words(best['epoch'])}, valid recall@20 {best['recall@20']:.4f}, ndcg@20 {best['ndcg@20']:.4f}"
 
 
 def epoch_words(epoch: float) -> str:
@@ -158,11 +167,20 @@ def put(settings: dict, text: str) -> None:
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
         raise SparserecError(f"--set {text!r}: write it as KEY=VALUE, for example --set lr=0.02")
+    if name.strip() in NO_SETTINGS:
+        raise SparserecError(
+            f"--set {text!r}: {name.strip()!r} is no setting; see the options of sparserec train --help"
+        )
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         parsed = value
     *sections, key = name.strip().split(".")
     for part in sections:
-        settings = settings.setdefault(part, {})
+        inner = settings.get(part)
+        if inner is None:
+            inner = settings[part] = {}
+        if not isinstance(inner, dict):
+            raise SparserecError(f"--set {text!r}: {part!r} is a setting, not a section")
+        settings = inner
     settings[key] = parsed

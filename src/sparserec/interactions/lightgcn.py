@@ -70,8 +70,8 @@ def _bad_line(path: Path) -> SparserecError | None:
                 if not (field.isascii() and field.isdigit()):
                     return SparserecError(
                         f"{path}:{number}: {field[:40]!r} is not a non-negative integer; a LightGCN line "
-                        "holds a user id and then item ids, blanks between them (a table with a header needs "
-                        "format='delimited')"
+                        "holds a user id and then item ids, blanks between them (a table with a header must end in "
+                        ".csv or .tsv, or be read with format='delimited')"
                     )
     return None
 

@@ -171,7 +171,7 @@ def _format_of(path: Path) -> str:
     kind = SUFFIXES.get(path.suffix.lower())
     if kind is None:
         raise SparserecError(
-            f"{path}: unknown format; the name must end in {', '.join(SUFFIXES)}, or give format= "
-            f"({', '.join(FORMATS)})"
+            f"{path}: unknown format; the name must end in {', '.join(SUFFIXES)}; rename it, or in Python give "
+            f"format= ({', '.join(FORMATS)})"
         )
     return kind

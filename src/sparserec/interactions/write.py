@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from sparserec.errors import SparserecError
-from sparserec.files import replacing
+from sparserec.files import filling, replacing
 from sparserec.interactions.types import Interactions, Split
 
 FORMATS = {"lightgcn": ".txt", "tsv": ".tsv"}
@@ -58,8 +58,7 @@ def write_split(split: Split, folder: str | os.PathLike[str], *, format: str = "
     parts = {target / f"{name}{FORMATS[format]}": getattr(split, name) for name in PARTS}
     written = [path for path, part in parts.items() if part.nnz]
     try:
-        target.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as stack:
+        with filling(target), ExitStack() as stack:
             for path in written:
                 aside = stack.enter_context(replacing(path))
                 lines = _lightgcn if format == "lightgcn" else _tsv

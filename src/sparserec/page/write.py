@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sparserec.artefact import Artefact, read
 from sparserec.errors import SparserecError
-from sparserec.files import write_text
+from sparserec.files import filling, replacing
 from sparserec.page.bundle import bundle
 from sparserec.page.titles import Title
 
@@ -55,12 +55,9 @@ def write_page(artefact: Path, out: Path, titles: dict[str, Title] | None = None
     for piece in pieces[1:]:
         name, _, rest = piece.partition("}}")
         page += fields[name] + rest
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SparserecError(f"cannot make the folder {out}: {error.strerror or error}") from None
-    write_text(out / "sw.js", (WEB / "page" / "sw.js").read_text(encoding="utf-8"))
-    write_text(out / "index.html", page)
+    with filling(out), replacing(out / "sw.js") as worker, replacing(out / "index.html") as index:
+        worker.write_text((WEB / "page" / "sw.js").read_text(encoding="utf-8"), encoding="utf-8")
+        index.write_text(page, encoding="utf-8")
     return len(page.encode())
 
 

@@ -17,6 +17,7 @@ from numba.core import config as numba_config
 from threadpoolctl import threadpool_limits
 
 from sparserec.errors import SparserecError
+from sparserec.files import filling
 from sparserec.interactions import Dataset, Split
 from sparserec.recommenders import Recommender
 from sparserec.training.build import build, build_explorer, build_optimizers, build_plan
@@ -80,8 +81,9 @@ def train(
         raise SparserecError(f"{folder}: was made with other data or another configuration; train into a new folder")
     lender = _lender(teacher_from, chosen, parts) if teacher_from is not None else None
     say("building the initial mask")
-    model, task = build(chosen, parts, folder, say, lender)
-    run = run or Run.create(folder, chosen, parts, dataset.source)
+    with filling(folder):
+        model, task = build(chosen, parts, folder, say, lender)
+        run = run or Run.create(folder, chosen, parts, dataset.source)
     with _stop_on_interrupt() as stop:
         trainer = _trainer(chosen, parts, model, task, folder, report, stop)
         if known:
@@ -144,11 +146,11 @@ def _refit(
     if (folder / "best.safetensors").exists():
         return True
     say("once more with all interactions, validation included")
-    folder.mkdir(exist_ok=True)
     until = int(run.valid_metrics()["epoch"]) + 1
     if lender is not None:
         lender = lender / FINAL if _has_teacher(lender / FINAL) else None
-    model, task = build(config, whole, folder, say, lender)
+    with filling(folder):
+        model, task = build(config, whole, folder, say, lender)
     trainer = _trainer(config, whole, model, task, folder, report, stop, until)
     trainer.resume()
     say("training")

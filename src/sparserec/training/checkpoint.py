@@ -18,11 +18,14 @@ from sparserec.files import replacing
 def save_state(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
     """Write tensors and facts to one safetensors file, atomically."""
     with replacing(path) as part:
-        save_file(
-            {name: tensor.contiguous() for name, tensor in tensors.items()},
-            part,
-            metadata={"sparserec": json.dumps(facts, sort_keys=True)},
-        )
+        try:
+            save_file(
+                {name: tensor.contiguous() for name, tensor in tensors.items()},
+                part,
+                metadata={"sparserec": json.dumps(facts, sort_keys=True)},
+            )
+        except SafetensorError as error:  # a full disk
+            raise SparserecError(f"cannot write {path}: {error}") from None
 
 
 def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

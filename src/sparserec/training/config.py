@@ -204,7 +204,9 @@ def load_config(recipe: str | None = None, file: Path | None = None, **overrides
         settings.pop("budget", None)
     for name, value in overrides.items():
         if isinstance(value, dict):
-            settings[name] = {**settings.get(name, {}), **{k: v for k, v in value.items() if v is not None}}
+            before = settings.get(name)
+            given = {k: v for k, v in value.items() if v is not None}
+            settings[name] = {**before, **given} if isinstance(before, dict) else given
         elif value is not None:
             settings[name] = value
     return parse_config(settings, origin)
@@ -232,9 +234,11 @@ def _recipe(name: str) -> tuple[dict[str, Any], str]:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text())
+        return tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SparserecError(f"{file}: no such configuration file") from None
+    except OSError as error:
+        raise SparserecError(f"{file}: cannot be read ({error.strerror or error})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SparserecError(f"{file}: not a TOML file ({error})") from None
 

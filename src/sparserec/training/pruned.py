@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sparserec.files import make_folder
 from sparserec.sparsity import CsrMask
 from sparserec.sparsity.masks import largest
 from sparserec.tables import DenseTable, Table, ThresholdTable
@@ -57,7 +58,7 @@ def pruned_start(
     if not _belongs(kept, fingerprint):
         if not _belongs(phase / "checkpoint.safetensors", fingerprint):
             shutil.rmtree(phase, ignore_errors=True)
-        phase.mkdir(parents=True, exist_ok=True)
+        make_folder(phase)
         threshold = method == "pep"
         tables = {name: (ThresholdTable if threshold else DenseTable)(matrix.copy()) for name, matrix in start.items()}
         others = {name: DenseTable(matrix.copy()) for name, matrix in weights.items()}

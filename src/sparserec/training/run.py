@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import tomli_w
+from torch import Tensor
 
 from sparserec.artefact import ByteReport
 from sparserec.errors import SparserecError
 from sparserec.evaluation import Metrics, evaluate
-from sparserec.files import write_text
+from sparserec.files import make_folder, together, write_text
 from sparserec.interactions import Split
 from sparserec.recommenders import Recommender
 from sparserec.tables import DenseTable, SparseTable, Table
@@ -70,10 +71,7 @@ class Run:
         """Make the folder of a new run. Raises SparserecError when it holds a run already."""
         if (folder / "config.toml").exists():
             raise SparserecError(f"{folder} holds a run already; resume it (--resume) or choose another folder")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SparserecError(f"cannot make the run folder {folder}: {error.strerror or error}") from None
+        make_folder(folder)
         facts = DataFacts(
             source=source,
             fingerprint=split.fingerprint(),
@@ -82,10 +80,11 @@ class Run:
             train=split.train.nnz,
             valid=split.valid.nnz,
         )
-        save_ids(folder / "ids.safetensors", split.train.users, split.train.items)
-        write_text(folder / "data.json", json.dumps(facts.__dict__, indent=2) + "\n")
-        settings = config.model_dump(exclude_none=True)
-        write_text(folder / "config.toml", tomli_w.dumps(settings))
+        ids, known, settings = (folder / name for name in ("ids.safetensors", "data.json", "config.toml"))
+        with together(ids, known, settings):
+            save_ids(ids, split.train.users, split.train.items)
+            write_text(known, json.dumps(facts.__dict__, indent=2) + "\n")
+            write_text(settings, tomli_w.dumps(config.model_dump(exclude_none=True)))
         return cls(folder, config, facts, split)
 
     @classmethod
@@ -128,22 +127,32 @@ class Run:
     def best(self, refitted: bool = False) -> tuple[Recommender, dict[str, Any]]:
         """The model of the epoch that validation chose, or the refitted one; with its facts."""
         folder = self.folder / FINAL if refitted else self.folder
-        tensors, facts = load_state(folder / "best.safetensors")
-        tables: dict[str, Table] = {}
+        path = folder / "best.safetensors"
+        tensors, facts = load_state(path)
+        try:
+            tables = self._tables(tensors, facts["dims"])
+        except (SparserecError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise SparserecError(f"{path}: not the tables of this run ({error}); train it anew") from None
+        history = NOBODY
+        if KINDS[self.config.model].needs_history:
+            history = (everything(self.split()) if refitted else self.split()).train
+        return assemble(self.config, tables, history), facts
+
+    def _tables(self, tensors: dict[str, Tensor], dims: dict[str, int]) -> dict[str, Table]:
+        """The tables in a state, checked against the kind and the rows of the run."""
         kind = KINDS[self.config.model]
-        for name, dim in facts["dims"].items():
-            count = self.facts.n_users if kind.tables.get(name) == "users" else self.facts.n_items
+        tables: dict[str, Table] = {}
+        for name, dim in dims.items():
             part = {key: tensor.numpy() for key, tensor in section(name, tensors).items()}
             if "columns" in part:
                 tables[name] = SparseTable(part["indptr"], part["columns"], part["values"], dim)
             else:
                 tables[name] = DenseTable(part["values"].reshape(-1, dim))
-            if name in kind.tables and tables[name].n_rows != count:
-                raise SparserecError(f"{self.folder}: best.safetensors has {tables[name].n_rows} {name}, not {count}")
-        history = NOBODY
-        if kind.needs_history:
-            history = (everything(self.split()) if refitted else self.split()).train
-        return assemble(self.config, tables, history), facts
+        for name, rows in kind.tables.items():
+            count = self.facts.n_users if rows == "users" else self.facts.n_items
+            if tables[name].n_rows != count:
+                raise SparserecError(f"it has {tables[name].n_rows} {name}, not {count}")
+        return tables
 
     def evaluate(self, part: str = "test", ks: tuple[int, ...] = (20,), per_user: bool = False) -> Metrics:
         """Full-ranking metrics on "valid" or "test"; also written to metrics.json.
@@ -163,8 +172,11 @@ class Run:
 
     def _remember(self, part: str, values: dict[str, float]) -> None:
         path = self.folder / "metrics.json"
-        known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        known[part] = {**known.get(part, {}), **values}
+        try:
+            known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+            known[part] = {**known.get(part, {}), **values}
+        except (OSError, ValueError, TypeError, AttributeError):
+            raise SparserecError(f"{path}: not readable as metrics; remove it and evaluate again") from None
         write_text(path, json.dumps(known, indent=2, sort_keys=True) + "\n")
 
     def export(self, path: str | os.PathLike[str], *, refitted: bool | None = None) -> ByteReport:

@@ -14,7 +14,7 @@ import numpy as np
 
 from sparserec.errors import SparserecError
 from sparserec.evaluation import evaluate
-from sparserec.files import replacing
+from sparserec.files import make_folder, replacing, together
 from sparserec.interactions import Split
 from sparserec.recommenders import FISM
 from sparserec.sparsity import (
@@ -90,7 +90,9 @@ def prepare(
             )
             lists = open_lists(listed, split.train.n_users, split.train.n_items) if taught else None
             return Start(table, int(facts["dim"]), lists)
-    return _make(config, split, kept, listed, budget, fingerprint, say, lender)
+    make_folder(folder)
+    with together(kept, listed):
+        return _make(config, split, kept, listed, budget, fingerprint, say, lender)
 
 
 def needs_teacher(config: RunConfig) -> bool:
@@ -120,10 +122,9 @@ def _make(
 ) -> Start:
     dim, train = width(config, split), split.train
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
         kept.unlink(missing_ok=True)  # a kill from here on must not leave it beside the lists of another teacher
     except OSError as error:
-        raise SparserecError(f"cannot make the run folder {kept.parent}: {error.strerror or error}") from None
+        raise SparserecError(f"cannot write {kept}: {error.strerror or error}") from None
     facts: dict = {"fingerprint": fingerprint, "dim": dim}
     say(f"finding {dim} singular vectors")
     spectrum = item_spectrum(train.csr(), dim, seed=config.seed)

@@ -162,10 +162,13 @@ class Trainer:
         tensors, facts = load_state(path)
         if facts.pop("fingerprint", None) != self._plan.fingerprint:
             raise SparserecError(f"{path}: was made with other data or another configuration; train into a new folder")
-        for name, table in self._model.tables.items():
-            table.load(section(name, tensors))
-        self._explorer.load({name: tensor.numpy() for name, tensor in section("explorer", tensors).items()})
-        self._state = _State(**facts)
+        try:
+            for name, table in self._model.tables.items():
+                table.load(section(name, tensors))
+            self._explorer.load({name: tensor.numpy() for name, tensor in section("explorer", tensors).items()})
+            self._state = _State(**facts)
+        except (SparserecError, KeyError, TypeError, ValueError) as error:
+            raise SparserecError(f"{path}: not the state of this run ({error}); train into a new folder") from None
         return True
 
     def run(self) -> str:
@@ -277,7 +280,9 @@ class Trainer:
         save_state(self._folder / "best.safetensors", served, facts)
 
     def _save_interrupted(self) -> None:
-        """A run that is stopped before its first validation still leaves tables that can be used."""
+        """A run that is stopped before its first validation, or has none, still leaves tables that can be used."""
         self._save()
         if self._judges and not (self._folder / "best.safetensors").exists():
+            self._save_best(-1)
+        if not self._judges and self._plan.until is None:  # of a second training, only the end is of use
             self._save_best(-1)
