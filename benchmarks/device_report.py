@@ -79,9 +79,9 @@ def opening(result: dict) -> list[str]:
         "",
         *table(["what", "bytes"], rows),
         f"The peak beyond interpreter, NumPy and modules is {times:.1f} times the file. In the file, the place of a "
-        "value and its magnitude are coded in some bits; to be scored, a value takes eight bytes, two each for its "
-        "column and its code by row and for its item and its code by column. While these are made, the decoded rows "
-        "are there too.",
+        "value and its magnitude are coded in some bits; to be scored, a value takes five bytes, two for its column "
+        "and its code by row and three for its item and its code by column. Of the file, the ids alone stay mapped. "
+        "Code of NumPy that the tiny file did not need is counted too.",
         "",
     ]
 

@@ -86,3 +86,10 @@ def test_ids_that_share_a_hash_are_told_apart(monkeypatch):
     assert (known.get("dddd"), known.get("x")) == (4, None)
     twice = Vocabulary(known.blob, np.array([0, 1, 1, 1]))
     assert twice.has_duplicates()
+
+
+def test_more_ids_than_16_bits_count():
+    names = [str(number) for number in range((1 << 16) + 9)]
+    known = Vocabulary.of(names)
+    assert not known.has_duplicates()
+    assert known.rows(["65536", "0", "65544"]).tolist() == [65536, 0, 65544]

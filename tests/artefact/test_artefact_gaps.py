@@ -103,7 +103,7 @@ def test_the_code_is_that_of_the_slow_coder_and_comes_back(structure, values, by
     assert slow_decode(low, high, n, dim, len(columns)) == positions
     np.testing.assert_array_equal(decoded[0], indptr)
     np.testing.assert_array_equal(decoded[1], columns)
-    assert (decoded[0].dtype, decoded[1].dtype) == (np.int64, np.uint8 if dim <= 256 else np.uint16)
+    assert (decoded[0].dtype, decoded[1].dtype) == (np.int32, np.uint8 if dim <= 256 else np.uint16)
     assert len(low) + len(high) <= gaps.most_bytes(n * dim, len(columns))
 
 

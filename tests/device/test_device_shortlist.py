@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparserec.artefact import write
-from sparserec.artefact.reader import read
-from sparserec.device import Recommender, shortlist
-from sparserec.device.lists import by_column, by_row, norms
-from sparserec.device.postings import Postings
+from sparserec.artefact.reader import Rows, read
+from sparserec.device import Recommender, lists, shortlist
+from sparserec.device import postings as postings_of
+from sparserec.device.lists import Lists, by_column, by_row, norms
+from sparserec.device.postings import ByRow, Factors, Postings
 from sparserec.device.shortlist import Shortlist
 from sparserec.device.topk import LANES, kth_largest, top_k
 from sparserec.vocabulary import Vocabulary
@@ -45,9 +46,14 @@ def table(path, values_dtype: str, levels: int, skew: float, seed: int):
 
 
 @pytest.mark.parametrize("values_dtype", ["coded", "int8", "float16"])
-@pytest.mark.parametrize(("levels", "skew"), [(1, 0), (1, 1), (3, 1), (1000, 2)])
-def test_the_shortlist_is_the_top_of_all_scores(tmp_path, values_dtype, levels, skew):
-    postings = Postings(table(tmp_path / "model", values_dtype, levels, skew, seed=levels))
+@pytest.mark.parametrize(
+    ("levels", "skew", "few"), [(1, 0, 256), (1, 1, 256), (3, 1, 256), (1000, 2, 256), (1000, 2, 1)]
+)
+def test_the_shortlist_is_the_top_of_all_scores(tmp_path, monkeypatch, values_dtype, levels, skew, few):
+    monkeypatch.setattr(lists, "FEW", few)  # with 1, as many codes as there are may be wide
+    monkeypatch.setattr(postings_of, "LONGEST", 2 * LANES)
+    monkeypatch.setattr(shortlist, "LONGEST", 2 * LANES)
+    postings = Postings(ByRow(table(tmp_path / "model", values_dtype, levels, skew, seed=levels)))
     made, answered = Shortlist(postings), 0
     random = np.random.default_rng(levels)
     for k in (1, 2, 5):
@@ -73,7 +79,7 @@ def test_what_is_behind_the_front_is_found(tmp_path):
     values[700:, 0] = 1
     values[800, 1:4] = 30
     write(tmp_path / "m", items=as_csr(values), item_ids=Vocabulary.of(map(str, range(N))), values_dtype="float16")
-    postings = Postings(read(tmp_path / "m").items)
+    postings = Postings(ByRow(read(tmp_path / "m").items))
     vector = np.zeros(DIM)
     vector[:4] = -1, 2, 2, 2
     with pytest.MonkeyPatch.context() as patch:
@@ -87,7 +93,7 @@ def test_what_is_behind_the_front_is_found(tmp_path):
 
 @pytest.mark.parametrize("scale", [0.0, 1e-120, 1e160, np.inf])
 def test_vectors_without_a_bound_are_left_to_the_plain_way(tmp_path, scale):
-    postings = Postings(table(tmp_path / "model", "coded", 9, 1, seed=1))
+    postings = Postings(ByRow(table(tmp_path / "model", "coded", 9, 1, seed=1)))
     with np.errstate(all="ignore"):
         assert Shortlist(postings).best(np.full(DIM, scale), 2, np.array([0])) is None
 
@@ -118,35 +124,106 @@ def test_at_least_k_scores_reach_the_bound(seed, k):
     assert bound in scores
 
 
-def test_lists_hold_the_table(tmp_path):
-    items = table(tmp_path / "model", "float16", 7, 1, seed=2)
-    full = np.zeros((N, DIM))
-    full[np.repeat(np.arange(N), np.diff(items.indptr)), items.columns] = items.values
-    lengths = norms(items)
-    assert (lengths >= np.sqrt((full**2).sum(axis=1))).all()
-    np.testing.assert_allclose(lengths, np.sqrt((full**2).sum(axis=1)), rtol=1e-5)
-    order = np.random.default_rng(0).permutation(N)
-    rows = by_row(items, order)
-    columns = by_column(rows, DIM)
-    again, turned = np.zeros((N, DIM)), np.zeros((N, DIM))
-    for number in range(N):
-        keys, codes, _ = rows.of(np.array([number]))
-        assert keys.tolist() == sorted(keys.tolist())
-        again[order[number], keys] = codes
-    for column in range(DIM):
-        keys, codes, _ = columns.of(np.array([column]))
-        turned[order[keys], column] = codes
-    np.testing.assert_array_equal(again, full)
-    np.testing.assert_array_equal(turned, full)
+@st.composite
+def sparse_tables(draw) -> Rows:
+    """Tables as they are read, with codes of every width and columns up to more than 16 bits have room for."""
+    n, dim = draw(st.integers(1, 9)), draw(st.sampled_from([1, 2, 12, 255, 257, 700, 5000, 40_000]))
+    kind = draw(st.sampled_from(["odd", "int8", "float16"]))
+    most = draw(st.sampled_from([1, 60, 127, 128, 5000, 1 << 20])) if kind == "odd" else 128
+    lengths = draw(st.lists(st.integers(1, min(dim, 70)), min_size=n, max_size=n))
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    columns = np.concatenate([np.sort(random.choice(dim, length, replace=False)) for length in lengths])
+    codes = random.integers(-most, most, len(columns))
+    codes[random.random(len(codes)) < draw(st.sampled_from([0, 0.1, 1]))] //= max(most // 4, 1)
+    codes = 2 * codes + 1 if kind == "odd" else codes
+    narrow = np.int8 if kind == "int8" or np.abs(codes).max() < 128 else np.int16 if most < 1 << 13 else np.int32
+    return Rows(
+        n=n,
+        dim=dim,
+        values=codes.astype(np.float16 if kind == "float16" else narrow),
+        scales=None if kind != "int8" else np.ones(dim, dtype=np.float32),
+        indptr=np.concatenate(([0], np.cumsum(lengths))).astype(np.int32),
+        columns=columns.astype(np.uint8 if dim <= 256 else np.uint16),
+        factors=None,
+        history_factors=None,
+        half_step=0.5 if kind == "odd" else None,
+    )
+
+
+def pairs_of(held: Lists, chosen: np.ndarray) -> list[list[tuple[int, float]]]:
+    """Keys and codes of lists one by one, taken together, and with the codes as `multiply` has them."""
+    keys, codes, lengths = held.of(chosen)
+    first, last = held.slices(chosen)
+    again, stored = held.stored(first, last)
+    numbers = np.full(len(stored), 0.5)
+    held.multiply(numbers, stored, first, last)
+    assert (2 * numbers).tolist() == codes.tolist()
+    assert again.tolist() == keys.tolist()
+    cuts = np.cumsum(lengths)[:-1]
+    parts = zip(np.split(keys, cuts), np.split(codes, cuts), strict=True)
+    return [list(zip(a.tolist(), b.tolist(), strict=True)) for a, b in parts]
+
+
+@given(
+    sparse_tables(), st.data(), st.sampled_from([1, 3, 256]), st.sampled_from([4, 1 << 12]), st.sampled_from([1, 64])
+)
+def test_lists_hold_the_table(rows, data, few, block, short):
+    n, dim = rows.n, rows.dim
+    owner = np.repeat(np.arange(n), np.diff(rows.indptr))
+    wanted = list(zip(owner.tolist(), rows.columns.tolist(), rows.values.tolist(), strict=True))
+    squares = np.bincount(owner, rows.values.astype(np.float64) ** 2)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (("FEW", few), ("BLOCK", block), ("SHORT", short)):
+            patch.setattr(lists, name, value)
+        by_rows = by_row(rows, reuse=data.draw(st.booleans()))
+        order = np.array(data.draw(st.permutations(range(n))), dtype=np.uint16)
+        lengths = norms(by_rows)
+        arranged = by_rows.arranged(order)
+        columns = by_column(arranged, dim)
+        asked = np.array(data.draw(st.lists(st.integers(0, n - 1), min_size=1, max_size=12)))
+        found = pairs_of(by_rows, asked)
+        again = pairs_of(arranged, asked)
+        turned = pairs_of(columns, np.arange(dim)[:300])
+    assert found == [[(c, v) for r, c, v in wanted if r == row] for row in asked.tolist()]
+    assert again == [[(c, v) for r, c, v in wanted if r == order[place]] for place in asked.tolist()]
+    place = np.argsort(order).tolist()
+    for column, pairs in enumerate(turned):
+        assert pairs == sorted((place[r], v) for r, c, v in wanted if c == column)
+    assert (lengths >= np.sqrt(squares)).all()
+    np.testing.assert_allclose(lengths, np.sqrt(squares), rtol=1e-5)
+
+
+def test_a_usual_value_takes_five_bytes(tmp_path):
+    """Two by row, and three by column; a few codes that are wide make no difference."""
+    random = np.random.default_rng(0)
+    values = random.normal(size=(2000, 300)) * (random.random((2000, 300)) < 0.1)
+    values[:, 0], values[7, 3] = 1, 90
+    ids = Vocabulary.of(map(str, range(2000)))
+    write(tmp_path / "m", items=as_csr(values.astype(np.float32)), item_ids=ids, values_dtype="coded")
+    items = read(tmp_path / "m").items
+    nnz = len(items.columns)
+    assert np.abs(items.values).max() > 127
+    postings = Postings(ByRow(items))
+    assert 2 * nnz <= postings.rows.nbytes - 4 * 2001 < 2.1 * nnz
+    assert 3 * nnz <= postings.columns.nbytes - 8 * 301 < 3.1 * nnz
+
+
+@pytest.mark.parametrize("different", [1, 256, 257])
+def test_factors_come_back(different):
+    factors = np.random.default_rng(0).permutation(np.arange(600) % different).astype(np.float32) + 1
+    rows = np.array([3, 599, 0, 3])
+    assert Factors(factors).take(rows).tolist() == factors[rows].tolist()
+    assert Factors(factors).nbytes == (600 + 4 * different if different <= 256 else 2400)
 
 
 @pytest.mark.parametrize("values_dtype", ["coded", "int8", "float16"])
 def test_indices_and_counts_are_what_a_32_bit_machine_takes(tmp_path, values_dtype):
     """There, NumPy refuses int64 as an index of bincount or a count of repeat; intp and what fits an int32 pass."""
-    postings = Postings(table(tmp_path / "model", values_dtype, 9, 1, seed=4))
-    for lists in (postings.rows, postings.columns):
-        keys, _, lengths = lists.of(np.arange(3))
+    postings = Postings(ByRow(table(tmp_path / "model", values_dtype, 9, 1, seed=4)))
+    for held in (postings.rows, postings.columns):
+        keys, _, lengths = held.of(np.arange(3))
         assert np.can_cast(keys.dtype, np.int32, "safe")
-        assert lengths.dtype == lists.starts.dtype == np.intp
-    assert postings.order.dtype == postings._places.dtype == np.int32
+        assert np.can_cast(lengths.dtype, np.intp, "safe")
+        assert np.can_cast(held.starts.dtype, np.intp, "safe")
+    assert postings.order.dtype == postings._places.dtype == np.uint16
     assert Shortlist(postings)._middle.dtype == np.intp

@@ -157,7 +157,10 @@ def decode(
     codes = magnitudes.astype(narrowest, copy=False)
     codes *= 2
     codes += 1
-    np.negative(codes, out=codes, where=np.unpackbits(signs, count=nnz, bitorder="little").view(bool))
+    for first in range(0, nnz, rice.BLOCK):  # a multiple of 8
+        part = codes[first : first + rice.BLOCK]
+        bits = signs[first // 8 : (first + rice.BLOCK) // 8]
+        np.negative(part, out=part, where=np.unpackbits(bits, count=len(part), bitorder="little").view(bool))
     return codes, half
 
 

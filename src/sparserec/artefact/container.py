@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import mmap
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -15,6 +17,9 @@ from sparserec.errors import SparserecError
 
 MAX_HEADER = 1 << 20
 """Bytes of the largest header that is parsed: a format-1 header stays below `schema.HEADER_ALLOWANCE`."""
+
+MAPS = 32
+"""Tensors that are mapped one by one at most: more than an artefact has."""
 
 
 def open_container(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str], int]:
@@ -30,20 +35,27 @@ def open_container(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str], i
         SparserecError: when the file is missing, or its header claims anything that is not so.
     """
     try:
-        size = os.stat(path).st_size
         if path.is_dir():
             raise SparserecError(f"{path} is a folder, not an exported file")
-        if size < 8:
-            raise SparserecError(f"{path} is {'empty' if size == 0 else 'too short'}: not an exported file, or cut off")
-        data = np.memmap(path, dtype=np.uint8, mode="r")
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            start = file.read(8)
+            if len(start) < 8:
+                what = "too short" if start else "empty"
+                raise SparserecError(f"{path} is {what}: not an exported file, or cut off")
+            start += file.read(min(int.from_bytes(start, "little"), MAX_HEADER))
+            try:
+                header = parse_header(np.frombuffer(start, dtype=np.uint8), size)
+            except SparserecError as error:
+                raise SparserecError(f"{path}: {error}") from None
+            tensors = _mapped(file, header)
     except FileNotFoundError:
         raise SparserecError(f"{path}: no such file") from None
     except OSError as error:
         raise SparserecError(f"{path}: cannot be read ({error.strerror or error})") from None
-    try:
-        return parse(data)
-    except SparserecError as error:
-        raise SparserecError(f"{path}: {error}") from None
+    except ValueError:  # a map beyond the end
+        raise SparserecError(f"{path}: cut off while it was being read") from None
+    return tensors, header.metadata, header.size
 
 
 @dataclass(frozen=True)
@@ -64,13 +76,7 @@ class Header:
 def parse(data: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, str], int]:
     """What `open_container` gives, for a file in memory (bytes,) uint8; messages then begin with what is wrong."""
     header = parse_header(data[: 8 + MAX_HEADER], len(data))
-    body, tensors = data[header.size :], {}
-    for name, first, last, dtype, shape in header.spans:
-        # A copy only where the file does not align the bytes for the type; views otherwise.
-        tensors[name] = np.frombuffer(body, dtype=dtype, count=(last - first) // dtype.itemsize, offset=first).reshape(
-            shape
-        )
-    return tensors, header.metadata, header.size
+    return _views(data, header), header.metadata, header.size
 
 
 def parse_header(data: np.ndarray, size: int) -> Header:
@@ -101,6 +107,30 @@ def parse_header(data: np.ndarray, size: int) -> Header:
     if end != available:
         raise SparserecError("the file is cut off, or holds bytes that belong to no tensor")
     return Header(spans, metadata, 8 + length)
+
+
+def _mapped(file: BinaryIO, header: Header) -> dict[str, np.ndarray]:
+    """Tensors as read-only views, each into a map of its own, so that those no longer used take no memory."""
+    if len(header.spans) > MAPS:
+        return _views(np.memmap(file, dtype=np.uint8, mode="r"), header)
+    tensors = {}
+    for name, first, last, dtype, shape in header.spans:
+        skipped = (header.size + first) % mmap.ALLOCATIONGRANULARITY
+        begin, length = header.size + first - skipped, skipped + last - first
+        data = mmap.mmap(file.fileno(), length, access=mmap.ACCESS_READ, offset=begin) if first < last else b""
+        tensors[name] = np.frombuffer(data, dtype, (last - first) // dtype.itemsize, skipped if data else 0)
+        tensors[name] = tensors[name].reshape(shape)
+    return tensors
+
+
+def _views(data: np.ndarray, header: Header) -> dict[str, np.ndarray]:
+    body, tensors = data[header.size :], {}
+    for name, first, last, dtype, shape in header.spans:
+        # A copy only where the file does not align the bytes for the type; views otherwise.
+        tensors[name] = np.frombuffer(body, dtype=dtype, count=(last - first) // dtype.itemsize, offset=first).reshape(
+            shape
+        )
+    return tensors
 
 
 def _span(name: str, entry: object, available: int) -> tuple[str, int, int, np.dtype, tuple[int, ...]]:

@@ -72,7 +72,8 @@ def decode(low: np.ndarray, high: np.ndarray, n_rows: int, dim: int, nnz: int) -
         nnz: number of values.
 
     Returns:
-        indptr (n_rows + 1,) int64 and columns (nnz,), uint8 up to 256 columns, uint16 beyond.
+        indptr (n_rows + 1,), int32 up to 2^31 - 1 values, int64 beyond, and columns (nnz,), uint8 up to 256 columns,
+        uint16 beyond.
 
     Raises:
         SparserecError: when the bytes are not the code of a table of these sizes with a value in every row.
@@ -83,7 +84,7 @@ def decode(low: np.ndarray, high: np.ndarray, n_rows: int, dim: int, nnz: int) -
     shift = shift_of(cells, nnz)
     # Leaves sums that fit an int64.
     rice.check(low, high, nnz, shift, (cells - nnz) >> shift, NAMES)
-    indptr = np.zeros(n_rows + 1, dtype=np.int64)
+    indptr = np.zeros(n_rows + 1, dtype=np.int32 if nnz < 1 << 31 else np.int64)
     columns = np.empty(nnz, dtype=np.uint8 if dim <= 256 else np.uint16)
     first, row, position = 0, -1, -1  # values before the block, and row and position of the last of them
     for gaps in rice.decode(low, high, shift):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,8 @@ class Rows:
         values: (nnz,) or, for a dense table, (n, dim); int8 or float16, as in the file. Of coded values, odd numbers
             (nnz,) int8, int16 or int32, decoded, to be multiplied with `half_step`.
         scales: (dim,) float32, one for each column, with int8; else None.
-        indptr: (n + 1,) int64 row pointers, decoded from the gaps; None for a dense table.
+        indptr: (n + 1,) row pointers, decoded from the gaps, int32 up to 2^31 - 1 values, int64 beyond; None for a
+            dense table.
         columns: (nnz,) uint8 up to 256 columns, uint16 beyond, decoded likewise; None for a dense table.
         factors: (n,) float16, multiplied into scores; None for ones.
         history_factors: (n,) float32 above 0, decoded, multiplied into rows when a history is summed; None for ones.
@@ -77,7 +78,7 @@ class Artefact:
         users: the user rows, or None.
         item_ids: raw ids of the items.
         user_ids: raw ids of the users, or None.
-        tensors: every tensor of the file by name.
+        tensors: every tensor of the file by name; empty when they are not kept.
         header_bytes: bytes before the first tensor.
     """
 
@@ -90,21 +91,24 @@ class Artefact:
     header_bytes: int
 
 
-def read(path: str | os.PathLike[str], *, verify_digest: bool = True) -> Artefact:
+def read(path: str | os.PathLike[str], *, verify_digest: bool = True, keep_tensors: bool = True) -> Artefact:
     """Open an artefact and check it: header, shapes, gaps, scales, ids, card and digest.
 
-    Memory taken is the file itself, mapped, arrays of its rows, and the column of each value of a sparse table, with
-    the value where it is coded; nothing is executed.
+    Memory taken is the file itself, mapped tensor by tensor, arrays of its rows, and the column of each value of a
+    sparse table, with the value where it is coded; nothing is executed.
 
     Args:
         path: the file.
         verify_digest: compare the SHA-256 over the tensors with the card's.
+        keep_tensors: have all tensors in the artefact, and so all of the file mapped; else those alone of which rows
+            and ids are views.
 
     Raises:
         SparserecError: one sentence that names the file and what is wrong with it.
     """
     file = Path(path)
-    return _checked(str(file), open_container(file), verify_digest)
+    artefact = _checked(str(file), open_container(file), verify_digest)
+    return artefact if keep_tensors else replace(artefact, tensors={})
 
 
 def read_bytes(data: bytes | np.ndarray, name: str = "the file", *, verify_digest: bool = True) -> Artefact:

@@ -20,7 +20,7 @@ from sparserec.errors import SparserecError
 
 BLOCK = 1 << 16
 """Numbers that are coded at a time: a multiple of 8, so that the low bits of a block end with a byte."""
-BYTES = 1 << 12
+BYTES = 1 << 10
 """Bytes of the unary parts that are decoded at a time."""
 MOST = 1 << 20
 """The largest number that `pack` takes, and that `unpack` gives."""

@@ -5,7 +5,51 @@ from __future__ import annotations
 import numpy as np
 
 from sparserec.artefact.reader import Rows
-from sparserec.device.lists import Lists, by_column, by_row, norms
+from sparserec.device.lists import BLOCK, Lists, by_column, by_row, norms
+from sparserec.device.topk import LANES
+
+LONGEST = 16 * LANES
+"""Places of which the length is known one by one."""
+
+
+class ByRow:
+    """A sparse item table by row: what of an artefact's items is kept.
+
+    Args:
+        items: the item rows of an artefact, which need not be kept.
+        reuse: take over the memory of `items`, which can't be used afterwards.
+    """
+
+    def __init__(self, items: Rows, *, reuse: bool = False):
+        self.n, self.dim = items.n, items.dim
+        self.scales = items.column_scales()
+        self.history_factors = None if items.history_factors is None else Factors(items.history_factors)
+        self.lists: Lists = by_row(items, reuse=reuse)
+
+
+class Factors:
+    """Factors of items, in a byte each where few of them differ.
+
+    Args:
+        factors: (n,) float32.
+    """
+
+    def __init__(self, factors: np.ndarray):
+        different = np.unique(factors)
+        self._factors, self._numbers = factors, None
+        if len(different) <= 1 << 8:
+            self._factors, self._numbers = different, np.empty(len(factors), dtype=np.uint8)
+            for first in range(0, len(factors), BLOCK):
+                self._numbers[first : first + BLOCK] = different.searchsorted(factors[first : first + BLOCK])
+
+    @property
+    def nbytes(self) -> int:
+        """Memory in bytes."""
+        return self._factors.nbytes + (0 if self._numbers is None else self._numbers.nbytes)
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """Those of rows (m,), (m,) float32."""
+        return self._factors.take(rows if self._numbers is None else self._numbers.take(rows))
 
 
 class Postings:
@@ -16,33 +60,42 @@ class Postings:
     does not depend on how it was come by.
 
     Args:
-        items: the item rows of an artefact.
+        table: the table by row, whose lists are put in order.
 
     Attributes:
         n: number of items.
-        order: (n,) int32, the row of each place.
-        norms: (n,) float32, descending: the length of the codes of each place, never below the true one.
+        order: (n,) uint16, or int32 where a row needs it, the row of each place.
+        longest: (LONGEST,) float32, descending: the length of the codes of each of the first places, where lengths fall
+            fast, never below the true one.
+        norms: (ceil(n / LANES),) float32, descending: the largest such length of each `LANES` places.
         rows: columns and codes of each place.
         columns: places and codes of each column.
     """
 
-    def __init__(self, items: Rows):
-        self.n, self.dim = items.n, items.dim
-        self.norms = norms(items)
-        self.order = np.argsort(-self.norms, kind="stable").astype(np.int32)
-        self.norms = self.norms[self.order]
-        self._places = np.empty(self.n, dtype=np.int32)
-        self._places[self.order] = np.arange(self.n, dtype=np.int32)
-        self._scales = items.column_scales()
-        self._history_factors = items.history_factors
-        self.rows: Lists = by_row(items, self.order)
-        self.columns: Lists = by_column(self.rows, items.dim)
+    def __init__(self, table: ByRow):
+        self.n, self.dim = table.n, table.dim
+        self._scales, self._history_factors = table.scales, table.history_factors
+        kind = np.uint16 if self.n <= 1 << 16 else np.int32
+        # What stays is made before what is needed meanwhile, so that it leaves no holes.
+        self.order, self._places = np.empty(self.n, dtype=kind), np.empty(self.n, dtype=kind)
+        lengths = norms(table.lists)
+        self.order[:] = np.argsort(np.negative(lengths, out=lengths), kind="stable")
+        self.longest = -lengths[self.order[:LONGEST]]
+        self.norms = -lengths[self.order[::LANES]]
+        del lengths
+        for first in range(0, self.n, BLOCK):
+            rows = self.order[first : first + BLOCK]
+            self._places[rows] = np.arange(first, first + len(rows), dtype=kind)
+        table.lists = self.rows = table.lists.arranged(self.order)
+        self.columns: Lists = by_column(self.rows, self.dim)
 
     @property
     def nbytes(self) -> int:
         """Memory in bytes."""
-        arrays = (self.order, self.norms, self._places, self._scales)
-        return self.rows.nbytes + self.columns.nbytes + sum(array.nbytes for array in arrays)
+        parts = [self.rows, self.columns, self.order, self._places, self.longest, self.norms, self._scales]
+        if self._history_factors is not None:
+            parts.append(self._history_factors)
+        return sum(part.nbytes for part in parts)
 
     def places(self, rows: np.ndarray) -> np.ndarray:
         """Places (m,) intp of rows (m,)."""
@@ -50,10 +103,11 @@ class Postings:
 
     def vector(self, taken: np.ndarray) -> np.ndarray:
         """The sum of rows (m,), each times its history factor where there are any, (dim,) float64."""
-        columns, codes, lengths = self.rows.of(self.places(taken))
-        factors = np.ones(len(taken)) if self._history_factors is None else self._history_factors[taken]
-        weights = factors.astype(np.float64).repeat(lengths)
-        weights *= codes
+        first, last = self.rows.slices(self.places(taken))
+        columns, codes = self.rows.stored(first, last)
+        factors = np.ones(len(taken)) if self._history_factors is None else self._history_factors.take(taken)
+        weights = factors.astype(np.float64).repeat(last - first)
+        self.rows.multiply(weights, codes, first, last)
         return np.bincount(columns, weights, minlength=self.dim) * self._scales
 
     def parts(self, taken: np.ndarray, row: int) -> np.ndarray:
@@ -65,7 +119,7 @@ class Postings:
         columns, codes, lengths = self.rows.of(self.places(taken))
         each = np.arange(len(taken)).repeat(lengths)
         sums = np.bincount(each, weights[columns] * codes, minlength=len(taken))
-        return sums if self._history_factors is None else sums * self._history_factors[taken]
+        return sums if self._history_factors is None else sums * self._history_factors.take(taken)
 
     def weights(self, vector: np.ndarray) -> np.ndarray:
         """What the codes of an item are multiplied with, (dim,) float64, for a vector (dim,) float64."""
@@ -74,17 +128,19 @@ class Postings:
     def of(self, vector: np.ndarray) -> np.ndarray:
         """Inner products of a vector (dim,) float64 with all item rows, (n,) float32: the plain way."""
         used = np.flatnonzero(vector)
-        places, codes, lengths = self.columns.of(used)
-        products = self.weights(vector)[used].repeat(lengths)
-        products *= codes
+        first, last = self.columns.slices(used)
+        places, codes = self.columns.stored(first, last)
+        products = self.weights(vector)[used].repeat(last - first)
+        self.columns.multiply(products, codes, first, last)
         return np.bincount(places, products, minlength=self.n).astype(np.float32).take(self._places)
 
     def of_places(self, weights: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Inner products (m,) float32 of a vector, as its `weights`, with the items at places (m,)."""
-        columns, codes, lengths = self.rows.of(places)
+        first, last = self.rows.slices(places)
+        columns, codes = self.rows.stored(first, last)
         products = weights.take(columns)
-        products *= codes
-        each = np.arange(len(places)).repeat(lengths)
+        self.rows.multiply(products, codes, first, last)
+        each = np.arange(len(places)).repeat(last - first)
         return np.bincount(each, products, minlength=len(places)).astype(np.float32)
 
     def of_rows(self, vector: np.ndarray, rows: np.ndarray) -> np.ndarray:

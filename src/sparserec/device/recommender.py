@@ -4,42 +4,72 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, overload
 
 import numpy as np
 
 from sparserec.artefact import patch as patches
-from sparserec.artefact.reader import Artefact, read
+from sparserec.artefact.reader import Artefact, Rows, read
 from sparserec.artefact.reader import read_bytes as artefact_of
 from sparserec.artefact.schema import ModelCard
 from sparserec.device.explain import Recommendation
 from sparserec.device.matrix import Matrix, row_vector
-from sparserec.device.postings import Postings
+from sparserec.device.postings import ByRow, Postings
 from sparserec.device.shortlist import Shortlist
 from sparserec.device.topk import top_k
 from sparserec.errors import SparserecError
 from sparserec.files import read_bytes, write_bytes
+from sparserec.vocabulary import Vocabulary
 
 Id = str | int
 """A raw id; a number stands for its digits."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a recommender keeps of an artefact, whose decoded item rows can then go.
+
+    Attributes:
+        card: the model card.
+        items: the item table, by row when it is sparse.
+        factors: of the items, or None.
+        users: the user rows, or None.
+        item_ids: raw ids of the items.
+        user_ids: raw ids of the users, or None.
+    """
+
+    card: ModelCard
+    items: ByRow | Rows
+    factors: np.ndarray | None
+    users: Rows | None
+    item_ids: Vocabulary
+    user_ids: Vocabulary | None
+
+    @classmethod
+    def of(cls, artefact: Artefact, *, reuse: bool = False) -> Kept:
+        """Take from a checked artefact what is needed; with `reuse`, its item rows can't be used afterwards."""
+        rows = artefact.items
+        items = rows if rows.dense else ByRow(rows, reuse=reuse)
+        return cls(artefact.card, items, rows.factors, artefact.users, artefact.item_ids, artefact.user_ids)
 
 
 class Recommender:
     """Recommends from an exported file. Open one with `Recommender.open`; it is safe to share between threads.
 
     Args:
-        artefact: a checked artefact; the decoded rows of its items are not kept.
+        source: a checked artefact, or what is kept of one.
         path: of its file, which `apply` reads again.
     """
 
-    def __init__(self, artefact: Artefact, path: Path | None = None):
+    def __init__(self, source: Artefact | Kept, path: Path | None = None):
+        kept = Kept.of(source) if isinstance(source, Artefact) else source
         self._path = path
-        items = artefact.items
-        self._card, self._users = artefact.card, artefact.users
-        self._item_ids, self._user_ids = artefact.item_ids, artefact.user_ids
-        self._items = Matrix(items) if items.dense else Postings(items)
-        self._factors = None if items.factors is None else items.factors.astype(np.float32)
+        self._card, self._users = kept.card, kept.users
+        self._item_ids, self._user_ids = kept.item_ids, kept.user_ids
+        self._items = Postings(kept.items) if isinstance(kept.items, ByRow) else Matrix(kept.items)
+        self._factors = None if kept.factors is None else kept.factors.astype(np.float32)
         self._shortlist = None
         if isinstance(self._items, Postings) and self._factors is None:
             self._shortlist = Shortlist(self._items)
@@ -55,7 +85,8 @@ class Recommender:
         Raises:
             SparserecError: when the file is missing, cut off, tampered with or of another format version.
         """
-        return cls(read(path, verify_digest=verify_digest), Path(path))
+        kept = Kept.of(read(path, verify_digest=verify_digest, keep_tensors=False), reuse=True)
+        return cls(kept, Path(path))
 
     @property
     def card(self) -> ModelCard:

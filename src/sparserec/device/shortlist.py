@@ -14,10 +14,10 @@ import math
 import numpy as np
 
 from sparserec.device.lists import counts
-from sparserec.device.postings import Postings
+from sparserec.device.postings import LONGEST, Postings
 from sparserec.device.topk import LANES, kth_largest
 
-LEFT = 0.015
+LEFT = 0.01
 """Share of the squared length of a vector that the columns not summed at first may have: what was fastest."""
 FRONT = 0.8
 """Share of the values that the items summed at first have."""
@@ -37,12 +37,11 @@ class Shortlist:
     def __init__(self, postings: Postings):
         self._postings = postings
         starts = postings.rows.starts
-        front = int(np.searchsorted(starts, FRONT * int(starts[-1])))
+        front = int(starts.searchsorted(starts.dtype.type(math.ceil(FRONT * int(starts[-1])))))
         self._front = min(-(-front // LANES) * LANES, postings.n)
         """Items that are summed at first."""
-        columns = postings.columns
-        in_front = counts(postings.rows, int(starts[self._front]), postings.dim)
-        self._middle = columns.starts[:-1] + in_front
+        in_front = counts(postings.rows, self._front, postings.dim)
+        self._middle = postings.columns.starts[:-1] + in_front
         """Where the front ends in each posting list."""
 
     def best(self, vector: np.ndarray, k: int, left_out: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
@@ -83,15 +82,15 @@ class Shortlist:
         bound = _below(float(np.partition(exact, len(exact) - k)[len(exact) - k]))
         if not math.isfinite(bound):
             return None
-        sums += np.multiply(postings.norms[:front], rest, dtype=np.float64)
+        self._add_bounds(sums, 0, rest)
         sums[seeds] = -np.inf
         found = [(seeds, exact), self._scored(weights, (sums >= bound).nonzero()[0])]
-        if front < postings.n and (bound <= 0 or length * (1 + SLACK) * float(postings.norms[front]) >= bound):
+        if front < postings.n and (bound <= 0 or length * (1 + SLACK) * float(postings.norms[front // LANES]) >= bound):
             sums = self._sums(weights, used, front, postings.n)
             sums[out[out >= front] - front] = -np.inf
-            sums += np.multiply(postings.norms[front:], rest, dtype=np.float64)
+            self._add_bounds(sums, front, rest)
             found.append(self._scored(weights, (sums >= bound).nonzero()[0] + front))
-        rows = postings.order.take(np.concatenate([places for places, _ in found]))
+        rows = postings.order.take(np.concatenate([places for places, _ in found])).astype(np.intp)
         scores = np.concatenate([numbers for _, numbers in found])
         chosen = np.lexsort((rows, -scores))[:k]
         return rows[chosen], scores[chosen]
@@ -101,13 +100,25 @@ class Shortlist:
         columns, middle = self._postings.columns, self._middle
         begin = columns.starts.take(used) if first == 0 else middle.take(used)
         end = middle.take(used) if first == 0 else columns.starts.take(used + 1)
-        places, codes = columns.between(begin, end)
+        places, codes = columns.stored(begin, end)
         if first:
             places = places - places.dtype.type(first)
-        end -= begin
-        products = weights.take(used).repeat(end)
-        products *= codes
+        products = weights.take(used).repeat(end - begin)
+        columns.multiply(products, codes, begin, end)
         return np.bincount(places, products, minlength=last - first)
+
+    def _add_bounds(self, sums: np.ndarray, first: int, rest: float) -> None:
+        """Add to sums (m,) of the places from `first`, a multiple of `LANES`, on what the rest can add to each."""
+        if first == 0:
+            longest = self._postings.longest[: len(sums)]
+            sums[: len(longest)] += np.multiply(longest, rest, dtype=np.float64)
+            first, sums = LONGEST, sums[LONGEST:]
+        bounds = self._postings.norms[first // LANES :].astype(np.float64)
+        bounds *= rest
+        whole = len(sums) // LANES
+        lanes = sums[: whole * LANES].reshape(whole, LANES)
+        lanes += bounds[:whole, None]
+        sums[whole * LANES :] += bounds[whole : whole + 1]
 
     def _scored(self, weights: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return places, self._postings.of_places(weights, places)
