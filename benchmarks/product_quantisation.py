@@ -29,6 +29,8 @@ from sparserec.training.config import load_config
 from sparserec.training.teaching import POWERS, train_teacher
 
 RANKS = (32, 64, 128, 256, 512)
+JUDGED = 3000
+"""Validation users at most on whom a choice is made."""
 CODEWORDS = 256
 ENTRY = 2
 """Bytes of a number in a codebook."""
@@ -59,11 +61,11 @@ STEPS: tuple[tuple[str, tuple], ...] = (
     ("rank", RANKS),
     ("power", POWERS),
     ("by_degree", (True, False)),
-    ("rotated", (False, True)),
     ("trained", (False, True)),
     ("rank", RANKS),
+    ("rotated", (False, True)),
 )
-"""What is chosen, one after the other; the rank once more at the end."""
+"""What is chosen, one after the other; the rank twice."""
 
 
 def table_bytes(n_items: int, parts: int, rank: int, rows: int = 1) -> int:
@@ -186,8 +188,8 @@ class Quantiser:
             self._trained = trained_tables(self._split, self._spectrum, self._seed, self._kept)
         return self._trained
 
-    def judge(self, choice: Choice, *parts: str) -> dict:
-        """Metrics on each of "valid" and "test" that is asked for, and what the table is made of."""
+    def judge(self, choice: Choice, *parts: str, users: np.ndarray | None = None) -> dict:
+        """Metrics on each of "valid" and "test" that is asked for, of all users or some, and what the table is."""
         fitting = self.layout(choice)
         assert fitting is not None, f"rank {choice.rank} does not fit the budget"
         pieces, rank = fitting
@@ -201,13 +203,16 @@ class Quantiser:
         split, result = self._split, {}
         for part in parts:
             history, relevant = split.history(part), split.valid if part == "valid" else split.test
-            metrics = evaluate(Pooled(rows, weights, into, history.csr()), history, relevant)
+            metrics = evaluate(Pooled(rows, weights, into, history.csr()), history, relevant, users=users)
             result |= {f"{part}_{name}": metrics[name] for name in ("recall@20", "ndcg@20")}
         size = table_bytes(len(rows), pieces, rank, 1 + choice.trained)
         return {**result, "bytes": size, "sub_vectors": pieces, "columns": rank, "seconds": seconds}
 
     def choose(self) -> tuple[Choice | None, list[dict]]:
         """The choice with the best validation NDCG@20, and all that was tried; None when nothing fits."""
+        users = np.flatnonzero(np.diff(self._split.valid.indptr))
+        if len(users) > JUDGED:
+            users = np.sort(np.random.default_rng([self._seed, 31]).choice(users, JUDGED, replace=False))
         tried: dict[Choice, dict] = {}
         best: Choice | None = None
         for name, values in STEPS:
@@ -215,7 +220,7 @@ class Quantiser:
                 choice = replace(best or Choice(), **{name: value})
                 if choice in tried or self.layout(choice) is None:
                     continue
-                tried[choice] = self.judge(choice, "valid")
+                tried[choice] = self.judge(choice, "valid", users=users)
             best = max(tried, key=lambda choice: tried[choice]["valid_ndcg@20"], default=None)
             if best is None:
                 break
