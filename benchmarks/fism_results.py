@@ -91,6 +91,7 @@ def jobs(args: argparse.Namespace) -> list[dict]:
                     # The spectral start has no chance in it but that of its singular vectors.
                     size = settings.get("budget", "")
                     wanted = kind not in ("budgets", "pq") or size in {f"{count}B/item" for count in args.budgets}
+                    wanted = wanted and (not args.methods or method in args.methods)
                     if wanted and (method != "spectral start" or seed == args.seeds[0]):
                         job = {"dataset": dataset, "kind": kind, "method": method, "place": place}
                         job["change"] = sorted(["refit", *INGREDIENTS[method]]) if kind == "ingredients" else []
@@ -364,6 +365,7 @@ def main() -> None:
     )
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS, help="only these jobs (default all)")
     parser.add_argument("--budgets", type=int, nargs="+", default=list(BUDGETS), help="bytes an item (default all)")
+    parser.add_argument("--methods", nargs="+", default=[], metavar="NAME", help="only these, as plan names them")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of budgets and ingredients (default 0)")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--workers", type=int, default=1, help="jobs at a time (default 1)")
