@@ -31,6 +31,7 @@ from pathlib import Path
 import common
 import fism_report
 from mf_results import cancel
+from sparserec.training.config import TeacherConfig
 
 DATASETS = ("gowalla", "yelp2018")
 BUDGETS, SPECTRAL_BUDGETS = (6, 12, 24, 48), (12, 24)
@@ -73,9 +74,10 @@ def choices(kind: str) -> Iterator[tuple[str, dict]]:
             # Compared on validation, where the second training plays no part.
             yield name, {**default, "budget": f"{DEFAULT}B/item", "refit": False, **change}
     elif kind == "teacher":
-        yield "dense teacher", {"dim": default["dim"]}
-        yield "closed-form filter", {"dim": default["dim"], "teacher": {"share": 0.0}}
-        narrow = {"rank": SVD_COLUMNS, "neighbours": 0.0, "share": 0.0}
+        given = TeacherConfig(**default.get("teacher", {})).model_dump(exclude_none=True)
+        yield "dense teacher", {"dim": default["dim"], "teacher": given}
+        yield "closed-form filter", {"dim": default["dim"], "teacher": {**given, "share": 0.0}}
+        narrow = {**given, "rank": SVD_COLUMNS, "neighbours": 0.0, "share": 0.0}
         yield f"dense SVD, {SVD_COLUMNS} columns", {"dim": SVD_COLUMNS, "teacher": narrow}
     else:
         teacher = {"teachers": ["filter", "trained"]}
