@@ -130,9 +130,11 @@ def introduction(rows: list[dict]) -> list[str]:
     twice = (
         "The test part has been read twice: with an earlier recipe, whose only teacher was the filter, and with this "
     )
-    twice += "one, which was chosen on validation too. What the trained teacher gains on validation is there only in "
-    twice += "part on the test parts that come with the data, most on gowalla: they seem not to be a sample like the "
-    twice += "validation part, since holding back a fifth of every user's training interactions shows the same gain."
+    twice += (
+        "one, which was chosen on validation too. Only a part of what the trained teacher gains on validation shows "
+    )
+    twice += "on the test parts that come with the data, the least on gowalla, which may not be samples like the "
+    twice += "validation part."
     return [made, "", *textwrap.wrap(text, 118), "", *textwrap.wrap(twice, 118)]
 
 
