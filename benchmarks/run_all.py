@@ -45,6 +45,10 @@ def main() -> None:
         sparserec("export", trained, "--out", small)
         run("browser.py", small)
         run("device.py", small, "--data", gowalla)
+        if not args.quick:
+            learned = str(Path(folder) / "learned")
+            sparserec("train", gowalla, "--budget", "12B/item", "--out", learned)
+            run("starts.py", learned)
     if not args.quick:
         run("mf_results.py", "tune")
         run("mf_results.py", "run")
