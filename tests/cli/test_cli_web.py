@@ -48,7 +48,13 @@ def test_bad_input_ends_in_one_sentence_and_no_page(sparserec, tmp_path, monkeyp
 @pytest.mark.skipif(os.name == "nt", reason="needs a signal for Ctrl-C")
 def test_serves_until_ctrl_c(tmp_path):
     with subprocess.Popen(
-        [*COMMAND, "--serve", "--port", "0"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*COMMAND, "--serve", "--port", "0"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A suite that runs in the background ignores Ctrl-C, and hands that down.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as running:
         line = running.stdout.readline()
         url = line.split()[1]
@@ -57,6 +63,9 @@ def test_serves_until_ctrl_c(tmp_path):
             assert b"<h1>coded</h1>" in answer.read()
         time.sleep(0.2)
         running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=20)
+        try:
+            out, err = running.communicate(timeout=20)
+        finally:
+            running.kill()
     assert (running.returncode, out, err) == (0, "stopped\n", "")
     assert list(tmp_path.iterdir()) == []
