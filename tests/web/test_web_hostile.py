@@ -113,8 +113,9 @@ BYTES_PER_BYTE, CONSTANT = 40, 8 << 20
 """What opening takes at most beside the file: so many bytes for each of its bytes, and a constant."""
 
 
-def test_memory_is_bounded_by_the_file(node, tmp_path):
+def test_memory_is_bounded_by_the_file(node, tmp_path, monkeypatch):
     """The worst file that is valid: three bits for each value, which are decoded as wide as they can be."""
+    monkeypatch.setattr("sparserec.artefact.thinning.SHARES", (0.0,))
     from sparserec.artefact import TableData, write
     from sparserec.vocabulary import Vocabulary
 
