@@ -30,7 +30,7 @@ def dense(table: TableData) -> np.ndarray:
 def test_the_smallest_go_and_no_row_is_left_empty(n, dim, seed):
     table = sparse(n, dim, seed)
     steps = iter([9.0, 4.0, 1.0, *[8.0] * 9])
-    few = thinned({"items": table}, lambda tables: {"items": np.float32(next(steps))})["items"]
+    few = thinned({"items": table}, lambda tables: {"items": np.float32(next(steps))})[0]["items"]
     assert (np.diff(few.indptr) > 0).all()
     before, after = dense(table), dense(few)
     assert ((after == before) | (after == 0)).all()
@@ -51,7 +51,9 @@ def test_the_share_with_the_least_error_is_taken():
         tried.append(len(tables["items"].values))
         return {"items": np.float32(0.05 if tried[-1] > 80 else 0.002)}
 
-    few = thinned({"items": table}, steps_of)["items"]
+    tables, steps = thinned({"items": table}, steps_of)
+    few = tables["items"]
+    assert steps == {"items": np.float32(0.002)}
     # The twenty small ones cost less than the steps that their bytes pay for; the next ones to go are large.
     assert len(few.values) == 80
     assert tried == [100, 96, 92, 88, 84, 80, 75]
@@ -59,7 +61,7 @@ def test_the_share_with_the_least_error_is_taken():
 
 def test_nothing_goes_where_the_steps_are_fine_already():
     table = sparse(20, 8, 1)
-    assert thinned({"items": table}, lambda tables: {"items": np.float32(1e-4)})["items"] is table
+    assert thinned({"items": table}, lambda tables: {"items": np.float32(1e-4)})[0]["items"] is table
 
 
 def test_tables_that_only_fit_thinned_are_thinned_and_the_error_is_that_of_the_whole():
@@ -71,7 +73,7 @@ def test_tables_that_only_fit_thinned_are_thinned_and_the_error_is_that_of_the_w
         return {"items": np.float32(0.1)}
 
     most = int(0.8 * len(table.values))
-    assert len(thinned({"items": table}, steps_of)["items"].values) <= most
+    assert len(thinned({"items": table}, steps_of)[0]["items"].values) <= most
     most = 1
     with pytest.raises(SparserecError, match=f"{len(table.values)} are too many"):
         thinned({"items": table}, steps_of)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
@@ -9,7 +11,7 @@ from sparserec.device import Recommender
 from sparserec.errors import SparserecError
 from sparserec.interactions import synthetic
 from sparserec.training import evaluate_path
-from sparserec.training.checkpoint import load_state
+from sparserec.training.checkpoint import load_state, save_state
 from sparserec.training.refit import everything
 from sparserec.training.trainer import Trainer
 
@@ -147,3 +149,13 @@ def test_a_teacher_with_other_settings_is_not_borrowed(small, trained, tmp_path,
 def test_only_who_needs_a_teacher_borrows_one(small, trained, tmp_path):
     with pytest.raises(SparserecError, match="no teacher to take"):
         sparserec.train(small, tmp_path / "run", teacher_from=trained.folder, **{**SETTINGS, "epochs": 0})
+
+
+def test_a_lender_that_tells_nothing_of_its_teacher_is_refused(small, trained, tmp_path):
+    lender = tmp_path / "lender"
+    shutil.copytree(trained.folder, lender)
+    tensors, facts = load_state(lender / "start.safetensors")
+    save_state(lender / "start.safetensors", tensors, {**facts, "teacher": None})
+    with pytest.raises(SparserecError, match="nothing of a teacher"):
+        sparserec.train(small, tmp_path / "run", teacher_from=lender, **SETTINGS)
+    assert not (tmp_path / "run").exists()

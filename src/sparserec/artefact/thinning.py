@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TypeVar
 
 import numpy as np
 
@@ -15,13 +14,12 @@ from sparserec.errors import SparserecError
 
 SHARES = (0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3, 0.4)
 """Shares of the values that are tried to be left out."""
-Layout = TypeVar("Layout")
 
 
 def thinned(
     tables: Mapping[str, TableData], steps_of: Callable[[Mapping[str, TableData]], Mapping[str, np.float32]]
-) -> Mapping[str, TableData]:
-    """The tables without the share of their smallest values that leaves the least squared error in all.
+) -> tuple[Mapping[str, TableData], Mapping[str, np.float32]]:
+    """The tables without the share of their smallest values that leaves the least squared error, and their steps.
 
     A value that is left out counts with its square, one that is coded with what coding changes; every table counts
     relative to its sum of squares. The error falls and then rises with the share, so the first rise ends the search.
@@ -34,7 +32,7 @@ def thinned(
     Raises:
         SparserecError: when no share makes the tables fit; the error is that of whole tables.
     """
-    best, least, first = tables, math.inf, None
+    best, least, first = None, math.inf, None
     for share in SHARES:
         kept = {side: _kept(table, int(share * len(table.values))) for side, table in tables.items()}
         few = {side: _without(table, kept[side]) for side, table in tables.items()}
@@ -46,8 +44,9 @@ def thinned(
         lost = sum(_lost(tables[side].values, kept[side], steps[side]) for side in tables)
         if lost >= least:
             break
-        best, least = few, lost
-    if first is not None and least == math.inf:
+        best, least = (few, steps), lost
+    if best is None:
+        assert first is not None
         raise first
     return best
 

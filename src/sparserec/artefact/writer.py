@@ -117,11 +117,13 @@ def write(
     tensors, card = laid_out(tables)
     if values_dtype == "coded":
         sparse = {side: table for side, table in tables.items() if isinstance(table, TableData)}
-        if budget is not None:
-            sparse = thinned(sparse, steps_of)
+        if budget is None:
+            steps = steps_of(sparse)
+        else:
+            sparse, steps = thinned(sparse, steps_of)
             tensors, card = laid_out(sparse)
-        for side, step in steps_of(sparse).items():
-            tensors |= _named(side, coded.encode(sparse[side].values, step))
+        for side, step in steps.items():
+            tensors |= _named(side, coded.encode(_values(sparse[side]), step))
     card = replace(card, sha256=digest(tensors))
     header = _header(tensors, card)
     with replacing(path) as part, part.open("wb") as file:

@@ -119,7 +119,7 @@ def _lender(folder: str | os.PathLike[str], config: RunConfig, parts: Split) -> 
         raise SparserecError(f"loss {config.loss} with {config.epochs} epochs has no teacher to take from {folder}")
     if not same_teacher(other.config, config):
         raise SparserecError(
-            f"{folder} has another teacher: loss, dim, init_power, seed and the settings of teacher must be the same"
+            f"{folder} has another teacher, or none: dim, init_power, seed and the settings of teacher must be the same"
         )
     if not _has_teacher(other.folder):
         raise SparserecError(f"{folder} has no teacher yet: resume it, or take another run's")

@@ -131,7 +131,7 @@ def _make(
     lists, settings = None, None
     if needs_teacher(config):
         if lender is not None:
-            settings = facts["teacher"] = load_state(lender / "start.safetensors")[1]["teacher"]
+            settings = facts["teacher"] = _lent(lender / "start.safetensors")
             with replacing(listed) as part:
                 shutil.copyfile(lender / "teacher.npy", part)
             lists = open_lists(listed, train.n_users, train.n_items)
@@ -148,6 +148,14 @@ def _make(
     arrays = {name: getattr(table.mask, name) for name in ("indptr", "columns", "values")} | {"weights": table.weights}
     save_state(kept, as_tensors(arrays), facts)
     return Start(table, facts["dim"], lists)
+
+
+def _lent(start: Path) -> dict:
+    """The settings of the teacher of another run."""
+    settings = load_state(start)[1].get("teacher")
+    if not isinstance(settings, dict) or not {"power", "rank", "neighbours", "share"} <= settings.keys():
+        raise SparserecError(f"{start}: tells nothing of a teacher; train that run anew")
+    return settings
 
 
 def _start(
