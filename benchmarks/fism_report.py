@@ -127,12 +127,8 @@ def introduction(rows: list[dict]) -> list[str]:
     text += f"start and its teacher, {threads(rows)}, none where another run lent its teacher; for the dense ones "
     text += "that of the singular vectors and the choice, for product "
     text += "quantisation of singular vectors and codes without the choice. Mean and standard deviation over seeds."
-    twice = (
-        "The test part has been read twice: with an earlier recipe, whose only teacher was the filter, and with this "
-    )
-    twice += (
-        "one, which was chosen on validation too. Only a part of what the trained teacher gains on validation shows "
-    )
+    twice = "The test part has been read twice: with an earlier recipe, whose only teacher was the filter, and with "
+    twice += "this one, which was chosen on validation too. Only a part of what the trained teacher gains there shows "
     twice += "on the test parts that come with the data, the least on gowalla, which may not be samples like the "
     twice += "validation part."
     return [made, "", *textwrap.wrap(text, 118), "", *textwrap.wrap(twice, 118)]
@@ -277,9 +273,7 @@ def ingredients(rows: list[dict], dataset: str) -> list[str]:
     first = changed[0][0]
     same = [row for row in rows if name_of(row) == (dataset, "budgets", OURS, first["settings"]["budget"])]
     text = f"Ingredients on {dataset} at {allowed(first)} B/item: the default with one thing changed, and by how many "
-    text += (
-        "per cent of the default over the same seeds. Measured from the file on validation, where the second training "
-    )
+    text += "per cent of the default over the same seeds. From the file, on validation, where the second training "
     text += "plays no part. Epochs: those run. No time: it took the teacher of another run."
     measures = {"valid NDCG@20": "valid_ndcg@20", "valid Recall@20": "valid_recall@20"}
     head = ["change", "bytes an item"]
