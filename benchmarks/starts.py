@@ -3,8 +3,8 @@
     python benchmarks/starts.py RUN               # a finished run of recipe fism, whose teacher and settings are taken
     python benchmarks/starts.py RUN --epochs 4 --threads 1
 
-Every row has as many values as the run and learns from its teacher for the same epochs; the validation part judges.
-NMF is no start of recipe fism: it is here to be compared. "mask alone": the same places, with normal numbers in them.
+Every row has as many values as the run has parameters, its weights of a history among them, and learns from its
+teacher for the same epochs; the validation part judges. NMF is no start of recipe fism: it is here to be compared. "mask alone": the same places, with normal numbers in them.
 "two tables": the history is summed from a table of its own, each table with half of the values. A row takes minutes,
 the NMF of 256 columns the longest; what an interrupted call measured is kept.
 """
@@ -39,11 +39,13 @@ from sparserec.training import Run
 from sparserec.training.api import set_threads
 from sparserec.training.build import build_explorer, build_optimizers, build_plan
 from sparserec.training.checkpoint import load_state
+from sparserec.training.kinds import KINDS, Kind
 from sparserec.training.tasks import DistillationTask
 from sparserec.training.trainer import Trainer
 
 NARROW = 256
 """Columns at which the spectrum is compared with NMF, which takes far longer for more of them."""
+TWO = "fism with two tables"
 ROWS = (
     "spectral, mask and values",
     "spectral, mask alone",
@@ -67,6 +69,12 @@ class TwoTables(FISM):
         entries = torch.from_numpy(rows)
         weights = self.tables["weights"].lookup(entries).squeeze(1).exp()
         return self.tables["history"].pool(entries, torch.from_numpy(offsets), weights)
+
+
+KINDS[TWO] = Kind(
+    {"items": "items", "history": "items"},
+    lambda tables, history, config: TwoTables(tables["items"], tables["history"], tables["weights"], history),
+)
 
 
 def nmf_mask(split: Split, count: int, seed: int) -> tuple[CsrMask, np.ndarray]:
@@ -112,7 +120,7 @@ def measure(name: str, run: Run, epochs: int) -> dict:
     building = time.perf_counter() - began
 
     def table() -> SparseTable:
-        return SparseTable(mask.indptr, mask.columns, mask.values.copy(), dim)
+        return SparseTable(mask.indptr.copy(), mask.columns.copy(), mask.values.copy(), dim)
 
     factors = DenseTable(np.log(weights)[:, None])
     model = TwoTables(table(), table(), factors, split.train) if two else FISM(table(), factors, split.train)
@@ -120,7 +128,8 @@ def measure(name: str, run: Run, epochs: int) -> dict:
     lists = open_lists(run.folder / "teacher.npy", split.train.n_users, split.train.n_items)
     task = DistillationTask(split.train, lists, DISTILLATION[config.loss]())
     plan = build_plan(config, split, model)
-    explorer = build_explorer(config, model, split, plan.epochs * -(-task.size // plan.batch_size))
+    known = config.model_copy(update={"model": TWO}) if two else config  # whose rows each table holds
+    explorer = build_explorer(known, model, split, plan.epochs * -(-task.size // plan.batch_size))
     with tempfile.TemporaryDirectory(prefix="sparserec-starts-") as folder:
         trainer = Trainer(model, build_optimizers(config, model), explorer, task, split, plan, Path(folder))
         trainer.run()
