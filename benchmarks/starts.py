@@ -4,9 +4,10 @@
     python benchmarks/starts.py RUN --epochs 4 --threads 1
 
 Every row has as many values as the run has parameters, its weights of a history among them, and learns from its
-teacher for the same epochs; the validation part judges. NMF is no start of recipe fism: it is here to be compared. "mask alone": the same places, with normal numbers in them.
-"two tables": the history is summed from a table of its own, each table with half of the values. A row takes minutes,
-the NMF of 256 columns the longest; what an interrupted call measured is kept.
+teacher for the same epochs; the validation part judges. NMF is no start of recipe fism: it is here to be compared.
+"mask alone": the same places, with normal numbers in them. "two tables": the history is summed from a table of its own,
+each table with half of the values. A row takes minutes, the NMF of 256 columns the longest; what an interrupted call
+measured is kept.
 """
 
 from __future__ import annotations
