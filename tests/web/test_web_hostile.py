@@ -111,6 +111,8 @@ def test_huge_claims_take_no_memory(node, tmp_path):
 
 BYTES_PER_BYTE, CONSTANT = 40, 8 << 20
 """What opening takes at most beside the file: so many bytes for each of its bytes, and a constant."""
+NODES_OWN = 256 << 10
+"""Array buffers of Node.js itself that may be freed while a file is opened."""
 
 
 def test_memory_is_bounded_by_the_file(node, tmp_path, monkeypatch):
@@ -144,7 +146,8 @@ def test_memory_is_bounded_by_the_file(node, tmp_path, monkeypatch):
     files = [(tmp_path / name).read_bytes() for name in ("wide", "full")]
     for data, found in zip(files, opened(node, tmp_path, files), strict=True):
         assert found["opened"]
-        assert found["kept"] <= found["taken"] < BYTES_PER_BYTE * len(data) + CONSTANT
+        assert found["taken"] < BYTES_PER_BYTE * len(data) + CONSTANT
+        assert found["kept"] <= found["taken"] + NODES_OWN  # else the measure misses what the model holds
 
 
 def test_random_damage(node, tmp_path):
