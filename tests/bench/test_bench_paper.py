@@ -95,11 +95,13 @@ def test_the_page_says_how_the_claims_stand():
     for seed, (ours, rigl, other) in enumerate([(0.096, 0.080, 0.070), (0.098, 0.082, 0.071)]):
         entries += [entry("SparseRec", 0.1, seed, ours), entry("RigL", 0.1, seed, rigl), entry("SET", 0.1, seed, other)]
     entries += [entry("SparseRec", 0.05, 0, 0.060), entry("RigL", 0.05, 0, 0.075), entry("SET", 0.05, 0, 0.05)]
+    entries += [entry("SparseRec, NMF start", 0.05, 0, 0.057), entry("RigL, random start", 0.05, 0, 0.05)]
     text = page(entries, "A title", "the command")
     assert text.startswith("# A title\n\nMade by `the command`")
-    assert "| 0.1 | RigL | +19.75 % | +11.3 | 1 of 3 |" in text
-    assert "| 0.05 | RigL | -20.00 % | - | 2 of 3 |" in text
-    assert "Largest gain: +19.75 %" in text
+    assert "| 0.1 | SparseRec | RigL | +19.75 % | +11.3 | 1 of 3 |" in text
+    assert "| 0.05 | SparseRec | RigL | -20.00 % | - | 2 of 4 |" in text
+    assert "| 0.05 | SparseRec, NMF start | RigL, random start | +14.00 % | - | 1 of 2 |" in text
+    assert "Largest gain: SparseRec +19.75 %; SparseRec, NMF start +14.00 %." in text
     assert "97.0 % at 0.1, 60.0 % at 0.05. At least 95 %: at 0.1 still" in text
     assert "| 0.1 | SparseRec | 8 | 0.0970 ± 0.0014 | 0.0970 ± 0.0014 | 100 | 50 |" in text
 
