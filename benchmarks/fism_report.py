@@ -129,8 +129,8 @@ def introduction(rows: list[dict]) -> list[str]:
     text += "quantisation of singular vectors and codes without the choice. Mean and standard deviation over seeds."
     twice = "The test part has been read twice: with an earlier recipe, whose only teacher was the filter, and with "
     twice += "this one, which was chosen on validation too. Only a part of what the trained teacher gains there shows "
-    twice += "on the test parts that come with the data, the least on gowalla, which may not be samples like the "
-    twice += "validation part."
+    twice += "on the test parts that come with the data, the least on gowalla. They are not samples of the "
+    twice += "interactions as the validation part is: `python benchmarks/splits.py` counts how often items are in them."
     return [made, "", *textwrap.wrap(text, 118), "", *textwrap.wrap(twice, 118)]
 
 

@@ -21,6 +21,7 @@ TITLES = {
     "large_catalogue": "25 million rows of 256 columns",
     "evaluation": "Full-ranking evaluation",
     "latency": "Latency on one core",
+    "splits": "Whether a part is a sample: squared deviation of items' counts over variance",
     "starts": "Where a history-based table starts, and one table or two",
 }
 GRIDS = {"paper": "The paper's grid", "ablations": "Ablations", "next_item": "Next-item recommendation"}
@@ -61,7 +62,8 @@ def table(result: dict) -> list[str]:
     rows = result.get("rows") if isinstance(result.get("rows"), list) else None
     lines = []
     flat = list(flatten({k: v for k, v in result.items() if k != "rows" or rows is None}))
-    lines += ["| | |", "|---|---|", *(f"| {name} | {text(value)} |" for name, value in flat)]
+    if flat:
+        lines += ["| | |", "|---|---|", *(f"| {name} | {text(value)} |" for name, value in flat)]
     if rows:
         lines += ["", "| " + " | ".join(rows[0]) + " |", "|---" * len(rows[0]) + "|"]
         lines += ["| " + " | ".join(text(value) for value in row.values()) + " |" for row in rows]

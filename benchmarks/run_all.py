@@ -36,6 +36,7 @@ def main() -> None:
     run("backward_memory.py")
     run("large_catalogue.py")
     run("evaluation.py")
+    run("splits.py")
     with tempfile.TemporaryDirectory(prefix="sparserec-bench-") as folder:
         run("main_job.py", "--folder", folder)
         run("latency.py", str(Path(folder) / "model.safetensors"), "--data", gowalla)
