@@ -67,6 +67,8 @@ def choices(kind: str) -> Iterator[tuple[str, dict]]:
     default = recipe("fism")
     if kind == "budgets":
         yield from (("SparseRec", {**default, "budget": f"{size}B/item"}) for size in BUDGETS)
+        wide = {**default, "dim": fism_report.COLUMNS}
+        yield from ((fism_report.WIDE, {**wide, "budget": f"{size}B/item"}) for size in BUDGETS)
         start = recipe("spectral")
         yield from (("spectral start", {**start, "budget": f"{size}B/item"}) for size in SPECTRAL_BUDGETS)
     elif kind == "ingredients":
