@@ -118,8 +118,8 @@ def introduction(rows: list[dict]) -> list[str]:
     )
     wider = f"{WIDE} is the same with `--dim {COLUMNS}`. " if any(row["method"] == WIDE for row in rows) else ""
     text = f"{OURS} is recipe `fism` as it comes{told(rows)}; only the budget differs. {wider}The recipe is the "
-    text += "same for all data sets, and so is that of the spectral start, which is not trained. Its settings were tuned on the "
-    text += "validation parts of gowalla and yelp2018, its step sizes on that of ml-latest-small too. There were also "
+    text += "same for all data sets, and so is that of the spectral start, which is not trained. Its settings were "
+    text += "tuned on the validation parts of gowalla and yelp2018, its step sizes on that of ml-latest-small too. There were also "
     text += "chosen the epoch of each run, the teacher, and for product quantisation, at each budget, rank, "
     text += "power, rotation and what the codes hold. For the test part everything was then made once more, as it "
     text += "was chosen, from the training and validation parts together. Ours was measured on test from the "
