@@ -341,6 +341,23 @@ def test_a_run_remembers_its_teacher_and_lists_as_long_as_asked_for(small, fism,
     assert (np.diff(lists["score"], axis=1) <= 0).all()
 
 
+@pytest.mark.parametrize(("better", "columns"), [(64, 64), (32, 32)])
+def test_columns_of_the_start_are_chosen_on_validation(small, fism, tmp_path, monkeypatch, better, columns):
+    monkeypatch.setattr(start_module, "_quality", lambda start, dim, *_: float(dim == better))
+    teacher = {**TEACHER, "rank": 64}
+    run = sparserec.train(small, tmp_path / "run", **{**fism, "epochs": 1, "refit": True}, teacher=teacher)
+    for folder in (run.folder, run.folder / "final"):
+        facts = facts_of(folder / "start.safetensors")
+        assert (facts["columns"], facts["dim"], facts["groups"]) == (columns, columns, False)
+        assert facts["teacher"]["rank"] == 64
+
+
+def test_columns_of_the_start_that_are_given_are_obeyed(small, fism, tmp_path):
+    run = sparserec.train(small, tmp_path / "run", **{**fism, "epochs": 1}, teacher={**TEACHER, "columns": 20})
+    facts = facts_of(run.folder / "start.safetensors")
+    assert (facts["columns"], facts["dim"], facts["teacher"]["rank"]) == (20, 20, 48)
+
+
 def test_only_distillation_needs_a_teacher():
     assert needs_teacher(load_config("fism"))
     assert not needs_teacher(load_config("spectral"))

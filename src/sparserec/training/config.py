@@ -83,6 +83,9 @@ class TeacherConfig(_Section):
     """Divides the cosines of the trained teacher in its softmax."""
     lr: float = Field(default=0.01, gt=0)
     """Initial step size of the trained teacher."""
+    columns: int | None = Field(default=None, ge=1)
+    """Columns of the spectrum that the initial table takes, at most `rank`; None chooses all of them or half on
+    validation. A sparse table has a budget, so more columns are not always better."""
     groups: bool | None = None
     """Whether columns for groups of items join those of the spectrum; None lets validation decide."""
     length: int = Field(default=256, ge=20)

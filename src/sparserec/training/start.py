@@ -104,7 +104,7 @@ def same_teacher(one: RunConfig, other: RunConfig) -> bool:
     """Whether two configurations ask for the same teacher, given the same data."""
 
     def wanted(config: RunConfig) -> tuple:
-        teacher = config.teacher.model_copy(update={"groups": None})
+        teacher = config.teacher.model_copy(update={"columns": None, "groups": None})
         return needs_teacher(config), config.dim, config.init_power, config.seed, teacher
 
     return wanted(one) == wanted(other)
@@ -141,10 +141,10 @@ def _make(
             say("ranking the catalogue for every user with the teacher")
             lists = write_lists(listed, teacher.scorer(train.csr()), train, config.teacher.length)
         rank = int(settings["rank"])
-        spectrum = Spectrum(spectrum.singular[:rank], spectrum.items[:, :rank])
+        spectrum = _narrowed(spectrum, rank)
     say("building the initial table")
-    table, facts["dim"] = _start(config, split, spectrum, settings, budget, say)
-    facts["groups"] = facts["dim"] > len(spectrum.singular)
+    table, facts["columns"], facts["dim"] = _start(config, split, spectrum, settings, budget, say)
+    facts["groups"] = facts["dim"] > facts["columns"]
     arrays = {name: getattr(table.mask, name) for name in ("indptr", "columns", "values")} | {"weights": table.weights}
     save_state(kept, as_tensors(arrays), facts)
     return Start(table, facts["dim"], lists)
@@ -160,36 +160,63 @@ def _lent(start: Path) -> dict:
 
 def _start(
     config: RunConfig, split: Split, spectrum: Spectrum, teacher: dict | None, budget: Budget, say: Say
-) -> tuple[HistoryStart, int]:
-    """The initial table and its columns, from the settings of the teacher if there is one.
+) -> tuple[HistoryStart, int, int]:
+    """The initial table, its columns of the spectrum, and all its columns, from the teacher's settings if it has any.
 
-    Columns for groups of items join where validation asks for them.
+    How many columns of the spectrum there are is chosen on validation, and columns for groups of items join where
+    validation asks for them.
     """
     degrees, dim = split.train.item_degrees(), len(spectrum.singular)
     if config.init == "random":
         generator = np.random.default_rng([config.seed, 3])
         mask = random_mask(len(degrees), dim, budget(dim), generator)
         mask.values[:] = generator.standard_normal(len(mask.values), dtype=np.float32) * 0.05
-        return HistoryStart(mask, (1 / np.maximum(degrees, 1)).astype(np.float32)), dim
+        return HistoryStart(mask, (1 / np.maximum(degrees, 1)).astype(np.float32)), dim, dim
     if config.init != "spectral":
         raise SparserecError(f"fism starts from init spectral or random, not {config.init}")
-    plain = history_start(spectrum, degrees, budget(dim), power=config.init_power)
     users = judged_users(config, split)
+    plain, dim = _of_width(config, split, spectrum, teacher is not None, budget, users)
+    if dim < len(spectrum.singular):
+        say(f"{dim} columns are enough")
+        spectrum = _narrowed(spectrum, dim)
     # Only coded values keep a byte budget whatever the columns are; and nothing can be judged without users.
     wanted = config.teacher.groups
     if teacher is None or not teacher["neighbours"] or config.values != "coded" or wanted is False:
-        return plain, dim
+        return plain, dim, dim
     if wanted is None and not len(users):
-        return plain, dim
+        return plain, dim, dim
     say("adding columns for groups of items")
     local = local_factors(normalised(split.train.csr()), degrees, columns=min(LOCAL_COLUMNS, 65_536 - dim))
     groups = dim + int(local.indices.max(initial=-1)) + 1
     share = np.float32(np.sqrt(teacher["neighbours"]))
     wide = history_start(spectrum, degrees, budget(groups), power=config.init_power, local=local * share)
     if wanted is None and _quality(plain, dim, split, users) >= _quality(wide, groups, split, users):
-        return plain, dim
+        return plain, dim, dim
     say(f"{groups - dim} groups of items have a column each")
-    return wide, groups
+    return wide, dim, groups
+
+
+def _of_width(
+    config: RunConfig, split: Split, spectrum: Spectrum, chooses: bool, budget: Budget, users: np.ndarray
+) -> tuple[HistoryStart, int]:
+    """The initial table of as many columns as wanted, or of all or half of them, and how many these are."""
+
+    def start(columns: int) -> HistoryStart:
+        degrees = split.train.item_degrees()
+        return history_start(_narrowed(spectrum, columns), degrees, budget(columns), power=config.init_power)
+
+    dim, wanted = len(spectrum.singular), config.teacher.columns
+    if not chooses or wanted is not None or not len(users) or dim < 2:
+        columns = dim if wanted is None else min(wanted, dim)
+        return start(columns), columns
+    wide, narrow = start(dim), start(dim // 2)
+    if _quality(wide, dim, split, users) >= _quality(narrow, dim // 2, split, users):
+        return wide, dim
+    return narrow, dim // 2
+
+
+def _narrowed(spectrum: Spectrum, columns: int) -> Spectrum:
+    return Spectrum(spectrum.singular[:columns], spectrum.items[:, :columns])
 
 
 def _quality(start: HistoryStart, dim: int, split: Split, users: np.ndarray) -> float:
