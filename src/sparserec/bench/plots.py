@@ -30,15 +30,20 @@ def plot(entries: Sequence[Entry], against: str, path: Path) -> None:
     panels = list(dict.fromkeys(key[:2] for key in groups))
     figure, axes = plt.subplots(1, len(panels), figsize=(5.2 * len(panels), 4.2), squeeze=False)
     colours = {name: plt.get_cmap("tab20")(number % 20) for number, name in enumerate(METHODS)}
+    colours[OURS] = "black"
     for axis, panel in zip(axes[0], panels, strict=True):
         for method in METHODS:
             own = [group for key, group in groups.items() if key[:2] == panel and key[2] == method]
             if own:
                 _line(axis, method, own, against, colours[method])
         axis.set(title=", ".join(panel), xlabel=against, ylabel="test NDCG@20", xscale="log")
+        _ticks(axis, against, [group[0].job.density for key, group in groups.items() if key[:2] == panel])
         axis.grid(alpha=0.3)
-    handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncols=5, fontsize=8)
+    known = {}
+    for axis in axes[0]:
+        handles, labels = axis.get_legend_handles_labels()
+        known |= dict(zip(labels, handles, strict=True))
+    figure.legend(list(known.values()), list(known), loc="lower center", ncols=5, fontsize=8)
     figure.tight_layout(rect=(0, 0.14, 1, 1))
     with replacing(path) as part:
         figure.savefig(part, dpi=120, format="png", metadata={"Software": None})
@@ -55,6 +60,19 @@ def _line(axis: Any, method: str, groups: Sequence[Sequence[Entry]], against: st
         group[0].job.density if against == "density" else statistics.mean(values(group, "bytes")) for group in groups
     ]
     width = 2.2 if method == OURS else 1.0
-    axis.plot(places, means, marker=".", markersize=4, color=colour, linewidth=width, label=method)
+    axis.plot(places, means, marker="o", markersize=3.5, color=colour, linewidth=width, label=method)
     for place, group in zip(places, groups, strict=True):
         axis.plot([place] * len(group), values(group, "ndcg@20"), "_", color=colour, markersize=5)
+
+
+def _ticks(axis: Any, against: str, densities: Sequence[float | None]) -> None:
+    """The densities that were measured; bytes at 1, 2 and 5 times powers of ten."""
+    from matplotlib.ticker import EngFormatter, LogLocator
+
+    if against == "density":
+        known = sorted({density for density in densities if density is not None})
+        axis.set_xticks(known, [f"{density:g}" for density in known])
+    else:
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter(EngFormatter(unit="B"))
+    axis.minorticks_off()
