@@ -41,15 +41,13 @@ def main() -> None:
         run("main_job.py", "--folder", folder)
         run("latency.py", str(Path(folder) / "model.safetensors"), "--data", gowalla)
         small = str(Path(folder) / "gowalla-12.safetensors")
-        trained = str(Path(folder) / "small")
-        sparserec("train", gowalla, "--recipe", "spectral", "--budget", "12B/item", "--out", trained)
+        trained, recipe = str(Path(folder) / "small"), ["--recipe", "spectral"] if args.quick else []
+        sparserec("train", gowalla, *recipe, "--budget", "12B/item", "--out", trained)
         sparserec("export", trained, "--out", small)
         run("browser.py", small)
         run("device.py", small, "--data", gowalla)
         if not args.quick:
-            learned = str(Path(folder) / "learned")
-            sparserec("train", gowalla, "--budget", "12B/item", "--out", learned)
-            run("starts.py", learned)
+            run("starts.py", trained)
     if not args.quick:
         run("mf_results.py", "tune")
         run("mf_results.py", "run")
