@@ -23,17 +23,17 @@ the paper starts, with the others as they were published."""
 KEPT = 0.95
 """Share of dense accuracy that the public summary of the paper claims is kept at least."""
 METHOD = """
-Made by `{command}`. Within a base every method has the same loss, epochs, negatives and candidates to choose from; the
-validation part chose among them, and for each run its epoch. The test part was read once a run. SparseRec is compared
-with all other methods of dynamic sparse training (DST), most of which start as it does; SparseRec with the NMF start,
-which is the paper's, with the others as they were published, from random masks; the epochs here are too few for such
-masks to begin to learn in a factorisation, so that comparison tells of the start and hardly of the method. Mean and
-standard deviation over seeds. Density: active parameters as a share of tables of the full width; a narrow dense table
-has as many columns as fit the bytes of sparse ones of that density. Bytes: what a device needs for the accuracy
-beside it, values in int8, structure, scales and header counted, raw ids apart. Of mf that is the exported file, read through the
-device runtime. Of lightgcn it is the tables of layer 0 and the graph in Rice code, which the accuracy needs both; the
-exported file, which holds propagated rows made sparse again, stands beside it. Of neumf and sasrec it is the tables and
-the network in float32; no file holds them. Threads of a run: {threads}.
+Made by `{command}`. Within a base every method has the same loss, epochs, negatives and candidates to choose from;
+the validation part chose among them, and for each run its epoch. The test part was read once a run. SparseRec is
+compared with all other methods of dynamic sparse training (DST), most of which start as it does; SparseRec with the
+NMF start, which is the paper's, with the others as they were published, from random masks; the epochs here are too
+few for such masks to begin to learn in a factorisation, so that comparison tells of the start and hardly of the
+method. Mean and standard deviation over seeds. Density: active parameters as a share of tables of the full width; a
+narrow dense table has as many columns as fit the bytes of sparse ones of that density. Bytes: what a device needs for
+the accuracy beside it, values in int8, structure, scales and header counted, raw ids apart. Of mf that is the
+exported file, read through the device runtime. Of lightgcn it is the tables of layer 0 and the graph in Rice code,
+which the accuracy needs both; the exported file, which holds propagated rows made sparse again, stands beside it. Of
+neumf and sasrec it is the tables and the network in float32; no file holds them. Threads of a run: {threads}.
 """
 Groups = Mapping[tuple[str, str, str, float | None], Sequence[Entry]]
 """Runs that differ in their seed alone, by data set, base, method and density."""
