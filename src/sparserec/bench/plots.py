@@ -30,7 +30,7 @@ def plot(entries: Sequence[Entry], against: str, path: Path) -> None:
     panels = list(dict.fromkeys(key[:2] for key in groups))
     figure, axes = plt.subplots(1, len(panels), figsize=(5.2 * len(panels), 4.2), squeeze=False)
     colours = {name: plt.get_cmap("tab20")(number % 20) for number, name in enumerate(METHODS)}
-    colours[OURS] = "black"
+    colours[OURS] = (0.0, 0.0, 0.0, 1.0)
     for axis, panel in zip(axes[0], panels, strict=True):
         for method in METHODS:
             own = [group for key, group in groups.items() if key[:2] == panel and key[2] == method]
