@@ -131,10 +131,13 @@ def introduction(rows: list[dict]) -> list[str]:
     text += f"start and its teacher, {threads(rows)}, none where another run lent its teacher; for the dense ones "
     text += "that of the singular vectors and the choice, for product "
     text += "quantisation of singular vectors and codes without the choice. Mean and standard deviation over seeds."
-    twice = "The test part has been read twice: with an earlier recipe, whose only teacher was the filter, and with "
-    twice += "this one, which was chosen on validation too. Only a part of what the trained teacher gains there shows "
-    twice += "on the test parts that come with the data, the least on gowalla. They are not samples of the "
-    twice += "interactions as the validation part is: `python benchmarks/splits.py` counts how often items are in them."
+    twice = "The test part has been read more than once: with an earlier recipe, whose only teacher was the "
+    twice += "filter; with this one, which was chosen on validation too; at 12 B/item with a spectrum of more "
+    twice += "power iterations, which was not taken (docs/decisions/0018-singular-vectors.md); and with more "
+    twice += "columns, which validation prefers on gowalla and refuses on yelp2018, so that the recipe does "
+    twice += "not have them. Only a part of what the trained teacher gains on validation shows on test parts that "
+    twice += "come with the data, the least on gowalla. They are not samples of the interactions as the "
+    twice += "validation part is: `python benchmarks/splits.py` counts how often items are in them."
     return [made, "", *textwrap.wrap(text, 118), "", *textwrap.wrap(twice, 118)]
 
 

@@ -348,7 +348,7 @@ def test_columns_of_the_start_are_chosen_on_validation(small, fism, tmp_path, mo
     run = sparserec.train(small, tmp_path / "run", **{**fism, "epochs": 1, "refit": True}, teacher=teacher)
     for folder in (run.folder, run.folder / "final"):
         facts = facts_of(folder / "start.safetensors")
-        assert (facts["columns"], facts["dim"], facts["groups"]) == (columns, columns, False)
+        assert (facts["columns"], facts["dim"]) == (columns, columns)
         assert facts["teacher"]["rank"] == 64
 
 

@@ -3,17 +3,12 @@
 import { readFileSync } from "node:fs";
 import { Recommender } from "../../web/src/index.js";
 
-// The first collection leaves the dead buffers to a thread beside, the second one waits for it.
-function settle() {
-  globalThis.gc();
-  globalThis.gc();
-}
-
 const found = [];
 for (const path of JSON.parse(readFileSync(process.argv[2], "utf-8"))) {
   const file = readFileSync(path);
   const bytes = file.buffer.slice(file.byteOffset, file.byteOffset + file.byteLength);
-  settle();
+  globalThis.gc(); // leaves dead buffers to a thread beside, for which the second one waits
+  globalThis.gc();
   const before = process.memoryUsage().arrayBuffers;
   try {
     const model = await Recommender.open(bytes);

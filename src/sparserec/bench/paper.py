@@ -47,7 +47,7 @@ COMMON: dict[str, dict[str, Any]] = {
 """What all methods share, by base."""
 CANDIDATES: dict[str, tuple[dict[str, Any], ...]] = {
     "mf": ({"weight_decay": 3e-5}, {"weight_decay": 1e-4}),
-    "lightgcn": ({"weight_decay": 3e-7}, {"weight_decay": 1e-6}),
+    "lightgcn": ({"weight_decay": 1e-6}, {"weight_decay": 3e-6}),
     "neumf": ({"weight_decay": 1e-5}, {"weight_decay": 1e-4}),
     "sasrec": ({"weight_decay": 1e-4}, {"weight_decay": 1e-3}),
 }

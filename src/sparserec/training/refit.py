@@ -31,5 +31,5 @@ def settled(config: RunConfig, folder: Path) -> RunConfig:
     facts = load_state(start)[1] if start.exists() else {}
     if "teacher" not in facts:
         return config
-    known = {**facts["teacher"], "columns": facts["columns"], "groups": facts["groups"]}
+    known = {**facts["teacher"], "columns": facts["columns"], "groups": facts["dim"] > facts["columns"]}
     return config.model_copy(update={"teacher": config.teacher.model_copy(update=known)})

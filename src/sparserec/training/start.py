@@ -144,7 +144,6 @@ def _make(
         spectrum = _narrowed(spectrum, rank)
     say("building the initial table")
     table, facts["columns"], facts["dim"] = _start(config, split, spectrum, settings, budget, say)
-    facts["groups"] = facts["dim"] > facts["columns"]
     arrays = {name: getattr(table.mask, name) for name in ("indptr", "columns", "values")} | {"weights": table.weights}
     save_state(kept, as_tensors(arrays), facts)
     return Start(table, facts["dim"], lists)
