@@ -70,7 +70,7 @@ class Setup:
     def count(self):
         """How many parameters a revision moves at most, now."""
         budget = sum(table.nnz for table in self.tables)
-        return min(int(self.count_share() * budget), budget - sum(self.sizes))
+        return int(self.count_share() * (budget - sum(self.sizes)))
 
     def count_share(self):
         return self.config.drop_fraction * 0.5 * (1 + math.cos(math.pi * self.step / self.config.end))

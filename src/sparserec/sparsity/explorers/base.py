@@ -29,7 +29,8 @@ class ExplorerConfig:
     Attributes:
         interval: steps between explorations.
         end: step from which the mask stands still.
-        drop_fraction: share of the active parameters that the first exploration moves, in [0, 1).
+        drop_fraction: share of the active parameters that may be dropped, all but one a row, that the first exploration
+            moves, in [0, 1).
         sample_fraction: share of all rows that is watched, in (0, 1].
         importance: what a row's probability to be watched grows with: "interactions" ** alpha, the "gradient" norm
             it showed lately, or nothing ("uniform").
@@ -192,7 +193,7 @@ class Explorer:
         for group in self._groups():  # in the order of the tables
             budget = sum(self._tables[number].nnz for number in group)
             spare = budget - sum(self._tables[number].n_rows for number in group)
-            grow += largest_growable([scores[number] for number in group], min(int(share * budget), spare))
+            grow += largest_growable([scores[number] for number in group], int(share * spare))
         return grow
 
     def _groups(self) -> list[list[int]]:
