@@ -199,7 +199,7 @@ def dense_teacher(job: dict, data) -> dict:
     from sparserec.training.data import cut
     from sparserec.training.refit import everything
     from sparserec.training.start import width
-    from sparserec.training.teaching import teach
+    from sparserec.training.teaching import teachers
 
     set_threads(job["threads"])
     settings = {"model": "fism", **job["settings"]}
@@ -211,7 +211,7 @@ def dense_teacher(job: dict, data) -> dict:
         known = split if part == "valid" else everything(split)
         began = time.perf_counter()
         spectrum = item_spectrum(known.train.csr(), width(config, known), seed=config.seed)
-        teacher = teach(config, known, spectrum, lambda words: None)
+        teacher = teachers(config, known, spectrum, lambda words: None)[0]
         seconds = time.perf_counter() - began
         result.setdefault("teacher", teacher.facts())
         result.setdefault("seconds", job["known"].get("seconds", seconds))

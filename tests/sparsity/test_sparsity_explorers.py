@@ -286,7 +286,7 @@ def test_dsl_grows_by_the_last_batch_and_each_table_keeps_its_number_of_paramete
         before = setup.weights()
         growth, drops = set(), set()
         for number, (size, nnz) in enumerate(zip(setup.sizes, sizes, strict=True)):
-            count = min(int(setup.count_share() * nnz), nnz - size)
+            count = int(setup.count_share() * (nnz - size))
             alone = [own if table == number else {} for table, own in enumerate(before)]
             watched = [np.arange(size) if table == number else np.zeros(0, int) for table in range(2)]
             grown = expected_growth(before, watched, last, count)

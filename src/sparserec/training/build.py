@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 
 from sparserec.artefact import nnz_for_budget
 from sparserec.errors import SparserecError
+from sparserec.files import make_folder
 from sparserec.interactions import Split
 from sparserec.objectives import BPR, DISTILLATION, NegativeSampler, Objective, SampledSoftmax
 from sparserec.recommenders import History, Recommender
@@ -32,9 +34,9 @@ from sparserec.tables import DenseTable, RowAdam, SparseTable, Table
 from sparserec.training.config import RunConfig
 from sparserec.training.kinds import KINDS, Side
 from sparserec.training.pruned import PRUNED, pruned_start
-from sparserec.training.start import Say, needs_teacher, prepare, width
+from sparserec.training.start import Say, Start, needs_teacher, prepare, width
 from sparserec.training.tasks import DistillationTask, NextItemTask, RankingTask, Task
-from sparserec.training.trainer import Plan, Trainer
+from sparserec.training.trainer import CHOSEN_BY, Plan, Trainer
 
 EVIDENCE_BYTES = 128_000_000
 """Memory that the evidence of watched rows may take: very wide tables watch fewer rows."""
@@ -170,7 +172,14 @@ def _build_fism(
         # A teacher of low rank leaves fewer columns than were asked for; they may not hold so many parameters.
         return min(most, split.train.n_items * dim) if dim <= asked else active_parameters(config, split, dim)
 
-    start = prepare(config, split, folder, budget, fingerprint(config, split), say, lender)
+    def judge(start: Start) -> float:
+        return after_an_epoch(config, split, *_from_start(config, split, start), folder / "trial")
+
+    start = prepare(config, split, folder, budget, fingerprint(config, split), say, judge, lender)
+    return _from_start(config, split, start)
+
+
+def _from_start(config: RunConfig, split: Split, start: Start) -> tuple[Recommender, Task]:
     mask = start.table.mask
     items = SparseTable(mask.indptr, mask.columns, mask.values, start.dim)
     weights = DenseTable(np.log(start.table.weights)[:, None])
@@ -178,6 +187,20 @@ def _build_fism(
     if start.lists is None:
         return model, build_task(config, split)
     return model, DistillationTask(split.train, start.lists, DISTILLATION[config.loss]())
+
+
+def after_an_epoch(config: RunConfig, split: Split, model: Recommender, task: Task, folder: Path) -> float:
+    """Validation NDCG@20 after the first epoch of this training; what it writes in `folder` is removed again."""
+    plan = replace(build_plan(config, split, model, until=1), judge_start=False)
+    explorer = build_explorer(config, model, split, plan.epochs * -(-task.size // plan.batch_size))
+    shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed here
+    make_folder(folder)
+    try:
+        trainer = Trainer(model, build_optimizers(config, model), explorer, task, split, plan, folder)
+        trainer.run()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return trainer.history[-1][CHOSEN_BY]
 
 
 def assemble(config: RunConfig, tables: Mapping[str, Table], history: History) -> Recommender:

@@ -51,7 +51,8 @@ class ExplorationConfig(_Section):
     end: float = Field(default=0.6, gt=0, le=1)
     """Share of the steps after which the mask stands still."""
     drop_fraction: float = Field(default=0.3, ge=0, lt=1)
-    """Share of the active parameters that the first exploration moves; decays to 0 as a cosine."""
+    """Share that the first exploration moves of the active parameters beyond one a row, which must stay; decays to 0 as
+    a cosine."""
     sample_fraction: float | None = Field(default=None, gt=0, le=1)
     """Share of the rows whose gradients are watched in full; None takes four times the density, at most all: the
     evidence then takes about as much memory as the active parameters with their gradients and optimiser state."""
@@ -84,8 +85,8 @@ class TeacherConfig(_Section):
     lr: float = Field(default=0.01, gt=0)
     """Initial step size of the trained teacher."""
     columns: int | None = Field(default=None, ge=1)
-    """Columns of the spectrum that the initial table takes, at most `rank`; None chooses all of them or half on
-    validation. A sparse table has a budget, so more columns are not always better."""
+    """Columns of the spectrum that the initial table takes, at most `rank`; None chooses all of them or half by the
+    validation part, after an epoch with each. A sparse table has a budget, so more columns are not always better."""
     groups: bool | None = None
     """Whether columns for groups of items join those of the spectrum; None lets validation decide."""
     length: int = Field(default=256, ge=20)
@@ -116,6 +117,9 @@ class RunConfig(_Section):
     """Whether each table gets its share of the budget by rows at the start, instead of competing for it."""
     dim: int = Field(default=64, ge=1, le=65_536)
     """Columns of a table; fism takes fewer where the catalogue or the users are fewer."""
+    start_numbers: int = Field(default=90_000_000, ge=1)
+    """Numbers (items x columns) in a dense matrix at the start of fism at most: very large catalogues get fewer columns
+    than `dim`, so that memory and time stay bounded."""
     density: float = Field(default=0.1, gt=0, le=1)
     """Share of active parameters; ignored when `budget` is given."""
     budget: str | None = None

@@ -5,9 +5,10 @@ Both come from one spectrum of the interactions. They are made once and kept in 
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ from sparserec.tables import DenseTable, SparseTable
 from sparserec.teachers import TeacherLists, open_lists, write_lists
 from sparserec.training.checkpoint import as_tensors, load_state, save_state
 from sparserec.training.config import RunConfig
-from sparserec.training.teaching import Say, judged_users, teach
+from sparserec.training.teaching import Say, judged_users, teachers
 
 LOCAL_COLUMNS = 16_384
 """Columns at most for groups of items, beside those of the spectrum."""
@@ -54,9 +55,14 @@ class Start:
     lists: TeacherLists | None
 
 
+Judge = Callable[[Start], float]
+"""A start -> validation NDCG@20 after a short training from it."""
+
+
 def width(config: RunConfig, split: Split) -> int:
-    """Columns that the data can fill, `config.dim` at most."""
-    return max(1, min(config.dim, split.train.n_users - 1, split.train.n_items - 1))
+    """Columns that the data can fill and that `config.start_numbers` allows, `config.dim` at most."""
+    n_users, n_items = split.train.n_users, split.train.n_items
+    return max(1, min(config.dim, n_users - 1, n_items - 1, config.start_numbers // max(n_items, 1)))
 
 
 def prepare(
@@ -66,6 +72,7 @@ def prepare(
     budget: Budget,
     fingerprint: str,
     say: Say,
+    judge: Judge,
     lender: Path | None = None,
 ) -> Start:
     """The start of this run: read from its folder, or made and written there.
@@ -77,6 +84,7 @@ def prepare(
         budget: active parameters of a table of so many columns.
         fingerprint: of configuration and data; what another run left is not taken.
         say: told when a long stage begins.
+        judge: of starts of several widths, the best one is taken.
         lender: a folder whose teacher's lists are taken, of a training with the same teacher on the same data.
     """
     kept, listed = folder / "start.safetensors", folder / "teacher.npy"
@@ -92,7 +100,7 @@ def prepare(
             return Start(table, int(facts["dim"]), lists)
     make_folder(folder)
     with together(kept, listed):
-        return _make(config, split, kept, listed, budget, fingerprint, say, lender)
+        return _make(config, split, kept, listed, budget, fingerprint, say, judge, lender)
 
 
 def needs_teacher(config: RunConfig) -> bool:
@@ -110,6 +118,15 @@ def same_teacher(one: RunConfig, other: RunConfig) -> bool:
     return wanted(one) == wanted(other)
 
 
+@dataclass(frozen=True)
+class _Taught:
+    """A teacher's settings, the lists it wrote and where these are; None without a teacher."""
+
+    settings: dict | None = None
+    lists: TeacherLists | None = None
+    path: Path | None = None
+
+
 def _make(
     config: RunConfig,
     split: Split,
@@ -118,6 +135,7 @@ def _make(
     budget: Budget,
     fingerprint: str,
     say: Say,
+    judge: Judge,
     lender: Path | None,
 ) -> Start:
     dim, train = width(config, split), split.train
@@ -125,28 +143,45 @@ def _make(
         kept.unlink(missing_ok=True)  # a kill from here on must not leave it beside the lists of another teacher
     except OSError as error:
         raise SparserecError(f"cannot write {kept}: {error.strerror or error}") from None
-    facts: dict = {"fingerprint": fingerprint, "dim": dim}
-    say(f"finding {dim} singular vectors")
+    enough = config.start_numbers // train.n_items >= min(config.dim, train.n_users - 1)
+    say(f"finding {dim} singular vectors" + ("" if enough else ", as many as start_numbers allows"))
     spectrum = item_spectrum(train.csr(), dim, seed=config.seed)
-    lists, settings = None, None
-    if needs_teacher(config):
-        if lender is not None:
-            settings = facts["teacher"] = _lent(lender / "start.safetensors")
-            with replacing(listed) as part:
-                shutil.copyfile(lender / "teacher.npy", part)
-            lists = open_lists(listed, train.n_users, train.n_items)
-        else:
-            teacher = teach(config, split, spectrum, say)
-            settings = facts["teacher"] = teacher.facts()
-            say("ranking the catalogue for every user with the teacher")
-            lists = write_lists(listed, teacher.scorer(train.csr()), train, config.teacher.length)
-        rank = int(settings["rank"])
-        spectrum = _narrowed(spectrum, rank)
-    say("building the initial table")
-    table, facts["columns"], facts["dim"] = _start(config, split, spectrum, settings, budget, say)
-    arrays = {name: getattr(table.mask, name) for name in ("indptr", "columns", "values")} | {"weights": table.weights}
+    taught = list(_teach(config, split, spectrum, listed, say, lender)) if needs_teacher(config) else [_Taught()]
+    try:
+        start, chosen, columns = _best_start(config, split, spectrum, taught, budget, say, judge)
+        if chosen.path is not None and chosen.path != listed:
+            os.replace(chosen.path, listed)
+            start = replace(start, lists=open_lists(listed, train.n_users, train.n_items))
+    finally:
+        for other in taught:
+            if other.path is not None and other.path != listed:
+                other.path.unlink(missing_ok=True)
+    mask, weights = start.table.mask, start.table.weights
+    arrays = {name: getattr(mask, name) for name in ("indptr", "columns", "values")} | {"weights": weights}
+    facts: dict = {"fingerprint": fingerprint, "dim": start.dim, "columns": columns}
+    if chosen.settings is not None:
+        facts["teacher"] = chosen.settings
     save_state(kept, as_tensors(arrays), facts)
-    return Start(table, facts["dim"], lists)
+    return start
+
+
+def _teach(
+    config: RunConfig, split: Split, spectrum: Spectrum, listed: Path, say: Say, lender: Path | None
+) -> Iterator[_Taught]:
+    """The teachers between which a start chooses, each with its lists in a file; of one the file is `listed`."""
+    train = split.train
+    if lender is not None:
+        settings = _lent(lender / "start.safetensors")
+        with replacing(listed) as part:
+            shutil.copyfile(lender / "teacher.npy", part)
+        yield _Taught(settings, open_lists(listed, train.n_users, train.n_items), listed)
+        return
+    found = teachers(config, split, spectrum, say)
+    for teacher in found:
+        settings = teacher.facts()
+        path = listed if len(found) == 1 else listed.with_name(f"teacher-{settings['rank']}.npy")
+        say(f"ranking the catalogue for every user with the teacher of rank {settings['rank']}")
+        yield _Taught(settings, write_lists(path, teacher.scorer(train.csr()), train, config.teacher.length), path)
 
 
 def _lent(start: Path) -> dict:
@@ -157,69 +192,105 @@ def _lent(start: Path) -> dict:
     return settings
 
 
-def _start(
-    config: RunConfig, split: Split, spectrum: Spectrum, teacher: dict | None, budget: Budget, say: Say
-) -> tuple[HistoryStart, int, int]:
-    """The initial table, its columns of the spectrum, and all its columns, from the teacher's settings if it has any.
+def _best_start(
+    config: RunConfig,
+    split: Split,
+    spectrum: Spectrum,
+    taught: list[_Taught],
+    budget: Budget,
+    say: Say,
+    judge: Judge,
+) -> tuple[Start, _Taught, int]:
+    """The start with its teacher, and its columns of the spectrum.
 
-    How many columns of the spectrum there are is chosen on validation, and columns for groups of items join where
-    validation asks for them.
+    A table of as many columns as the teacher's rank is tried with each teacher, then one of half the columns with the
+    best of them; after an epoch of training each, since wide tables gain more from it than narrow ones. Columns for
+    groups of items join where validation asks for them.
     """
-    degrees, dim = split.train.item_degrees(), len(spectrum.singular)
+    say("building the initial table")
     if config.init == "random":
-        generator = np.random.default_rng([config.seed, 3])
-        mask = random_mask(len(degrees), dim, budget(dim), generator)
-        mask.values[:] = generator.standard_normal(len(mask.values), dtype=np.float32) * 0.05
-        return HistoryStart(mask, (1 / np.maximum(degrees, 1)).astype(np.float32)), dim, dim
+        dim = len(spectrum.singular)
+        table = _random_start(config, split, budget, dim)
+        return Start(table, dim, taught[0].lists), taught[0], dim
     if config.init != "spectral":
         raise SparserecError(f"fism starts from init spectral or random, not {config.init}")
-    users = judged_users(config, split)
-    plain, dim = _of_width(config, split, spectrum, teacher is not None, budget, users)
-    if dim < len(spectrum.singular):
-        say(f"{dim} columns are enough")
-        spectrum = _narrowed(spectrum, dim)
+    wanted, users = config.teacher.columns, judged_users(config, split)
+
+    def start(teacher: _Taught, part: int) -> Start:
+        rank = len(spectrum.singular) if teacher.settings is None else int(teacher.settings["rank"])
+        columns = max(1, rank // part) if wanted is None else min(wanted, rank)
+        table = history_start(
+            _narrowed(spectrum, columns), split.train.item_degrees(), budget(columns), power=config.init_power
+        )
+        return Start(table, columns, teacher.lists)
+
+    def tried(teacher: _Taught, part: int) -> tuple[float, Start]:
+        candidate = start(teacher, part)
+        assert teacher.settings is not None
+        quality = judge(candidate)
+        say(f"{candidate.dim} columns, teacher of rank {teacher.settings['rank']}: {quality:.4f} after an epoch")
+        return quality, candidate
+
+    first = taught[0]
+    halves = first.settings is not None and wanted is None and len(users) > 0
+    if len(taught) == 1 and not halves:
+        best, chosen = start(first, 1), first
+    else:
+        found = [(*tried(teacher, 1), teacher) for teacher in taught]
+        quality, best, chosen = max(found, key=lambda entry: entry[0])
+        if halves and best.dim > 1:
+            other, half = tried(chosen, 2)
+            best = half if other > quality else best
+    return _with_groups(config, split, spectrum, best, chosen.settings, budget, users, say), chosen, best.dim
+
+
+def _random_start(config: RunConfig, split: Split, budget: Budget, dim: int) -> HistoryStart:
+    degrees = split.train.item_degrees()
+    generator = np.random.default_rng([config.seed, 3])
+    mask = random_mask(len(degrees), dim, budget(dim), generator)
+    mask.values[:] = generator.standard_normal(len(mask.values), dtype=np.float32) * 0.05
+    return HistoryStart(mask, (1 / np.maximum(degrees, 1)).astype(np.float32))
+
+
+def _with_groups(
+    config: RunConfig,
+    split: Split,
+    spectrum: Spectrum,
+    plain: Start,
+    teacher: dict | None,
+    budget: Budget,
+    users: np.ndarray,
+    say: Say,
+) -> Start:
+    """The start with columns for groups of items beside those it has, where validation asks for them."""
     # Only coded values keep a byte budget whatever the columns are; and nothing can be judged without users.
-    wanted = config.teacher.groups
+    wanted, columns = config.teacher.groups, plain.dim
     if teacher is None or not teacher["neighbours"] or config.values != "coded" or wanted is False:
-        return plain, dim, dim
+        return plain
     if wanted is None and not len(users):
-        return plain, dim, dim
+        return plain
     say("adding columns for groups of items")
-    local = local_factors(normalised(split.train.csr()), degrees, columns=min(LOCAL_COLUMNS, 65_536 - dim))
-    groups = dim + int(local.indices.max(initial=-1)) + 1
+    degrees = split.train.item_degrees()
+    local = local_factors(normalised(split.train.csr()), degrees, columns=min(LOCAL_COLUMNS, 65_536 - columns))
+    dim = columns + int(local.indices.max(initial=-1)) + 1
     share = np.float32(np.sqrt(teacher["neighbours"]))
-    wide = history_start(spectrum, degrees, budget(groups), power=config.init_power, local=local * share)
-    if wanted is None and _quality(plain, dim, split, users) >= _quality(wide, groups, split, users):
-        return plain, dim, dim
-    say(f"{groups - dim} groups of items have a column each")
-    return wide, dim, groups
-
-
-def _of_width(
-    config: RunConfig, split: Split, spectrum: Spectrum, chooses: bool, budget: Budget, users: np.ndarray
-) -> tuple[HistoryStart, int]:
-    """The initial table of as many columns as wanted, or of all or half of them, and how many these are."""
-
-    def start(columns: int) -> HistoryStart:
-        degrees = split.train.item_degrees()
-        return history_start(_narrowed(spectrum, columns), degrees, budget(columns), power=config.init_power)
-
-    dim, wanted = len(spectrum.singular), config.teacher.columns
-    if not chooses or wanted is not None or not len(users) or dim < 2:
-        columns = dim if wanted is None else min(wanted, dim)
-        return start(columns), columns
-    wide, narrow = start(dim), start(dim // 2)
-    if _quality(wide, dim, split, users) >= _quality(narrow, dim // 2, split, users):
-        return wide, dim
-    return narrow, dim // 2
+    table = history_start(
+        _narrowed(spectrum, columns), degrees, budget(dim), power=config.init_power, local=local * share
+    )
+    wide = Start(table, dim, plain.lists)
+    if wanted is None and _quality(plain, split, users) >= _quality(wide, split, users):
+        return plain
+    say(f"{dim - columns} groups of items have a column each")
+    return wide
 
 
 def _narrowed(spectrum: Spectrum, columns: int) -> Spectrum:
     return Spectrum(spectrum.singular[:columns], spectrum.items[:, :columns])
 
 
-def _quality(start: HistoryStart, dim: int, split: Split, users: np.ndarray) -> float:
+def _quality(start: Start, split: Split, users: np.ndarray) -> float:
     """Validation NDCG@20 of an initial table."""
-    items = SparseTable(start.mask.indptr, start.mask.columns, start.mask.values, dim)
-    model = FISM(items, DenseTable(np.log(start.weights)[:, None]), split.train)
+    mask = start.table.mask
+    items = SparseTable(mask.indptr, mask.columns, mask.values, start.dim)
+    model = FISM(items, DenseTable(np.log(start.table.weights)[:, None]), split.train)
     return evaluate(model.scorer(split.train), split.train, split.valid, users=users)["ndcg@20"]

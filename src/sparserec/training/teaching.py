@@ -26,6 +26,10 @@ from sparserec.training.config import RunConfig
 
 POWERS = (0.0, 0.125, 0.25, 0.5)
 NEIGHBOURS = (0.0, 0.3, 1.0, 3.0)
+RANKS = (1, 2, 4)
+"""Parts of the singular values that were found: ranks of filters."""
+TRIED = 2
+"""Ranks, those of the best filters, with which a table is tried."""
 AS_GOOD = 0.01
 """Relative loss of validation NDCG that the smoothest of several filters may have against the best."""
 WORTH_RANK = 0.025
@@ -52,43 +56,64 @@ def judged_users(config: RunConfig, split: Split) -> np.ndarray:
     return users
 
 
-def choose_teacher(config: RunConfig, split: Split, spectrum: Spectrum, say: Say) -> GraphFilter:
-    """The filter that validation chooses, one setting after the other: power, rank, weight of the graph.
+def choose_filters(config: RunConfig, split: Split, spectrum: Spectrum, say: Say) -> list[GraphFilter]:
+    """The filters that validation chooses, one for each rank worth a try, the best one first.
 
-    Of several powers that are about as good it takes the largest: the smoothest filter suffers least when the users to
-    come are not quite like those of the validation part. A share of the graph itself is of full rank, which a table of
-    few columns follows only in part, so it must be worth more than that.
+    For each rank one setting after the other: power, weight of the graph. Of several powers that are about as good it
+    takes the largest: the smoothest filter suffers least when the users to come are not quite like those of the
+    validation part. A share of the graph itself is of full rank, which a table of few columns follows only in part, so
+    it must be worth more than that.
     """
     train, wanted = split.train, config.teacher
     matrix, degrees = normalised(train.csr()), train.item_degrees()
     users, dim = judged_users(config, split), len(spectrum.singular)
-    chosen = {"power": POWERS[0], "rank": dim, "neighbours": NEIGHBOURS[0]}
-    options = {"power": POWERS, "rank": (dim, -(-dim // 2), -(-dim // 4)), "neighbours": NEIGHBOURS}
 
-    def filter_of(power: float, rank: float, neighbours: float) -> GraphFilter:
-        few = int(rank)
+    say("choosing the teacher on the validation part")
+    if wanted.rank is not None:
+        ranks = [min(wanted.rank, dim)]
+    elif not len(users):
+        ranks = [dim]
+    else:
+        ranks = list(dict.fromkeys(-(-dim // part) for part in RANKS))
+
+    def filter_of(rank: int, power: float, neighbours: float) -> GraphFilter:
         return GraphFilter(
             matrix,
-            spectrum.singular[:few],
-            spectrum.items[:, :few],
+            spectrum.singular[:rank],
+            spectrum.items[:, :rank],
             degrees,
             power=power,
             neighbours=neighbours,
         )
 
-    say("choosing the teacher on the validation part")
-    for name, values in options.items():
-        given = getattr(wanted, name)
-        if given is not None:
-            chosen[name] = min(given, dim) if name == "rank" else given
-        elif len(users):
-            found = {}
-            for value in dict.fromkeys(values):
-                teacher = filter_of(**{**chosen, name: value})
-                found[value] = evaluate(teacher.scorer(train.csr()), train, split.valid, users=users)["ndcg@20"]
-            chosen[name] = _settled(name, found)
-    say("teacher: " + ", ".join(f"{name} {value:g}" for name, value in chosen.items()))
-    return filter_of(**chosen)
+    def chosen_for(rank: int) -> tuple[float, GraphFilter]:
+        chosen, quality = {"power": POWERS[0], "neighbours": NEIGHBOURS[0]}, 0.0
+        for name, values in (("power", POWERS), ("neighbours", NEIGHBOURS)):
+            given = getattr(wanted, name)
+            if given is not None:
+                chosen[name] = given
+            elif len(users):
+                found = {}
+                for value in values:
+                    teacher = filter_of(rank, **{**chosen, name: value})
+                    found[value] = _quality(teacher.scorer(train.csr()), split, users)
+                chosen[name] = _settled(name, found)
+                quality = found[chosen[name]]
+        teacher = filter_of(rank, **chosen)
+        if None not in (wanted.power, wanted.neighbours) and len(ranks) > 1:
+            quality = _quality(teacher.scorer(train.csr()), split, users)
+        return quality, teacher
+
+    found = sorted(map(chosen_for, ranks), key=lambda pair: -pair[0])[:TRIED]  # of equals the highest rank
+    for quality, teacher in found:
+        told = {"rank": teacher.rank, "power": teacher.power, "neighbours": teacher.neighbours}
+        say("filter: " + ", ".join(f"{name} {value:g}" for name, value in told.items()) + f"; ndcg@20 {quality:.4f}")
+    return [teacher for _, teacher in found]
+
+
+def _quality(scorer: Scorer, split: Split, users: np.ndarray) -> float:
+    """Validation NDCG@20 for these users."""
+    return evaluate(scorer, split.train, split.valid, users=users)["ndcg@20"]
 
 
 def _settled(name: str, found: dict[float, float]) -> float:
@@ -97,9 +122,7 @@ def _settled(name: str, found: dict[float, float]) -> float:
     if name == "power":
         return max(value for value, quality in found.items() if quality >= (1 - AS_GOOD) * best)
     first = next(iter(found))
-    if name == "neighbours" and best < (1 + WORTH_RANK) * found[first]:
-        return first
-    return max(found, key=lambda value: found[value])
+    return first if best < (1 + WORTH_RANK) * found[first] else max(found, key=lambda value: found[value])
 
 
 @dataclass(frozen=True)
@@ -137,24 +160,30 @@ class Teaching:
         }
 
 
-def teach(config: RunConfig, split: Split, spectrum: Spectrum, say: Say) -> Teaching:
-    """The teacher of a run: the filter that validation chooses, averaged with a trained one as validation chooses."""
-    closed = choose_teacher(config, split, spectrum, say)
+def teachers(config: RunConfig, split: Split, spectrum: Spectrum, say: Say) -> list[Teaching]:
+    """Teachers of a run, the one that validation likes best first: each a filter, averaged with the same trained one.
+
+    The share of the trained one is chosen on validation too.
+    """
+    filters = choose_filters(config, split, spectrum, say)
     wanted, users = config.teacher, judged_users(config, split)
     if wanted.share == 0 or not wanted.epochs or (wanted.share is None and not len(users)):
-        return Teaching(closed)
+        return [Teaching(closed) for closed in filters]
     say("training a teacher")
     pooled = train_teacher(config, split, spectrum, say)
     if wanted.share is not None:
-        return Teaching(closed, pooled, wanted.share)
-    found = {}
-    for share in SHARES:
-        scorer = Teaching(closed, pooled, share).scorer(split.train.csr())
-        found[share] = evaluate(scorer, split.train, split.valid, users=users)["ndcg@20"]
-    best = max(found, key=lambda value: found[value])
-    share = best if found[best] >= (1 + WORTH_SHARE) * found[0.0] else 0.0
-    say(f"share of the trained teacher: {share:g}, valid ndcg@20 {found[share]:.4f}; the filter alone {found[0.0]:.4f}")
-    return Teaching(closed, pooled, share)
+        return [Teaching(closed, pooled, wanted.share) for closed in filters]
+    judged: list[tuple[float, Teaching]] = []
+    for closed in filters:
+        found = {
+            share: _quality(Teaching(closed, pooled, share).scorer(split.train.csr()), split, users) for share in SHARES
+        }
+        best = max(found, key=lambda value: found[value])
+        share = best if found[best] >= (1 + WORTH_SHARE) * found[0.0] else 0.0
+        said = f"valid ndcg@20 {found[share]:.4f}; the filter alone {found[0.0]:.4f}"
+        say(f"rank {closed.rank}: share of the trained teacher {share:g}, {said}")
+        judged.append((found[share], Teaching(closed, pooled, share)))
+    return [teaching for _, teaching in sorted(judged, key=lambda pair: -pair[0])]
 
 
 def train_teacher(config: RunConfig, split: Split, spectrum: Spectrum, say: Say) -> PooledTeacher:
