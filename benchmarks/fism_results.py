@@ -53,7 +53,7 @@ INGREDIENTS: dict[str, dict] = {
     "values: int8, as many": {"values": "int8", "as_many_as": "coded"},
     "width: 256": {"dim": 256},
     "width: 512": {"dim": 512},
-    "width: 2048": {"dim": 2048},
+    "width: 1024": {"dim": 1024},
 }
 
 
@@ -67,8 +67,6 @@ def choices(kind: str) -> Iterator[tuple[str, dict]]:
     default = recipe("fism")
     if kind == "budgets":
         yield from (("SparseRec", {**default, "budget": f"{size}B/item"}) for size in BUDGETS)
-        wide = {**default, "dim": fism_report.COLUMNS}
-        yield from ((fism_report.WIDE, {**wide, "budget": f"{size}B/item"}) for size in BUDGETS)
         start = recipe("spectral")
         yield from (("spectral start", {**start, "budget": f"{size}B/item"}) for size in SPECTRAL_BUDGETS)
     elif kind == "ingredients":

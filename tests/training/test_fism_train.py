@@ -14,6 +14,7 @@ from sparserec.errors import SparserecError
 from sparserec.evaluation import Popularity, evaluate
 from sparserec.interactions import Interactions, split, synthetic
 from sparserec.training import api, evaluate_on_device
+from sparserec.training import build as build_module
 from sparserec.training import start as start_module
 from sparserec.training import teaching as teaching_module
 from sparserec.training.config import load_config
@@ -60,6 +61,8 @@ def interrupt_after(monkeypatch, stop_at):
     def step_then_stop(self, *args):
         nonlocal steps
         real(self, *args)
+        if self._folder.name == "trial":  # not the training yet
+            return
         steps += 1
         self._stop = lambda: steps >= stop_at
 
@@ -209,7 +212,7 @@ def test_without_epochs_the_start_is_the_model(small, tmp_path):
 
 def test_wide_recipes_fit_a_catalogue_that_is_smaller(small, tmp_path):
     config, parts = load_config("fism"), split(small)
-    assert config.dim == 1024
+    assert config.dim == 2048
     assert width(config, parts) == 199
     few = dataclasses.replace(parts, train=parts.train.where(parts.train.rows() < 5))
     assert width(config, few) == min(few.train.n_users, few.train.n_items) - 1
@@ -341,13 +344,71 @@ def test_a_run_remembers_its_teacher_and_lists_as_long_as_asked_for(small, fism,
 
 @pytest.mark.parametrize(("better", "columns"), [(64, 64), (32, 32)])
 def test_columns_of_the_start_are_chosen_on_validation(small, fism, tmp_path, monkeypatch, better, columns):
-    monkeypatch.setattr(start_module, "_quality", lambda start, dim, *_: float(dim == better))
+    monkeypatch.setattr(
+        build_module, "after_an_epoch", lambda c, s, model, *_: float(model.tables["items"].dim == better)
+    )
     teacher = {**TEACHER, "rank": 64}
     run = sparserec.train(small, tmp_path / "run", **{**fism, "epochs": 1, "refit": True}, teacher=teacher)
     for folder in (run.folder, run.folder / "final"):
         facts = facts_of(folder / "start.safetensors")
         assert (facts["columns"], facts["dim"]) == (columns, columns)
         assert facts["teacher"]["rank"] == 64
+
+
+@pytest.mark.parametrize(("better", "rank", "columns"), [(64, 64, 64), (32, 32, 32), (16, 32, 16)])
+def test_the_rank_of_the_teacher_is_chosen_by_what_an_epoch_of_training_makes_of_it(
+    small, fism, tmp_path, monkeypatch, better, rank, columns
+):
+    def judged(config, split, model, *_):
+        return -abs(model.tables["items"].dim - better)
+
+    monkeypatch.setattr(build_module, "after_an_epoch", judged)
+    monkeypatch.setattr(teaching_module, "RANKS", (1, 2))
+    teacher = {name: value for name, value in TEACHER.items() if name != "rank"}
+    run = sparserec.train(small, tmp_path / "run", **{**fism, "epochs": 1, "refit": True}, teacher=teacher)
+    for folder in (run.folder, run.folder / "final"):
+        facts = facts_of(folder / "start.safetensors")
+        assert (facts["teacher"]["rank"], facts["columns"], facts["dim"]) == (rank, columns, columns)
+        assert sorted(path.name for path in folder.iterdir() if "teacher" in path.name) == ["teacher.npy"]
+
+
+def test_the_lists_that_stay_are_those_of_the_chosen_teacher(small, fism, tmp_path):
+    run = sparserec.train(small, tmp_path / "run", **{**fism, "epochs": 1})
+    known = facts_of(run.folder / "start.safetensors")["teacher"]
+    again = sparserec.train(small, tmp_path / "again", **{**fism, "epochs": 1}, teacher=known)
+    assert (run.folder / "teacher.npy").read_bytes() == (again.folder / "teacher.npy").read_bytes()
+
+
+def test_a_trial_leaves_nothing_and_changes_nothing(small, trained, tmp_path):
+    config, parts = trained.config, split(small)
+    seen = []
+
+    def again(start):
+        value = build_module.after_an_epoch(
+            config, parts, *build_module._from_start(config, parts, start), tmp_path / "trial"
+        )
+        seen.append(value)
+        return value
+
+    values = start_module.prepare(
+        config,
+        parts,
+        tmp_path,
+        lambda dim: 2000,
+        "print",
+        lambda words: None,
+        lambda start: again(start) + again(start),
+    )
+    assert seen[::2] == seen[1::2]
+    assert len(set(seen)) > 1
+    assert not (tmp_path / "trial").exists()
+    assert values.lists is not None
+
+
+def test_a_catalogue_too_large_for_its_columns_gets_fewer(small):
+    config, parts = load_config("fism", start_numbers=1000), split(small)
+    assert width(config, parts) == 1000 // parts.train.n_items
+    assert width(load_config("fism", start_numbers=1), parts) == 1
 
 
 def test_columns_of_the_start_that_are_given_are_obeyed(small, fism, tmp_path):

@@ -57,8 +57,8 @@ def train(
         config: a complete `RunConfig`, or a TOML file, instead of a recipe.
         threads: CPU threads; all when None. The result does not depend on it, see docs/guide/training.md.
         resume: continue the run in `out` if there is one.
-        teacher_from: a run folder of the same data, seed and teacher whose teacher is taken, as it is about half of the
-            time; the result is what it would be without.
+        teacher_from: a run folder of the same data, seed and teacher settings whose teacher is taken, with its rank: it
+            is about half of the time. With another budget a run by itself may have chosen another rank.
         report: called with a `Progress` after every step.
         stage: called with a few words when a long stage begins.
         **settings: single settings of `RunConfig`, put over the recipe or file.

@@ -180,8 +180,9 @@ def _build_fism(
 
 
 def _from_start(config: RunConfig, split: Split, start: Start) -> tuple[Recommender, Task]:
+    """What begins at a start, which stays as it is."""
     mask = start.table.mask
-    items = SparseTable(mask.indptr, mask.columns, mask.values, start.dim)
+    items = SparseTable(mask.indptr, mask.columns.copy(), mask.values.copy(), start.dim)
     weights = DenseTable(np.log(start.table.weights)[:, None])
     model = assemble(config, {"items": items, "weights": weights}, split.train)
     if start.lists is None:
