@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparserec.errors import SparserecError
-from sparserec.sparsity import history_start, item_spectrum, spectral
+from sparserec.sparsity import CsrMask, HistoryStart, history_start, item_spectrum, spectral
 from sparserec.sparsity.initial import normalised
 from sparserec.sparsity.spectral import TYPICAL_VALUE
 from sparserec.teachers import GraphFilter
@@ -195,3 +195,22 @@ def test_a_budget_below_one_entry_a_row_is_refused():
     matrix = interactions()
     with pytest.raises(SparserecError, match="does not fit"):
         history_start(item_spectrum(matrix, 4), degrees_of(matrix), N_ITEMS - 1)
+
+
+def test_a_start_that_knows_an_earlier_one_turns_its_columns_the_same_way():
+    whole, dim = interactions(seed=1), 8
+    part = whole.copy()
+    part.data[np.random.default_rng(0).random(part.nnz) < 0.04] = 0
+    part.eliminate_zeros()
+    earlier = history_start(item_spectrum(part, dim), degrees_of(part), 3 * N_ITEMS)
+    turned = dim - 1 - earlier.mask.columns.astype(np.int64)  # other names for the columns
+    spectrum, degrees = item_spectrum(whole, dim), degrees_of(whole)
+    for columns in (earlier.mask.columns, turned):
+        like = CsrMask(earlier.mask.indptr, columns.astype(np.uint8), earlier.mask.values)
+        start = history_start(spectrum, degrees, 3 * N_ITEMS, like=like)
+        one, other = (table_of(own, dim) for own in (HistoryStart(like, earlier.weights), start))
+        angles = (one * other).sum(axis=0) / np.linalg.norm(one, axis=0) / np.linalg.norm(other, axis=0)
+        assert (angles > 0.8).all()
+    # Every entry kept, a rotation changes no score.
+    free, bound = (history_start(spectrum, degrees, dim * N_ITEMS, like=known) for known in (None, earlier.mask))
+    np.testing.assert_allclose(scores_of(free, dim, whole), scores_of(bound, dim, whole), rtol=1e-3, atol=1e-5)

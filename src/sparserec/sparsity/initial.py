@@ -114,14 +114,23 @@ def varimax(
         squares = turned * turned
         squares -= squares.mean(axis=0)
         turned *= squares
-        target = unit.T @ turned
-        # torch's SVD: NumPy's took ten times as long for a thousand columns.
-        left, singular, right = torch.linalg.svd(torch.from_numpy(target))
-        rotation, criterion = (left @ right).numpy(), float(singular.sum())
+        rotation, criterion = _polar(unit.T @ turned)
         if criterion < before * (1 + tolerance):
             break
         before = criterion
     return rotation
+
+
+def nearest_rotation(matrix: np.ndarray) -> np.ndarray:
+    """The orthogonal matrix (d, d) nearest to a float32 matrix (d, d)."""
+    return _polar(matrix)[0]
+
+
+def _polar(matrix: np.ndarray) -> tuple[np.ndarray, float]:
+    """The nearest orthogonal matrix, and the sum of the singular values."""
+    # torch's SVD: NumPy's took ten times as long for a thousand columns.
+    left, singular, right = torch.linalg.svd(torch.from_numpy(matrix))
+    return (left @ right).numpy(), float(singular.sum())
 
 
 def masks_of_factors(

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.extmath import randomized_range_finder
 
-from sparserec.sparsity.initial import check_dim, normalised, varimax
+from sparserec.sparsity.initial import check_dim, nearest_rotation, normalised, varimax
 from sparserec.sparsity.masks import CsrMask, largest
 
 TYPICAL_VALUE = 0.2
@@ -74,12 +74,30 @@ SAMPLE = 12_288
 """Rows that the first iterations of the rotation look at; the last ones look at all."""
 
 
-def _rotation(scaled: np.ndarray) -> np.ndarray:
-    """Varimax in two stages: most of the way on a sample of the rows, the rest on all of them."""
+def _rotation(scaled: np.ndarray, like: sp.csr_array | None = None) -> np.ndarray:
+    """Varimax in two stages: most of the way on a sample of the rows, the rest on all of them.
+
+    Args:
+        scaled: (n, d) loadings.
+        like: (n, d) the rotated loadings of nearly the same data, of which a few entries a row are enough: the rotation
+            towards them takes the place of the first stage.
+    """
+    if like is not None:
+        return varimax(scaled, max_iter=5, tolerance=1e-4, start=_towards(scaled, like))
     if len(scaled) <= 2 * SAMPLE:
         return varimax(scaled, max_iter=30, tolerance=1e-4)
     chosen = np.sort(np.random.default_rng(0).choice(len(scaled), SAMPLE, replace=False))
     return varimax(scaled, max_iter=8, tolerance=1e-4, start=varimax(scaled[chosen], max_iter=20, tolerance=1e-3))
+
+
+def _towards(scaled: np.ndarray, like: sp.csr_array) -> np.ndarray:
+    """The rotation (d, d) that brings `scaled` closest to `like`, rows of both at unit length (Procrustes).
+
+    Source: Schönemann, "A generalized solution of the orthogonal Procrustes problem", 1966.
+    """
+    lengths = np.linalg.norm(scaled, axis=1) * np.sqrt(np.asarray(like.multiply(like).sum(axis=1)).ravel())
+    weighted = sp.csr_array(sp.diags_array((1 / np.maximum(lengths, 1e-12)).astype(np.float32)) @ like)
+    return nearest_rotation(np.ascontiguousarray((weighted.T @ scaled).T))
 
 
 @dataclass(frozen=True)
@@ -102,6 +120,7 @@ def history_start(
     *,
     power: float = 0.25,
     local: sp.csr_array | None = None,
+    like: CsrMask | None = None,
 ) -> HistoryStart:
     """A sparse item table whose scores are those of the spectral filter, as far as `budget` entries go.
 
@@ -114,10 +133,12 @@ def history_start(
         budget: entries to keep, from one a row to all.
         power: exponent of the singular values; 0 weighs all columns alike.
         local: (n_items, m) more columns beside the rotated ones, see `local.local_factors`.
+        like: a start of the same items and columns from nearly the same interactions, which saves most of the rotation.
     """
     degrees = np.maximum(degrees, 1).astype(np.float32)
     scaled = spectrum.items * spectrum.singular**power
-    rows = (scaled @ _rotation(scaled)) * np.sqrt(degrees)[:, None]
+    known = None if like is None else sp.csr_array((like.values, like.columns, like.indptr), shape=scaled.shape)
+    rows = (scaled @ _rotation(scaled, known)) * np.sqrt(degrees)[:, None]
     indptr, columns = largest(np.abs(rows), min(budget, rows.size))
     values = rows[np.repeat(np.arange(len(rows)), np.diff(indptr)), columns]
     if local is not None:

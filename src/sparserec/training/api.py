@@ -150,7 +150,7 @@ def _refit(
     if lender is not None:
         lender = lender / FINAL if _has_teacher(lender / FINAL) else None
     with filling(folder):
-        model, task = build(config, whole, folder, say, lender)
+        model, task = build(config, whole, folder, say, lender, run.folder)
     trainer = _trainer(config, whole, model, task, folder, report, stop, until)
     trainer.resume()
     say("training")

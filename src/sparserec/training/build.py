@@ -106,14 +106,20 @@ def fingerprint(config: RunConfig, split: Split) -> str:
 
 
 def build(
-    config: RunConfig, split: Split, folder: Path, say: Say, lender: Path | None = None
+    config: RunConfig,
+    split: Split,
+    folder: Path,
+    say: Say,
+    lender: Path | None = None,
+    earlier: Path | None = None,
 ) -> tuple[Recommender, Task]:
     """The recommender with its tables at their initial mask and values, and what it learns from.
 
-    `lender` is the folder of a training with the same teacher on the same data, whose lists are taken.
+    `lender` is the folder of a training with the same teacher on the same data, whose lists are taken; `earlier` that
+    of a training on a part of this data, with which the initial table is found faster.
     """
     if config.model == "fism":
-        return _build_fism(config, split, folder, say, lender)
+        return _build_fism(config, split, folder, say, lender, earlier)
     if needs_teacher(config):
         raise SparserecError(
             f"loss {config.loss} learns from lists for histories: it needs model fism, not {config.model}"
@@ -159,7 +165,7 @@ def _pruned_tables(
 
 
 def _build_fism(
-    config: RunConfig, split: Split, folder: Path, say: Say, lender: Path | None
+    config: RunConfig, split: Split, folder: Path, say: Say, lender: Path | None, earlier: Path | None
 ) -> tuple[Recommender, Task]:
     if config.method == "dense":
         raise SparserecError("fism has sparse tables only: choose another method, or model mf")
@@ -175,7 +181,7 @@ def _build_fism(
     def judge(start: Start) -> float:
         return after_an_epoch(config, split, *_from_start(config, split, start), folder / "trial")
 
-    start = prepare(config, split, folder, budget, fingerprint(config, split), say, judge, lender)
+    start = prepare(config, split, folder, budget, fingerprint(config, split), say, judge, lender, earlier)
     return _from_start(config, split, start)
 
 

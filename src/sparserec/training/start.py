@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,7 @@ def prepare(
     say: Say,
     judge: Judge,
     lender: Path | None = None,
+    earlier: Path | None = None,
 ) -> Start:
     """The start of this run: read from its folder, or made and written there.
 
@@ -86,6 +88,8 @@ def prepare(
         say: told when a long stage begins.
         judge: of starts of several widths, the best one is taken.
         lender: a folder whose teacher's lists are taken, of a training with the same teacher on the same data.
+        earlier: the folder of a training on nearly the same interactions that decided everything: its table says where
+            to turn the columns, which saves time.
     """
     kept, listed = folder / "start.safetensors", folder / "teacher.npy"
     taught = needs_teacher(config)
@@ -100,7 +104,7 @@ def prepare(
             return Start(table, int(facts["dim"]), lists)
     make_folder(folder)
     with together(kept, listed):
-        return _make(config, split, kept, listed, budget, fingerprint, say, judge, lender)
+        return _make(config, split, kept, listed, budget, fingerprint, say, judge, lender, earlier)
 
 
 def needs_teacher(config: RunConfig) -> bool:
@@ -137,6 +141,7 @@ def _make(
     say: Say,
     judge: Judge,
     lender: Path | None,
+    earlier: Path | None,
 ) -> Start:
     dim, train = width(config, split), split.train
     try:
@@ -148,7 +153,8 @@ def _make(
     spectrum = item_spectrum(train.csr(), dim, seed=config.seed)
     taught = list(_teach(config, split, spectrum, listed, say, lender)) if needs_teacher(config) else [_Taught()]
     try:
-        start, chosen, columns = _best_start(config, split, spectrum, taught, budget, say, judge)
+        like = None if earlier is None else _spectral_columns(earlier / "start.safetensors")
+        start, chosen, columns = _best_start(config, split, spectrum, taught, budget, say, judge, like)
         if chosen.path is not None and chosen.path != listed:
             os.replace(chosen.path, listed)
             start = replace(start, lists=open_lists(listed, train.n_users, train.n_items))
@@ -200,6 +206,7 @@ def _best_start(
     budget: Budget,
     say: Say,
     judge: Judge,
+    like: tuple[CsrMask, int] | None,
 ) -> tuple[Start, _Taught, int]:
     """The start with its teacher, and its columns of the spectrum.
 
@@ -216,13 +223,18 @@ def _best_start(
         raise SparserecError(f"fism starts from init spectral or random, not {config.init}")
     wanted, users = config.teacher.columns, judged_users(config, split)
 
+    degrees = split.train.item_degrees()
+
+    @cache
+    def spectral(columns: int) -> HistoryStart:
+        return history_start(
+            _narrowed(spectrum, columns), degrees, budget(columns), power=config.init_power, like=_of(like, columns)
+        )
+
     def start(teacher: _Taught, part: int) -> Start:
         rank = len(spectrum.singular) if teacher.settings is None else int(teacher.settings["rank"])
         columns = max(1, rank // part) if wanted is None else min(wanted, rank)
-        table = history_start(
-            _narrowed(spectrum, columns), split.train.item_degrees(), budget(columns), power=config.init_power
-        )
-        return Start(table, columns, teacher.lists)
+        return Start(spectral(columns), columns, teacher.lists)
 
     def tried(teacher: _Taught, part: int) -> tuple[float, Start]:
         candidate = start(teacher, part)
@@ -241,7 +253,22 @@ def _best_start(
         if halves and best.dim > 1:
             other, half = tried(chosen, 2)
             best = half if other > quality else best
-    return _with_groups(config, split, spectrum, best, chosen.settings, budget, users, say), chosen, best.dim
+    wide = _with_groups(config, split, spectrum, best, chosen.settings, budget, users, say, like)
+    return wide, chosen, best.dim
+
+
+def _spectral_columns(path: Path) -> tuple[CsrMask, int]:
+    """The initial table of another training without its columns for groups, and how many columns these leave."""
+    tensors, facts = load_state(path)
+    indptr, columns, values = (tensors[name].numpy() for name in ("indptr", "columns", "values"))
+    inside = columns < facts["columns"]
+    counts = np.concatenate(([0], np.cumsum(inside)))[indptr]
+    return CsrMask(counts, columns[inside], values[inside]), int(facts["columns"])
+
+
+def _of(like: tuple[CsrMask, int] | None, columns: int) -> CsrMask | None:
+    """The earlier table, where it has as many columns."""
+    return like[0] if like is not None and like[1] == columns else None
 
 
 def _random_start(config: RunConfig, split: Split, budget: Budget, dim: int) -> HistoryStart:
@@ -261,6 +288,7 @@ def _with_groups(
     budget: Budget,
     users: np.ndarray,
     say: Say,
+    like: tuple[CsrMask, int] | None,
 ) -> Start:
     """The start with columns for groups of items beside those it has, where validation asks for them."""
     # Only coded values keep a byte budget whatever the columns are; and nothing can be judged without users.
@@ -275,7 +303,12 @@ def _with_groups(
     dim = columns + int(local.indices.max(initial=-1)) + 1
     share = np.float32(np.sqrt(teacher["neighbours"]))
     table = history_start(
-        _narrowed(spectrum, columns), degrees, budget(dim), power=config.init_power, local=local * share
+        _narrowed(spectrum, columns),
+        degrees,
+        budget(dim),
+        power=config.init_power,
+        local=local * share,
+        like=_of(like, columns),
     )
     wide = Start(table, dim, plain.lists)
     if wanted is None and _quality(plain, split, users) >= _quality(wide, split, users):
