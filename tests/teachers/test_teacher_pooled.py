@@ -38,7 +38,8 @@ def test_the_loss_is_that_of_the_formula(negatives):
     settings = PooledSettings(temperature=0.3, negatives=negatives)
     trainer = _Trainer(history, random_vectors(), settings)
     users = np.arange(6)
-    loss = float(trainer._loss(users, np.random.default_rng(5)).detach())
+    batch = trainer._draw(users, np.random.default_rng(5))
+    loss = float(trainer._loss(batch, *trainer._rows(batch)).detach())
     into = trainer._into.detach().numpy().astype(np.float64) * np.exp(trainer._weights.detach().numpy())[:, None]
     out = trainer._out.detach().numpy().astype(np.float64)
     out /= np.linalg.norm(out, axis=1, keepdims=True)
@@ -58,6 +59,33 @@ def test_the_loss_is_that_of_the_formula(negatives):
             total += -np.log(hit / (hit + rest)) * len(own) ** -0.5
             weights += len(own) ** -0.5
     assert loss == pytest.approx(total / weights, rel=1e-4)
+
+
+@pytest.mark.parametrize("negatives", [4096, 10])
+def test_steps_over_the_rows_of_a_batch_are_those_of_adam_over_the_whole_tables(negatives):
+    history, _ = groups(n_users=40)
+    trainer, plain = (_Trainer(history, random_vectors(), PooledSettings(negatives=negatives)) for _ in range(2))
+    adam = torch.optim.Adam([{"params": [plain._out, plain._into]}, {"params": [plain._weights]}], lr=0.01)
+    for group in trainer._adam.param_groups:
+        group["lr"] = 0.01
+
+    class Whole:
+        def __init__(self, table):
+            self.values = table
+
+        def places(self, rows):
+            return torch.from_numpy(rows)
+
+    for step in range(4):
+        users = np.arange(10 * step, 10 * step + 10)
+        trainer._step(users, np.random.default_rng(step))
+        adam.zero_grad()
+        batch = plain._draw(users, np.random.default_rng(step))
+        plain._loss(batch, Whole(plain._into), Whole(plain._out)).backward()
+        adam.step()
+    for name in ("_out", "_into", "_weights"):
+        one, other = (getattr(own, name).detach().numpy() for own in (trainer, plain))
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
 def test_the_same_seed_gives_the_same_teacher_and_another_another():

@@ -85,6 +85,47 @@ def train_pooled(
     return trainer.teacher()
 
 
+@dataclass(frozen=True)
+class _Batch:
+    """Some users.
+
+    Attributes:
+        counts: (B,) items of each.
+        taken: (N,) these items, user by user.
+        owner: (N,) the place in the batch of the user who took them.
+        drawn: (M,) items to rank them against, ascending; all items of a small catalogue.
+    """
+
+    counts: np.ndarray
+    taken: np.ndarray
+    owner: np.ndarray
+    drawn: np.ndarray
+
+
+class _Rows:
+    """A copy of the rows of a table that a batch needs, to be differentiated instead of all of them."""
+
+    def __init__(self, table: Tensor, rows: np.ndarray):
+        self._table, self._rows = table, np.unique(rows)
+        self._index = torch.from_numpy(self._rows)
+        self.values = table.detach()[self._index].requires_grad_()
+
+    def places(self, rows: np.ndarray) -> Tensor:
+        """Where these rows of the table are in `values`."""
+        return torch.from_numpy(np.searchsorted(self._rows, rows))
+
+    def give_gradients(self) -> None:
+        """Put the gradients of `values` into those of the table, which are 0."""
+        assert self._table.grad is not None
+        assert self.values.grad is not None
+        self._table.grad.index_copy_(0, self._index, self.values.grad)
+
+    def clear_gradients(self) -> None:
+        """Make the gradients of the table 0 again."""
+        assert self._table.grad is not None
+        self._table.grad.index_fill_(0, self._index, 0.0)
+
+
 class _Trainer:
     def __init__(self, history: sp.csr_array, vectors: np.ndarray, settings: PooledSettings):
         self._settings = settings
@@ -94,7 +135,8 @@ class _Trainer:
         self._out = torch.nn.Parameter(torch.tensor(start, dtype=torch.float32))
         self._into = torch.nn.Parameter(torch.tensor(start, dtype=torch.float32))
         self._weights = torch.nn.Parameter(torch.tensor(np.log(np.median(degrees) / degrees), dtype=torch.float32))
-        self._adam = torch.optim.Adam([{"params": [self._out, self._into]}, {"params": [self._weights]}])
+        self._out.grad, self._into.grad = torch.zeros_like(self._out), torch.zeros_like(self._into)
+        self._adam = torch.optim.Adam([{"params": [self._out, self._into]}, {"params": [self._weights]}], fused=True)
         self._known = np.flatnonzero(np.diff(self._indptr) > 1)
         self._chances = 0.5 * np.sqrt(degrees) / np.sqrt(degrees).sum() + 0.5 / len(degrees)
         self._steps = -(-len(self._known) // settings.batch)
@@ -108,44 +150,57 @@ class _Trainer:
             for group, times in zip(self._adam.param_groups, (1, 3), strict=True):
                 group["lr"] = times * settings.lr * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * done)))
             users = np.sort(order[step * settings.batch : (step + 1) * settings.batch])
-            loss = self._loss(users, np.random.default_rng([settings.seed, 22, epoch, step]))
-            self._adam.zero_grad()
-            loss.backward()
-            self._adam.step()
-            total += float(loss.detach())
+            total += self._step(users, np.random.default_rng([settings.seed, 22, epoch, step]))
         return total / max(1, self._steps)
 
-    def _loss(self, users: np.ndarray, generator: np.random.Generator) -> Tensor:
+    def _step(self, users: np.ndarray, generator: np.random.Generator) -> float:
+        """Loss and update of one batch. Only the rows that it touches are copied, differentiated and cleared again."""
+        batch = self._draw(users, generator)
+        into, out = self._rows(batch)
+        loss = self._loss(batch, into, out)
+        self._weights.grad = None
+        loss.backward()
+        for rows in (into, out):
+            rows.give_gradients()
+        self._adam.step()
+        for rows in (into, out):
+            rows.clear_gradients()
+        return float(loss.detach())
+
+    def _draw(self, users: np.ndarray, generator: np.random.Generator) -> _Batch:
         counts = self._indptr[users + 1] - self._indptr[users]
-        offsets = np.concatenate(([0], np.cumsum(counts)))
-        places = np.arange(offsets[-1]) + np.repeat(self._indptr[users] - offsets[:-1], counts)
-        taken, owner = self._indices[places], np.repeat(np.arange(len(users)), counts)
-        items, at = torch.from_numpy(taken), torch.from_numpy(owner)
-        weights = self._weights[items].exp()
-        pooled = embedding_bag(
-            items, self._into, torch.from_numpy(offsets[:-1]), mode="sum", per_sample_weights=weights
-        )
-        heat = self._settings.temperature
-        rest = self._rest(normalize(pooled), taken, owner, generator)
-        without = pooled[at] - weights[:, None] * self._into[items]
-        own = (normalize(without) * normalize(self._out[items])).sum(1) / heat
-        share = torch.from_numpy(counts.astype(np.float32) ** -0.5)[at]
+        offsets = np.cumsum(counts) - counts
+        places = np.arange(counts.sum()) + np.repeat(self._indptr[users] - offsets, counts)
+        count, every = self._settings.negatives, len(self._chances)
+        drawn = np.arange(every) if every <= 2 * count else np.sort(generator.choice(every, count, p=self._chances))
+        return _Batch(counts, self._indices[places], np.repeat(np.arange(len(users)), counts), drawn)
+
+    def _rows(self, batch: _Batch) -> tuple[_Rows, _Rows]:
+        return _Rows(self._into, batch.taken), _Rows(self._out, np.concatenate((batch.taken, batch.drawn)))
+
+    def _loss(self, batch: _Batch, into: _Rows, out: _Rows) -> Tensor:
+        items, at = torch.from_numpy(batch.taken), torch.from_numpy(batch.owner)
+        offsets = torch.from_numpy(np.cumsum(batch.counts) - batch.counts)
+        weights, heat = self._weights[items].exp(), self._settings.temperature
+        known = into.places(batch.taken)
+        pooled = embedding_bag(known, into.values, offsets, mode="sum", per_sample_weights=weights)
+        ranked = normalize(out.values)
+        rest = self._rest(normalize(pooled), ranked[out.places(batch.drawn)], batch)
+        without = pooled[at] - weights[:, None] * into.values[known]
+        own = (normalize(without) * ranked[out.places(batch.taken)]).sum(1) / heat
+        share = torch.from_numpy(batch.counts.astype(np.float32) ** -0.5)[at]
         return (softplus(rest[at] - own) * share).sum() / share.sum()
 
-    def _rest(self, users: Tensor, taken: np.ndarray, owner: np.ndarray, generator: np.random.Generator) -> Tensor:
+    def _rest(self, users: Tensor, negatives: Tensor, batch: _Batch) -> Tensor:
         """Logarithm (B,) of the sum over negatives of exp(cosine / temperature); drawn ones stand for all."""
-        count, heat = self._settings.negatives, self._settings.temperature
-        if len(self._chances) <= 2 * count:
-            scores = users @ normalize(self._out).T / heat
-            rows, columns = owner, taken
-        else:
-            drawn = np.sort(generator.choice(len(self._chances), count, p=self._chances))
-            often = torch.from_numpy(np.log(count * self._chances[drawn]).astype(np.float32))
-            scores = users @ normalize(self._out[torch.from_numpy(drawn)]).T / heat - often
-            first, last = np.searchsorted(drawn, taken, "left"), np.searchsorted(drawn, taken, "right")
-            hits = last - first
-            rows = np.repeat(owner, hits)
-            columns = np.arange(hits.sum()) + np.repeat(first - np.concatenate(([0], np.cumsum(hits)[:-1])), hits)
+        scores = users @ negatives.T / self._settings.temperature
+        if len(batch.drawn) < len(self._chances):
+            often = np.log(len(batch.drawn) * self._chances[batch.drawn])
+            scores = scores - torch.from_numpy(often.astype(np.float32))
+        first, last = (np.searchsorted(batch.drawn, batch.taken, side) for side in ("left", "right"))
+        hits = last - first
+        rows = np.repeat(batch.owner, hits)
+        columns = np.arange(hits.sum()) + np.repeat(first - np.concatenate(([0], np.cumsum(hits)[:-1])), hits)
         index = (torch.from_numpy(rows), torch.from_numpy(columns))
         return torch.logsumexp(scores.index_put(index, torch.tensor(LOWEST)), 1)
 
