@@ -86,29 +86,36 @@ def choose_filters(config: RunConfig, split: Split, spectrum: Spectrum, say: Say
             neighbours=neighbours,
         )
 
-    def chosen_for(rank: int) -> tuple[float, GraphFilter]:
-        chosen, quality = {"power": POWERS[0], "neighbours": NEIGHBOURS[0]}, 0.0
-        for name, values in (("power", POWERS), ("neighbours", NEIGHBOURS)):
-            given = getattr(wanted, name)
-            if given is not None:
-                chosen[name] = given
-            elif len(users):
-                found = {}
-                for value in values:
-                    teacher = filter_of(rank, **{**chosen, name: value})
-                    found[value] = _quality(teacher.scorer(train.csr()), split, users)
-                chosen[name] = _settled(name, found)
-                quality = found[chosen[name]]
-        teacher = filter_of(rank, **chosen)
-        if None not in (wanted.power, wanted.neighbours) and len(ranks) > 1:
-            quality = _quality(teacher.scorer(train.csr()), split, users)
-        return quality, teacher
+    def better(name: str, rank: int, chosen: dict[str, float], quality: float) -> tuple[dict[str, float], float]:
+        """With the value of a setting that validation chooses; `quality` is that of the present one, if known."""
+        given, values = getattr(wanted, name), {"power": POWERS, "neighbours": NEIGHBOURS}[name]
+        if given is not None or not len(users):
+            return chosen, quality
+        found = {chosen[name]: quality} if quality else {}
+        for value in values:
+            if value not in found:
+                teacher = filter_of(rank, **{**chosen, name: value})
+                found[value] = _quality(teacher.scorer(train.csr()), split, users)
+        value = _settled(name, found)
+        return {**chosen, name: value}, found[value]
 
-    found = sorted(map(chosen_for, ranks), key=lambda pair: -pair[0])[:TRIED]  # of equals the highest rank
-    for quality, teacher in found:
-        told = {"rank": teacher.rank, "power": teacher.power, "neighbours": teacher.neighbours}
+    first = {
+        "power": POWERS[0] if wanted.power is None else wanted.power,
+        "neighbours": NEIGHBOURS[0] if wanted.neighbours is None else wanted.neighbours,
+    }
+    found = []
+    for rank in ranks:
+        chosen, quality = better("power", rank, first, 0.0)
+        if not quality and len(ranks) > 1:
+            quality = _quality(filter_of(rank, **chosen).scorer(train.csr()), split, users)
+        found.append((quality, rank, chosen))
+    filters = []
+    for before, rank, smooth in sorted(found, key=lambda entry: -entry[0])[:TRIED]:  # of equals the highest rank
+        chosen, quality = better("neighbours", rank, smooth, before)
+        told = {"rank": rank, **chosen}
         say("filter: " + ", ".join(f"{name} {value:g}" for name, value in told.items()) + f"; ndcg@20 {quality:.4f}")
-    return [teacher for _, teacher in found]
+        filters.append(filter_of(rank, **chosen))
+    return filters
 
 
 def _quality(scorer: Scorer, split: Split, users: np.ndarray) -> float:
