@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from sparserec.bench import one as one_module
 from sparserec.bench import work as work_module
 from sparserec.bench.page import page
-from sparserec.bench.paper import CANDIDATES, DENSE, METHODS, NARROW, Grid, chosen, narrow_dim, run_jobs, tune_jobs
+from sparserec.bench.paper import (
+    CANDIDATES,
+    DENSE,
+    METHODS,
+    NARROW,
+    Grid,
+    chosen,
+    current,
+    narrow_dim,
+    run_jobs,
+    tune_jobs,
+)
 from sparserec.bench.results import Entry, Job, Results
 from sparserec.bench.statistics import difference, spread
 from sparserec.errors import SparserecError
@@ -23,24 +36,47 @@ def tuned(tmp_path, best=1):
 
 def test_every_method_is_tuned_with_the_same_candidates(tmp_path):
     jobs = tune_jobs(GRID, tmp_path)
-    assert len(jobs) == 4 * len(CANDIDATES["mf"])
+    assert len(jobs) == (1 + 3 * 2) * len(CANDIDATES["mf"])  # dense tables have no density
     for method in GRID.methods:
-        own = [job.settings for job in jobs if job.method == method]
-        assert [settings["weight_decay"] for settings in own] == [c["weight_decay"] for c in CANDIDATES["mf"]]
-        assert {settings["seed"] for settings in own} == {0}
+        for density in [None] if method == DENSE else GRID.densities:
+            own = [job.settings for job in jobs if (job.method, job.density) == (method, density)]
+            assert [settings["weight_decay"] for settings in own] == [c["weight_decay"] for c in CANDIDATES["mf"]]
+            assert {settings["seed"] for settings in own} == {0}
     assert {job.phase for job in jobs} == {"tune"}
 
 
 def test_every_run_has_the_candidate_that_validation_chose(tmp_path):
     for best in (0, 1):
         entries = tuned(tmp_path, best)
-        assert chosen(GRID, entries, "mf", "SET") == CANDIDATES["mf"][best]
+        assert chosen(GRID, entries, "mf", "SET", 0.5) == CANDIDATES["mf"][best]
         jobs = run_jobs(GRID, entries, tmp_path)
         assert {job.settings["weight_decay"] for job in jobs} == {CANDIDATES["mf"][best]["weight_decay"]}
     assert len(jobs) == 2 + 3 * 2 * 2  # dense tables have no density
     assert len({job.key for job in jobs}) == len(jobs)
     with pytest.raises(SparserecError, match="SET with mf has not been tuned yet on synthetic"):
         run_jobs(GRID, [entry for entry in entries if entry.job.method != "SET"], tmp_path)
+
+
+def test_each_density_has_its_own_choice_and_one_that_was_not_tuned_the_nearest(tmp_path):
+    first, second = CANDIDATES["mf"]
+    entries = [
+        Entry(job, {"valid": float((job.settings["weight_decay"] == first["weight_decay"]) == (job.density == 0.5))})
+        for job in tune_jobs(GRID, tmp_path)
+    ]
+    found = [chosen(GRID, entries, "mf", "SparseRec", density) for density in (0.9, 0.5, 0.4, 0.3, 0.25, 0.01)]
+    assert found == [first, first, first, second, second, second]
+    one = dataclasses.replace(GRID, tuned_at=(0.5,))
+    assert {job.density for job in tune_jobs(one, tmp_path)} == {None, 0.5}
+    half = [entry for entry in entries if entry.job.density != 0.25 or entry.job.settings["weight_decay"] == 3e-5]
+    assert chosen(GRID, half, "mf", "SparseRec", 0.25) == first  # of two candidates one alone is no choice
+
+
+def test_runs_of_settings_that_are_no_longer_chosen_are_out_of_date(tmp_path):
+    entries = tuned(tmp_path, best=1)
+    fresh = [Entry(job, {}) for job in run_jobs(GRID, entries, tmp_path)]
+    stale = [Entry(job, {}) for job in run_jobs(GRID, tuned(tmp_path, best=0), tmp_path)]
+    assert current([*entries, *stale, *fresh]) == fresh
+    assert current(stale) == stale  # nothing is known of how they were tuned
 
 
 def test_methods_of_one_base_differ_in_nothing_but_the_method(tmp_path):

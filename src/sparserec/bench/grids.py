@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sparserec.bench.ablations import ablation_jobs, ablations_page
 from sparserec.bench.page import page
-from sparserec.bench.paper import Grid, run_jobs, tune_jobs
+from sparserec.bench.paper import Grid, current, run_jobs, tune_jobs
 from sparserec.bench.plots import plot
 from sparserec.bench.results import Results
 from sparserec.bench.work import Conditions, Standing, work
@@ -45,7 +45,7 @@ def paper(
         work(tune_jobs(grid, conditions.data), results, conditions, tell, MODULE)
         work(run_jobs(grid, results.entries(), conditions.data), results, conditions, tell, MODULE)
     entries = results.entries()
-    measured = [entry for entry in entries if entry.job.phase == "run"]
+    measured = current(entries)
     if not measured:
         raise SparserecError(f"{results.path} holds no results of the run phase yet")
     paths = [out / f"{name}.md", out / f"{name}_density.png", out / f"{name}_bytes.png"]

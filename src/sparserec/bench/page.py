@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sparserec.bench.paper import DENSE, DST, METHODS, OURS
+from sparserec.bench.paper import DENSE, DST, METHODS, OURS, current
 from sparserec.bench.results import Entry
 from sparserec.bench.statistics import difference, spread
 
@@ -24,7 +24,8 @@ KEPT = 0.95
 """Share of dense accuracy that the public summary of the paper claims is kept at least."""
 METHOD = """
 Made by `{command}`. Within a base every method has the same loss, epochs, negatives and candidates to choose from;
-the validation part chose among them, and for each run its epoch. The test part was read once a run. SparseRec is
+the validation part chose among them, at each density or at the nearest one that the table of candidates has, and for
+each run its epoch. The test part was read once a run. SparseRec is
 compared with all other methods of dynamic sparse training (DST), most of which start as it does; SparseRec with the
 NMF start, which is the paper's, with the others as they were published, from random masks; the epochs here are too
 few for such masks to begin to learn in a factorisation, so that comparison tells of the start and hardly of the
@@ -47,7 +48,7 @@ def page(entries: Sequence[Entry], title: str, command: str) -> str:
         title: of the page.
         command: that made them, for the reader.
     """
-    groups = grouped(entry for entry in entries if entry.job.phase == "run")
+    groups = grouped(current(entries))
     lines = [f"# {title}", "", *_method(entries, command)]
     for name, base in dict.fromkeys((key[0], key[1]) for key in groups):
         own = {key: group for key, group in groups.items() if key[:2] == (name, base)}
@@ -146,11 +147,15 @@ def _tuning(entries: Sequence[Entry]) -> list[str]:
     tuned = [entry for entry in entries if entry.job.phase == "tune"]
     if not tuned:
         return []
-    lines = ["", "## Candidates", "", "| data | base | method | weight decay | valid NDCG@20 |", "|---" * 5 + "|"]
+    head = "| data | base | density | method | weight decay | valid NDCG@20 |"
+    lines = ["", "## Candidates", "", head, "|---" * 6 + "|"]
     for entry in tuned:
         job = entry.job
         decay = f"{job.settings['weight_decay']:g}"
-        lines.append(f"| {job.dataset} | {job.base} | {job.method} | {decay} | {entry.found['valid']:.4f} |")
+        density = "-" if job.density is None else f"{job.density:g}"
+        lines.append(
+            f"| {job.dataset} | {job.base} | {density} | {job.method} | {decay} | {entry.found['valid']:.4f} |"
+        )
     return lines
 
 

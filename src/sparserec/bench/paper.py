@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -70,7 +71,7 @@ class Grid:
         seeds: of the run phase; the tune phase has seed 0.
         dim: columns of a table.
         tuned_on: the data set, one of `datasets`, on whose validation part settings are chosen for all.
-        tuned_at: the density at which they are.
+        tuned_at: the densities at which they are; None for all.
         extra: settings put over those of every run.
     """
 
@@ -81,7 +82,7 @@ class Grid:
     seeds: Sequence[int] = (0, 1, 2)
     dim: int = 64
     tuned_on: str = "gowalla"
-    tuned_at: float = 0.1
+    tuned_at: Sequence[float] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -96,7 +97,6 @@ class Grid:
             "datasets": (SYNTHETIC,),
             "tuned_on": SYNTHETIC,
             "densities": (0.25,),
-            "tuned_at": 0.25,
             "seeds": (0,),
             "dim": 16,
         }
@@ -122,16 +122,17 @@ class Grid:
 
 
 def tune_jobs(grid: Grid, data: Path) -> list[Job]:
-    """Every method with every candidate, on one data set at one density; the validation part alone is read.
+    """Every method with every candidate at every density, on one data set; the validation part alone is read.
 
     Args:
         grid: what is run.
         data: folder of the data sets, for the width of narrow dense tables.
     """
     return [
-        _job("tune", grid, grid.tuned_on, base, method, grid.tuned_at, {**candidate, "seed": 0}, data)
+        _job("tune", grid, grid.tuned_on, base, method, density, {**candidate, "seed": 0}, data)
         for base in grid.bases
         for method in grid.methods
+        for density in ([None] if method == DENSE else grid.densities if grid.tuned_at is None else grid.tuned_at)
         for candidate in CANDIDATES[base]
     ]
 
@@ -145,7 +146,9 @@ def run_jobs(grid: Grid, tuned: Sequence[Entry], data: Path) -> list[Job]:
         data: as for `tune_jobs`.
     """
     return [
-        _job("run", grid, name, base, method, density, {**chosen(grid, tuned, base, method), "seed": seed}, data)
+        _job(
+            "run", grid, name, base, method, density, {**chosen(grid, tuned, base, method, density), "seed": seed}, data
+        )
         for name in grid.datasets
         for base in grid.bases
         for method in grid.methods
@@ -154,23 +157,57 @@ def run_jobs(grid: Grid, tuned: Sequence[Entry], data: Path) -> list[Job]:
     ]
 
 
-def chosen(grid: Grid, tuned: Sequence[Entry], base: str, method: str) -> dict[str, Any]:
-    """The candidate with the best validation NDCG@20, the first one of equals."""
-    found = []
+def chosen(grid: Grid, tuned: Sequence[Entry], base: str, method: str, density: float | None) -> dict[str, Any]:
+    """The candidate with the best validation NDCG@20, the first one of equals.
+
+    It is that of this density, or where this one was not tuned of the nearest one that was.
+    """
+    found: dict[float | None, list[tuple[float, dict[str, Any]]]] = {}
     for candidate in CANDIDATES[base]:
-        own = [entry for entry in tuned if _is_tuning(entry.job, grid, base, method, candidate)]
-        if not own:
-            raise SparserecError(f"{method} with {base} has not been tuned yet on {grid.tuned_on}")
-        found.append((own[-1].found["valid"], candidate))
-    return max(found, key=lambda pair: pair[0])[1]
+        for own in {
+            entry.job.density: entry for entry in tuned if _is_tuning(entry.job, grid, base, method, candidate)
+        }.values():
+            found.setdefault(own.job.density, []).append((own.found["valid"], candidate))
+    whole = [known for known, judged in found.items() if len(judged) == len(CANDIDATES[base])]
+    if not whole:
+        raise SparserecError(f"{method} with {base} has not been tuned yet on {grid.tuned_on}")
+    nearest = min(whole, key=lambda known: abs(math.log((known or 1) / (density or 1))))
+    return max(found[nearest], key=lambda pair: pair[0])[1]
+
+
+def current(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries of the run phase that have the settings which tuning now chooses.
+
+    A run of settings that were chosen before more was tuned is out of date.
+    """
+    tuned = [entry for entry in entries if entry.job.phase == "tune"]
+    kept = []
+    for entry in entries:
+        job = entry.job
+        if job.phase != "run":
+            continue
+        # Settings of another number of columns or of epochs are tuned for themselves.
+        own = {name: job.settings[name] for name in ("epochs", "dim") if name in job.settings}
+        like = [other for other in tuned if (other.job.base, other.job.method) == (job.base, job.method)]
+        extra = {name: value for name, value in own.items() if name != "dim" or job.method != NARROW}
+        try:
+            picked = [
+                chosen(Grid(tuned_on=name, extra=extra), like, job.base, job.method, job.density)
+                for name in dict.fromkeys(other.job.dataset for other in like)
+            ]
+        except SparserecError:
+            picked = []
+        if not picked or any(choice.items() <= job.settings.items() for choice in picked):
+            kept.append(entry)
+    return kept
 
 
 def _is_tuning(job: Job, grid: Grid, base: str, method: str, candidate: Mapping[str, Any]) -> bool:
     same = (job.phase, job.dataset, job.base, job.method) == ("tune", grid.tuned_on, base, method)
-    wanted = {**COMMON[base], **candidate, "seed": 0, **grid.extra}
+    wanted = {**COMMON[base], **candidate, "seed": 0}
     if method != NARROW:
         wanted["dim"] = grid.dim
-    return same and job.density in (None, grid.tuned_at) and wanted.items() <= job.settings.items()
+    return same and {**wanted, **grid.extra}.items() <= job.settings.items()
 
 
 def _job(

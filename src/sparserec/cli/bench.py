@@ -37,6 +37,9 @@ def paper_command(
     dim: Annotated[int | None, typer.Option(help="Columns of a table.", min=2)] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of every run, instead of those of its base.")] = None,
     tuned_on: Annotated[str | None, typer.Option(help="The data set that settings are chosen on.")] = None,
+    tuned_at: Annotated[
+        list[float] | None, typer.Option(help="A density at which they are; all when not given. May be repeated.")
+    ] = None,
     threads: _Threads = 1,
     workers: _Workers = 1,
     quick: _Quick = False,
@@ -66,6 +69,7 @@ def paper_command(
         "seeds": seeds,
         "dim": dim,
         "tuned_on": tuned_on or (datasets[0] if datasets else None),
+        "tuned_at": tuned_at,
         "extra": {"epochs": epochs} if epochs is not None else None,
     }
     grid = Grid.quick(**given) if quick else Grid.of(**given)
@@ -104,7 +108,6 @@ def next_item_command(
     grid = Grid.next_item(
         methods=methods,
         densities=densities,
-        tuned_at=densities[0] if densities else None,
         seeds=seeds,
         dim=dim,
         extra={"epochs": epochs} if epochs is not None else None,
