@@ -53,7 +53,7 @@ INGREDIENTS: dict[str, dict] = {
     "values: int8, as many": {"values": "int8", "as_many_as": "coded"},
     "width: 256": {"dim": 256},
     "width: 512": {"dim": 512},
-    "width: 1024": {"dim": 1024},
+    "width: 2048": {"dim": 2048},
 }
 
 
@@ -70,9 +70,10 @@ def choices(kind: str) -> Iterator[tuple[str, dict]]:
         start = recipe("spectral")
         yield from (("spectral start", {**start, "budget": f"{size}B/item"}) for size in SPECTRAL_BUDGETS)
     elif kind == "ingredients":
-        for name, change in INGREDIENTS.items():
+        base = {**default, "dim": fism_report.INGREDIENT_COLUMNS, "budget": f"{DEFAULT}B/item"}
+        for name, change in {fism_report.WHOLE: {}, **INGREDIENTS}.items():
             # Compared on validation, where the second training plays no part.
-            yield name, {**default, "budget": f"{DEFAULT}B/item", "refit": False, **change}
+            yield name, {**base, "refit": False, **change}
     elif kind == "teacher":
         given = TeacherConfig(**default.get("teacher", {})).model_dump(exclude_none=True)
         yield "dense teacher", {"dim": default["dim"], "teacher": given}
@@ -96,7 +97,7 @@ def jobs(args: argparse.Namespace) -> list[dict]:
                     wanted = wanted and (not args.methods or method in args.methods)
                     if wanted and (method != "spectral start" or seed == args.seeds[0]):
                         job = {"dataset": dataset, "kind": kind, "method": method, "place": place}
-                        job["change"] = sorted(["refit", *INGREDIENTS[method]]) if kind == "ingredients" else []
+                        job["change"] = sorted(["refit", *INGREDIENTS.get(method, ())]) if kind == "ingredients" else []
                         found.append({**job, "settings": {**settings, "seed": seed}})
     return found
 
