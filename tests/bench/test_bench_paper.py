@@ -79,6 +79,15 @@ def test_runs_of_settings_that_are_no_longer_chosen_are_out_of_date(tmp_path):
     assert current(stale) == stale  # nothing is known of how they were tuned
 
 
+def test_what_an_entry_notes_is_told_on_the_page(tmp_path):
+    figures = {"threads": 1, "seconds": 1.0, "valid": 0.1, "epoch": 1, "bytes": 10, "parameters": 5}
+    found = figures | {"recall@20": 0.1, "ndcg@20": 0.1}
+    job = run_jobs(GRID, tuned(tmp_path), tmp_path)[-1]
+    plain, noted = (page([Entry(job, found | more)], "A page", "x") for more in ({}, {"note": "an older version."}))
+    assert "Rows of mf SparseRec: an older version." in noted
+    assert "Rows of" not in plain
+
+
 def test_methods_of_one_base_differ_in_nothing_but_the_method(tmp_path):
     jobs = run_jobs(GRID, tuned(tmp_path), tmp_path)
     for job in jobs:

@@ -49,7 +49,7 @@ def page(entries: Sequence[Entry], title: str, command: str) -> str:
         command: that made them, for the reader.
     """
     groups = grouped(current(entries))
-    lines = [f"# {title}", "", *_method(entries, command)]
+    lines = [f"# {title}", "", *_method(entries, command), *_notes(groups)]
     for name, base in dict.fromkeys((key[0], key[1]) for key in groups):
         own = {key: group for key, group in groups.items() if key[:2] == (name, base)}
         lines += ["", f"## {name}, {base}", "", *_claims(own), "", *_table(own)]
@@ -74,6 +74,19 @@ def values(group: Sequence[Entry], name: str) -> list[Any]:
 def _method(entries: Sequence[Entry], command: str) -> list[str]:
     threads = ", ".join(str(count) for count in sorted({entry.found["threads"] for entry in entries}))
     return textwrap.wrap(METHOD.strip().format(command=command, threads=threads), 118)
+
+
+def _notes(groups: Groups) -> list[str]:
+    """What entries say of how they came about, if something must be said (`note` in the results file)."""
+    noted: dict[str, dict[str, None]] = {}
+    for (_, base, method, _), group in groups.items():
+        for entry in group:
+            if "note" in entry.found:
+                noted.setdefault(entry.found["note"], {})[f"{base} {method}"] = None
+    lines = []
+    for note, rows in noted.items():
+        lines += ["", *textwrap.wrap(f"Rows of {', '.join(rows)}: {note}", 118)]
+    return lines
 
 
 def _claims(groups: Groups) -> list[str]:
