@@ -355,7 +355,7 @@ def test_columns_of_the_start_are_chosen_on_validation(small, fism, tmp_path, mo
         assert facts["teacher"]["rank"] == 64
 
 
-@pytest.mark.parametrize(("better", "rank", "columns"), [(64, 64, 64), (32, 32, 32), (16, 32, 16)])
+@pytest.mark.parametrize(("better", "rank", "columns"), [(64, 64, 64), (32, 32, 32), (16, 32, 16), (31, 32, 32)])
 def test_the_rank_of_the_teacher_is_chosen_by_what_an_epoch_of_training_makes_of_it(
     small, fism, tmp_path, monkeypatch, better, rank, columns
 ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
@@ -59,10 +60,17 @@ class AverageScorer:
 
     def score(self, users: np.ndarray) -> np.ndarray:
         """Users (B,) int64 -> scores (B, n_items) float32."""
-        histories, every = self._history[users], np.arange(len(users))
         total = np.zeros((len(users), self.n_items), dtype=np.float32)
+        for scores, (_, weight) in zip(self.scaled(users), self._parts, strict=True):
+            total += np.multiply(scores, np.float32(weight), out=scores)
+        return total
+
+    def scaled(self, users: np.ndarray) -> Iterator[np.ndarray]:
+        """Scores (B, n_items) float32 of each teacher for users (B,) on the scale of the first, of which `score` is the
+        weighted sum."""
+        histories, every = self._history[users], np.arange(len(users))
         first = None
-        for teacher, weight in self._parts:
+        for teacher, _ in self._parts:
             scores = teacher.score_histories(histories)
             mask_history(scores, histories.indptr, histories.indices, every)
             best = top_k(scores, BEST)
@@ -70,6 +78,5 @@ class AverageScorer:
             scale = np.where(best >= 0, found, 0).sum(axis=1) / np.maximum((best >= 0).sum(axis=1), 1)
             scale = np.maximum(scale, 1e-12)
             first = scale if first is None else first
-            scores *= (weight * first / scale)[:, None].astype(np.float32)
-            total += scores
-        return total
+            scores *= (first / scale)[:, None].astype(np.float32)
+            yield scores

@@ -211,8 +211,8 @@ def _best_start(
     """The start with its teacher, and its columns of the spectrum.
 
     A table of as many columns as the teacher's rank is tried with each teacher, then one of half the columns with the
-    best of them; after an epoch of training each, since wide tables gain more from it than narrow ones. Columns for
-    groups of items join where validation asks for them.
+    best of them, unless so few did worse already; after an epoch of training each, since wide tables gain more from it
+    than narrow ones. Columns for groups of items join where validation asks for them.
     """
     say("building the initial table")
     if config.init == "random":
@@ -250,7 +250,8 @@ def _best_start(
     else:
         found = [(*tried(teacher, 1), teacher) for teacher in taught]
         quality, best, chosen = max(found, key=lambda entry: entry[0])
-        if halves and best.dim > 1:
+        lost = any(other.dim == -(-best.dim // 2) for _, other, _ in found)
+        if halves and best.dim > 1 and not lost:
             other, half = tried(chosen, 2)
             best = half if other > quality else best
     wide = _with_groups(config, split, spectrum, best, chosen.settings, budget, users, say, like)
