@@ -151,9 +151,11 @@ def introduction(rows: list[dict]) -> list[str]:
     twice += "iterations, which was not taken, and on gowalla with 2,048 columns "
     twice += "(docs/decisions/0018-singular-vectors.md); and with this one, where validation chooses "
     twice += "between widths, at first with a teacher chosen on 1,000 users: on gowalla two seeds then chose two "
-    twice += "powers, and one of them was clearly worse. Only a part of what the trained teacher gains on validation shows on test parts that "
-    twice += "come with the data, the least on gowalla. They are not samples of the interactions as the "
-    twice += "validation part is: `python benchmarks/splits.py` counts how often items are in them."
+    twice += "powers, and one of them was clearly worse. Only a part of what the trained teacher gains on "
+    twice += "validation shows on test parts that come with the data, the least on gowalla. They are not samples of "
+    twice += (
+        "the interactions as the validation part is: `python benchmarks/splits.py` counts how often items are in them."
+    )
     return [made, "", *textwrap.wrap(text, 118), "", *textwrap.wrap(twice, 118)]
 
 
