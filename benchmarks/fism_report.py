@@ -14,6 +14,8 @@ RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results" / "fism.js
 OURS, START, CODES = "SparseRec", "spectral start", "product quantisation"
 WHOLE, INGREDIENT_COLUMNS = "the recipe", 1024
 """What ingredients are taken away from, and its columns: half of the recipe's, which take half the time."""
+EARLIER = f"{OURS}, {INGREDIENT_COLUMNS:,} columns"
+"""The recipe before it tried widths."""
 TITLES = {START: "spectral start alone"}
 
 PUBLISHED = "LightGCN, published (He et al. 2020)"
@@ -42,10 +44,11 @@ def results(file: Path = RESULTS) -> list[dict]:
 
     Rows of a recipe that has changed since are left out, on every data set, so that no table mixes two of them.
     """
-    found = entries(file)
+    raw = entries(file)
+    found = [as_earlier(entry) if is_earlier(entry) else entry for entry in raw]
     latest = {entry["method"]: entry for entry in found}
     rows: dict[tuple, dict] = {}
-    narrow = [as_ingredient(entry) for entry in found if is_narrow(entry)]
+    narrow = [as_ingredient(entry) for entry in raw if is_narrow(entry)]
     for entry in sorted(narrow + found, key=lambda entry: entry["phase"] != "valid"):
         model = latest.get(OURS, entry) if entry["kind"] == "ingredients" else latest[entry["method"]]
         changed = {"seed", "budget", *entry.get("change", ())} | ({"dim"} if entry["kind"] == "ingredients" else set())
@@ -57,14 +60,18 @@ def results(file: Path = RESULTS) -> list[dict]:
 
 def is_narrow(entry: dict) -> bool:
     """Whether this is a run of the recipe with the columns that ingredients are compared at."""
+    return is_earlier(entry) and entry["phase"] == "valid" and entry["settings"]["budget"] == "12B/item"
+
+
+def is_earlier(entry: dict) -> bool:
+    """Whether this is a run of the recipe before it tried widths."""
     settings = entry["settings"]
-    ours = (entry["kind"], entry["method"], entry["phase"]) == ("budgets", OURS, "valid")
-    return (
-        ours
-        and settings.get("refit")
-        and settings.get("dim") == INGREDIENT_COLUMNS
-        and settings["budget"] == "12B/item"
-    )
+    ours = (entry["kind"], entry["method"]) == ("budgets", OURS)
+    return bool(ours and settings.get("refit")) and settings.get("dim") == INGREDIENT_COLUMNS
+
+
+def as_earlier(entry: dict) -> dict:
+    return {**entry, "method": EARLIER, "place": entry["place"] + 100}
 
 
 def as_ingredient(entry: dict) -> dict:
@@ -132,7 +139,8 @@ def introduction(rows: list[dict]) -> list[str]:
     made = (
         "Made by `python benchmarks/fism_results.py valid`, `... test` and `... report` from `docs/results/fism.jsonl`."
     )
-    text = f"{OURS} is recipe `fism` as it comes{told(rows)}; only the budget differs. The recipe is the "
+    text = f"{OURS} is recipe `fism` as it comes{told(rows)}; only the budget differs. {EARLIER}, is the recipe before "
+    text += "it tried widths, and when explorations moved a share of all parameters. The recipe is the "
     text += "same for all data sets, and so is that of the spectral start, which is not trained. Its settings were "
     text += "tuned on the validation parts of gowalla and yelp2018, its step sizes on that of ml-latest-small too. "
     text += "There were also chosen the epoch of each run, the teacher, and for product quantisation, at each budget, "
@@ -273,7 +281,7 @@ def rivals(rows: list[dict], dataset: str) -> dict[str, dict[float, float]]:
     for kind in ("pq", "budgets", "teacher"):
         for group in groups(rows, dataset, kind):
             value = mean(group, ndcg)
-            if value is not None and group[0]["method"] != OURS:
+            if value is not None and group[0]["method"] not in (OURS, EARLIER):
                 found.setdefault(title(group[0]), {})[budget_of(group[0])] = value
     if point := published(rows, dataset):
         found[PUBLISHED] = {float("inf"): point[ndcg]}
@@ -369,6 +377,7 @@ def plot(rows: list[dict], picture: Path) -> None:
     figure, axes = plt.subplots(1, len(names), figsize=(5.6 * len(names), 4.4), squeeze=False)
     styles = {
         OURS: ("o-", "tab:orange"),
+        EARLIER: ("o:", "tab:gray"),
         START: ("s--", "tab:green"),
         CODES: ("^-", "tab:blue"),
     }
