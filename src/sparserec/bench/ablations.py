@@ -143,6 +143,8 @@ def ablations_page(entries: Sequence[Entry], grid: Grid, command: str) -> str:
         "",
         *textwrap.wrap(METHOD.strip().format(command=command), 118),
     ]
+    for note in dict.fromkeys(entry.found["note"] for entry in entries if "note" in entry.found):
+        lines += ["", *textwrap.wrap(f"Of some rows: {note}", 118)]
     known = {entry.job.key: entry for entry in entries}
     for name in grid.datasets:
         for base in grid.bases:
