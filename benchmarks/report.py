@@ -15,8 +15,10 @@ import mf_results
 ROOT = Path(__file__).resolve().parent.parent
 TITLES = {
     "main_job": "The main job through the command line",
+    "main_job_history": "The default recipe through the command line",
     "training_step": "A training step against torch",
     "table_memory": "Memory of training against dense Adam",
+    "published": "Dense LightGCN against its published figures",
     "backward_memory": "Gradients of sampled rows against dense gradients",
     "large_catalogue": "25 million rows of 256 columns",
     "evaluation": "Full-ranking evaluation",

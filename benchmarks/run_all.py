@@ -40,14 +40,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="sparserec-bench-") as folder:
         run("main_job.py", "--folder", folder)
         run("latency.py", str(Path(folder) / "model.safetensors"), "--data", gowalla)
-        small = str(Path(folder) / "gowalla-12.safetensors")
-        trained, recipe = str(Path(folder) / "small"), ["--recipe", "spectral"] if args.quick else []
-        sparserec("train", gowalla, *recipe, "--budget", "12B/item", "--out", trained)
-        sparserec("export", trained, "--out", small)
+        small, trained = str(Path(folder) / "small" / "model.safetensors"), str(Path(folder) / "small" / "run")
+        if args.quick:
+            sparserec("train", gowalla, "--recipe", "spectral", "--budget", "12B/item", "--out", trained)
+            sparserec("export", trained, "--out", small)
+        else:
+            run("main_job.py", "--folder", str(Path(folder) / "small"), "--history")
         run("browser.py", small)
         run("device.py", small, "--data", gowalla)
         if not args.quick:
             run("starts.py", trained)
+            run("published.py", "--folder", str(Path(folder) / "published"))
     if not args.quick:
         run("mf_results.py", "tune")
         run("mf_results.py", "run")
