@@ -12,9 +12,10 @@ from mf_results import spread
 
 RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results" / "fism.jsonl"
 OURS, START, CODES = "SparseRec", "spectral start", "product quantisation"
-WHOLE, INGREDIENT_COLUMNS = "the recipe", 1024
-"""What ingredients are taken away from, and its columns: half of the recipe's, which take half the time."""
-EARLIER = f"{OURS}, {INGREDIENT_COLUMNS:,} columns"
+WHOLE, WHOLE_BUDGET = "the recipe", "12B/item"
+"""What ingredients are taken away from."""
+EARLIER_COLUMNS = 1024
+EARLIER = f"{OURS}, {EARLIER_COLUMNS:,} columns"
 """The recipe before it tried widths."""
 TITLES = {START: "spectral start alone"}
 
@@ -48,26 +49,27 @@ def results(file: Path = RESULTS) -> list[dict]:
     found = [as_earlier(entry) if is_earlier(entry) else entry for entry in raw]
     latest = {entry["method"]: entry for entry in found}
     rows: dict[tuple, dict] = {}
-    narrow = [as_ingredient(entry) for entry in raw if is_narrow(entry)]
-    for entry in sorted(narrow + found, key=lambda entry: entry["phase"] != "valid"):
+    whole = [as_ingredient(entry) for entry in found if is_whole(entry)]
+    for entry in sorted(whole + found, key=lambda entry: entry["phase"] != "valid"):
         model = latest.get(OURS, entry) if entry["kind"] == "ingredients" else latest[entry["method"]]
-        changed = {"seed", "budget", *entry.get("change", ())} | ({"dim"} if entry["kind"] == "ingredients" else set())
+        changed = {"seed", "budget", *entry.get("change", ())}
         if unchanged(entry, changed) == unchanged(model, changed):
             settings = json.dumps(entry["settings"], sort_keys=True)
             rows.setdefault((*name_of(entry), settings), {}).update(entry)
     return list(rows.values())
 
 
-def is_narrow(entry: dict) -> bool:
-    """Whether this is a run of the recipe with the columns that ingredients are compared at."""
-    return is_earlier(entry) and entry["phase"] == "valid" and entry["settings"]["budget"] == "12B/item"
+def is_whole(entry: dict) -> bool:
+    """Whether this is a run of the recipe that ingredients are compared with."""
+    ours = (entry["kind"], entry["method"]) == ("budgets", OURS)
+    return ours and entry["settings"]["budget"] == WHOLE_BUDGET
 
 
 def is_earlier(entry: dict) -> bool:
     """Whether this is a run of the recipe before it tried widths."""
     settings = entry["settings"]
     ours = (entry["kind"], entry["method"]) == ("budgets", OURS)
-    return bool(ours and settings.get("refit")) and settings.get("dim") == INGREDIENT_COLUMNS
+    return bool(ours and settings.get("refit")) and settings.get("dim") == EARLIER_COLUMNS
 
 
 def as_earlier(entry: dict) -> dict:
@@ -301,17 +303,18 @@ def compared(rows: list[dict], dataset: str, rival: dict[float, float]) -> list[
 def ingredients(rows: list[dict], dataset: str) -> list[str]:
     """What each change to the default costs or brings."""
     changed = groups(rows, dataset, "ingredients")
-    if not changed:
+    if all(group[0]["method"] == WHOLE for group in changed):
         return []
     first = changed[0][0]
     same = next((group for group in changed if group[0]["method"] == WHOLE), [])
-    text = f"Ingredients on {dataset} at {allowed(first)} B/item, of the recipe with {INGREDIENT_COLUMNS:,} columns at "
-    text += "most and one thing changed; by how many per cent of it over the same seeds. From the file, on validation, "
-    text += "where the second training plays no part. Measured before the teacher's rank was tried with the table and "
-    text += (
-        "when explorations moved a share of all parameters, an eighth more. Epochs: those run. No time: it took the "
+    text = (
+        f"Ingredients on {dataset} at {allowed(first)} B/item, the recipe with one thing changed; by how many per cent "
     )
-    text += "teacher of another run."
+    text += "of it over the same seeds. From the file, on validation, where the second training plays no part; the "
+    text += (
+        "recipe's own time and memory are those of both trainings. Epochs: those run. No time: it took the teacher of "
+    )
+    text += "another run."
     measures = {"valid NDCG@20": "valid_ndcg@20", "valid Recall@20": "valid_recall@20"}
     head = ["change", "bytes an item"]
     for name in measures:

@@ -53,7 +53,7 @@ INGREDIENTS: dict[str, dict] = {
     "values: int8, as many": {"values": "int8", "as_many_as": "coded"},
     "width: 256": {"dim": 256},
     "width: 512": {"dim": 512},
-    "width: 2048": {"dim": 2048},
+    "width: 1024": {"dim": 1024},
 }
 
 
@@ -70,10 +70,9 @@ def choices(kind: str) -> Iterator[tuple[str, dict]]:
         start = recipe("spectral")
         yield from (("spectral start", {**start, "budget": f"{size}B/item"}) for size in SPECTRAL_BUDGETS)
     elif kind == "ingredients":
-        base = {**default, "dim": fism_report.INGREDIENT_COLUMNS, "budget": f"{DEFAULT}B/item"}
-        for name, change in {fism_report.WHOLE: {}, **INGREDIENTS}.items():
-            # Compared on validation, where the second training plays no part.
-            yield name, {**base, "refit": False, **change}
+        # Compared on validation, where the second training plays no part; the recipe itself is in the budgets.
+        base = {**default, "budget": f"{DEFAULT}B/item", "refit": False}
+        yield from ((name, {**base, **change}) for name, change in INGREDIENTS.items())
     elif kind == "teacher":
         given = TeacherConfig(**default.get("teacher", {})).model_dump(exclude_none=True)
         yield "dense teacher", {"dim": default["dim"], "teacher": given}
