@@ -23,6 +23,7 @@ TITLES = {
     "large_catalogue": "25 million rows of 256 columns",
     "evaluation": "Full-ranking evaluation",
     "latency": "Latency on one core",
+    "rivals": "The default recipe beside tuned classical recommenders",
     "splits": "Whether a part is a sample: squared deviation of items' counts over variance",
     "starts": "Where a history-based table starts, and one table or two",
 }

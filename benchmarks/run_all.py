@@ -51,6 +51,7 @@ def main() -> None:
         if not args.quick:
             run("starts.py", trained)
             run("published.py", "--folder", str(Path(folder) / "published"))
+            run("rivals.py", "--folder", str(Path(folder) / "rivals"))
     if not args.quick:
         run("mf_results.py", "tune")
         run("mf_results.py", "run")

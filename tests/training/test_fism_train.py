@@ -332,7 +332,8 @@ def test_of_powers_about_as_good_the_largest_and_of_the_graph_only_what_is_worth
 def test_a_run_remembers_its_teacher_and_lists_as_long_as_asked_for(small, fism, tmp_path):
     sparserec.train(small, tmp_path / "run", **{**fism, "epochs": 1}, teacher=TEACHER)
     facts = facts_of(tmp_path / "run" / "start.safetensors")
-    assert facts["teacher"] == {"power": 0.25, "rank": 48, "neighbours": 0.0, "share": 0.0}
+    usual = {"user_power": 1.0, "smoothing": 0.0}
+    assert facts["teacher"] == {**usual, "power": 0.25, "rank": 48, "neighbours": 0.0, "share": 0.0}
     lists = np.load(tmp_path / "run" / "teacher.npy")
     assert lists.shape == (300, 40)
     parts = split(small)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,11 +19,54 @@ from sparserec.errors import SparserecError
 from sparserec.sparsity.masks import CsrMask, largest, pointers
 
 
-def normalised(interactions: sp.csr_array) -> sp.csr_array:
-    """D_u^-1/2 R D_i^-1/2: interactions divided by the roots of both degrees; empty rows and columns stay empty."""
-    roots = [1 / np.sqrt(np.maximum(np.asarray(interactions.sum(axis=axis)).ravel(), 1)) for axis in (1, 0)]
-    scaled = sp.diags_array(roots[0]) @ interactions @ sp.diags_array(roots[1])
-    return sp.csr_array(scaled, dtype=np.float32)
+@dataclass(frozen=True)
+class Normalisation:
+    """By what interactions are divided before they are factorised: D_u^-a/2 R (D_i + s)^-1/2.
+
+    The usual a = 1 and s = 0 are best where items have many interactions. Where most have a few, an item of two says
+    little about a user; s then lets the others of a history count for more.
+
+    Attributes:
+        user_power: a, >= 0; 1 makes all users count alike, 0 all interactions.
+        smoothing: s, >= 0, interactions added to those of each item.
+    """
+
+    user_power: float = 1.0
+    smoothing: float = 0.0
+
+    def degrees(self, items: np.ndarray) -> np.ndarray:
+        """Interactions of items (n,) -> what stands for them everywhere, (n,) float32, at least 1."""
+        return np.maximum(items, 1).astype(np.float32) + np.float32(self.smoothing)
+
+
+PLAIN = Normalisation()
+
+
+def normalised(interactions: sp.csr_array, how: Normalisation = PLAIN) -> sp.csr_array:
+    """Interactions divided by powers of both degrees, so that their largest singular value is 1.
+
+    Empty rows and columns stay empty.
+
+    Args:
+        interactions: (n_users, n_items) binary.
+        how: the powers; D_u^-1/2 R D_i^-1/2 when not given.
+    """
+    users, items = (np.maximum(np.asarray(interactions.sum(axis=axis)).ravel(), 1) for axis in (1, 0))
+    roots = 1 / np.sqrt(users**how.user_power), 1 / np.sqrt(items + np.float32(how.smoothing))
+    scaled = sp.csr_array(sp.diags_array(roots[0]) @ interactions @ sp.diags_array(roots[1]), dtype=np.float32)
+    if how != PLAIN:  # which has that value already
+        scaled.data /= np.float32(max(_largest_singular(scaled), 1e-12))
+    return scaled
+
+
+def _largest_singular(matrix: sp.csr_array, iterations: int = 30) -> float:
+    """The largest singular value of a matrix without negative entries, by power iteration."""
+    vector, square = np.asarray(matrix.sum(axis=0), dtype=np.float32), 0.0
+    for _ in range(iterations):
+        vector /= max(float(np.linalg.norm(vector)), 1e-12)
+        vector = matrix.T @ (matrix @ vector)
+        square = float(np.linalg.norm(vector))
+    return math.sqrt(square)
 
 
 def nmf_factors(

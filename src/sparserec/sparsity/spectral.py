@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.extmath import randomized_range_finder
 
-from sparserec.sparsity.initial import check_dim, nearest_rotation, normalised, varimax
+from sparserec.sparsity.initial import PLAIN, Normalisation, check_dim, nearest_rotation, normalised, varimax
 from sparserec.sparsity.masks import CsrMask, largest
 
 TYPICAL_VALUE = 0.2
@@ -23,14 +23,27 @@ class Spectrum:
     Attributes:
         singular: (dim,) float32, descending.
         items: (n_items, dim) float32, orthonormal columns.
+        normalisation: by what interactions were divided.
     """
 
     singular: np.ndarray
     items: np.ndarray
+    normalisation: Normalisation = PLAIN
+
+    def narrowed(self, columns: int) -> Spectrum:
+        """The largest `columns` of them."""
+        return Spectrum(self.singular[:columns], self.items[:, :columns], self.normalisation)
 
 
-def item_spectrum(interactions: sp.csr_array, dim: int, *, seed: int = 0, iterations: int = 3) -> Spectrum:
-    """Truncated SVD of D_u^-1/2 R D_i^-1/2, the user side left out.
+def item_spectrum(
+    interactions: sp.csr_array,
+    dim: int,
+    *,
+    seed: int = 0,
+    iterations: int = 3,
+    normalisation: Normalisation = PLAIN,
+) -> Spectrum:
+    """Truncated SVD of the normalised interactions, the user side left out.
 
     A randomised range finder, then the eigenvectors of a dim x dim matrix instead of a second large SVD.
 
@@ -41,9 +54,10 @@ def item_spectrum(interactions: sp.csr_array, dim: int, *, seed: int = 0, iterat
         dim: number of singular values, at most the smaller side of the matrix.
         seed: of the random start.
         iterations: power iterations of the range finder.
+        normalisation: by what interactions are divided.
     """
     check_dim(interactions, dim)
-    matrix = normalised(interactions)
+    matrix = normalised(interactions, normalisation)
     size = min(dim + 16, *(int(side) for side in matrix.shape or ()))
     start: Any = seed
     basis = randomized_range_finder(
@@ -54,7 +68,7 @@ def item_spectrum(interactions: sp.csr_array, dim: int, *, seed: int = 0, iterat
     order = np.argsort(-squares, kind="stable")[:dim]
     singular = np.sqrt(np.maximum(squares[order], 1e-12)).astype(np.float32)
     items = small.T @ (turn[:, order] / singular).astype(np.float32)
-    return Spectrum(singular, np.ascontiguousarray(items))
+    return Spectrum(singular, np.ascontiguousarray(items), normalisation)
 
 
 def _largest_stored(table: sp.csr_array, budget: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -126,6 +140,7 @@ def history_start(
 
     X = V S^power is rotated by varimax, which leaves X X^T as it is and concentrates each row on few columns; the
     largest entries of D^1/2 X stay, so items of many interactions get more of them. An item in a history weighs 1 / D.
+    D are the interactions of items, as the spectrum's normalisation counts them.
 
     Args:
         spectrum: of the training interactions.
@@ -135,7 +150,7 @@ def history_start(
         local: (n_items, m) more columns beside the rotated ones, see `local.local_factors`.
         like: a start of the same items and columns from nearly the same interactions, which saves most of the rotation.
     """
-    degrees = np.maximum(degrees, 1).astype(np.float32)
+    degrees = spectrum.normalisation.degrees(degrees)
     scaled = spectrum.items * spectrum.singular**power
     known = None if like is None else sp.csr_array((like.values, like.columns, like.indptr), shape=scaled.shape)
     rows = (scaled @ _rotation(scaled, known)) * np.sqrt(degrees)[:, None]

@@ -68,6 +68,11 @@ class TeacherConfig(_Section):
     """The teacher of a history-based recommender: a closed-form filter, averaged with a trained one; see
     docs/guide/distillation.md."""
 
+    user_power: float | None = Field(default=None, ge=0)
+    """Power of their number by which a user's interactions count less; None chooses between 1 and 0.5 on the validation
+    part. This and `smoothing` hold for a start without a teacher too."""
+    smoothing: float | None = Field(default=None, ge=0)
+    """Interactions added to those of each item where these are divided by; None chooses among 0, 5 and 20."""
     power: float | None = Field(default=None, ge=0)
     """Exponent of the singular values; None chooses among 0, 0.125, 0.25 and 0.5 on the validation part."""
     rank: int | None = Field(default=None, ge=1)

@@ -29,7 +29,7 @@ def settled(config: RunConfig, folder: Path) -> RunConfig:
     """The configuration with everything set that the first training in `folder` found out about its teacher."""
     start = folder / "start.safetensors"
     facts = load_state(start)[1] if start.exists() else {}
-    if "teacher" not in facts:
-        return config
-    known = {**facts["teacher"], "columns": facts["columns"], "groups": facts["dim"] > facts["columns"]}
+    known = facts.get("normalisation", {})
+    if "teacher" in facts:
+        known |= {**facts["teacher"], "columns": facts["columns"], "groups": facts["dim"] > facts["columns"]}
     return config.model_copy(update={"teacher": config.teacher.model_copy(update=known)})

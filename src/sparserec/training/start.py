@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -28,12 +28,12 @@ from sparserec.sparsity import (
     local_factors,
     random_mask,
 )
-from sparserec.sparsity.initial import normalised
+from sparserec.sparsity.initial import PLAIN, Normalisation, normalised
 from sparserec.tables import DenseTable, SparseTable
 from sparserec.teachers import TeacherLists, open_lists, write_lists
 from sparserec.training.checkpoint import as_tensors, load_state, save_state
 from sparserec.training.config import RunConfig
-from sparserec.training.teaching import Say, judged_users, teachers
+from sparserec.training.teaching import Say, choose_spectrum, judged_users, teachers
 
 LOCAL_COLUMNS = 16_384
 """Columns at most for groups of items, beside those of the spectrum."""
@@ -144,13 +144,22 @@ def _make(
     earlier: Path | None,
 ) -> Start:
     dim, train = width(config, split), split.train
+
+    def of_table(spectrum: Spectrum) -> float:
+        found = history_start(spectrum, train.item_degrees(), budget(dim), power=config.init_power)
+        return _quality(Start(found, dim, None), split, judged_users(config, split))
+
     try:
         kept.unlink(missing_ok=True)  # a kill from here on must not leave it beside the lists of another teacher
     except OSError as error:
         raise SparserecError(f"cannot write {kept}: {error.strerror or error}") from None
     enough = config.start_numbers // train.n_items >= min(config.dim, train.n_users - 1)
-    say(f"finding {dim} singular vectors" + ("" if enough else ", as many as start_numbers allows"))
-    spectrum = item_spectrum(train.csr(), dim, seed=config.seed)
+    if not enough:
+        say(f"start_numbers allows {dim} singular vectors")
+    if lender is None:
+        spectrum = choose_spectrum(config, split, dim, say, None if needs_teacher(config) else of_table)
+    else:
+        spectrum = item_spectrum(train.csr(), dim, seed=config.seed, normalisation=_lent_normalisation(lender))
     taught = list(_teach(config, split, spectrum, listed, say, lender)) if needs_teacher(config) else [_Taught()]
     try:
         like = None if earlier is None else _spectral_columns(earlier / "start.safetensors")
@@ -165,6 +174,7 @@ def _make(
     mask, weights = start.table.mask, start.table.weights
     arrays = {name: getattr(mask, name) for name in ("indptr", "columns", "values")} | {"weights": weights}
     facts: dict = {"fingerprint": fingerprint, "dim": start.dim, "columns": columns}
+    facts["normalisation"] = asdict(spectrum.normalisation)
     if chosen.settings is not None:
         facts["teacher"] = chosen.settings
     save_state(kept, as_tensors(arrays), facts)
@@ -198,6 +208,11 @@ def _lent(start: Path) -> dict:
     return settings
 
 
+def _lent_normalisation(lender: Path) -> Normalisation:
+    found = load_state(lender / "start.safetensors")[1].get("normalisation")
+    return Normalisation(**found) if found else PLAIN
+
+
 def _best_start(
     config: RunConfig,
     split: Split,
@@ -228,7 +243,7 @@ def _best_start(
     @cache
     def spectral(columns: int) -> HistoryStart:
         return history_start(
-            _narrowed(spectrum, columns), degrees, budget(columns), power=config.init_power, like=_of(like, columns)
+            spectrum.narrowed(columns), degrees, budget(columns), power=config.init_power, like=_of(like, columns)
         )
 
     def start(teacher: _Taught, part: int) -> Start:
@@ -300,11 +315,12 @@ def _with_groups(
         return plain
     say("adding columns for groups of items")
     degrees = split.train.item_degrees()
-    local = local_factors(normalised(split.train.csr()), degrees, columns=min(LOCAL_COLUMNS, 65_536 - columns))
+    matrix = normalised(split.train.csr(), spectrum.normalisation)
+    local = local_factors(matrix, degrees, columns=min(LOCAL_COLUMNS, 65_536 - columns))
     dim = columns + int(local.indices.max(initial=-1)) + 1
     share = np.float32(np.sqrt(teacher["neighbours"]))
     table = history_start(
-        _narrowed(spectrum, columns),
+        spectrum.narrowed(columns),
         degrees,
         budget(dim),
         power=config.init_power,
@@ -316,10 +332,6 @@ def _with_groups(
         return plain
     say(f"{dim - columns} groups of items have a column each")
     return wide
-
-
-def _narrowed(spectrum: Spectrum, columns: int) -> Spectrum:
-    return Spectrum(spectrum.singular[:columns], spectrum.items[:, :columns])
 
 
 def _quality(start: Start, split: Split, users: np.ndarray) -> float:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import scipy.sparse as sp
 
 from sparserec.evaluation import evaluate
-from sparserec.interactions import Split
-from sparserec.sparsity import Spectrum
-from sparserec.sparsity.initial import normalised
+from sparserec.interactions import Interactions, Split
+from sparserec.sparsity import Spectrum, item_spectrum
+from sparserec.sparsity.initial import Normalisation, normalised
 from sparserec.teachers import (
     AverageScorer,
     GraphFilter,
@@ -24,6 +24,12 @@ from sparserec.teachers import (
 )
 from sparserec.training.config import RunConfig
 
+NORMALISATIONS = ((1.0, 5.0), (0.5, 5.0), (0.5, 20.0))
+"""User power and smoothing of normalisations that are tried beside the usual one."""
+WORTH_NORMALISATION = 0.02
+"""Relative gain of validation NDCG that makes another normalisation than the usual one worth while."""
+GRAPH_USERS = 1000
+"""Validation users at most by whom the graph tells whether others are tried."""
 POWERS = (0.0, 0.125, 0.25, 0.5)
 NEIGHBOURS = (0.0, 0.3, 1.0, 3.0)
 RANKS = (1, 2, 4)
@@ -58,6 +64,81 @@ def judged_users(config: RunConfig, split: Split) -> np.ndarray:
     return users
 
 
+def choose_spectrum(
+    config: RunConfig, split: Split, dim: int, say: Say, judge: Callable[[Spectrum], float] | None = None
+) -> Spectrum:
+    """The spectrum of the training part, of interactions divided by what validation likes best.
+
+    Dense data want the usual normalisation, and the graph of interactions alone, which takes no spectrum, tells them
+    from long-tailed data. Only for these others are tried, each with a spectrum of its own.
+
+    Args:
+        config: the run's.
+        split: only `train` and `valid` are read.
+        dim: singular values.
+        say: told what is done.
+        judge: of spectra, the best one is taken; by the best filter when not given.
+    """
+    wanted, users = config.teacher, judged_users(config, split)
+    usual = Normalisation(
+        1.0 if wanted.user_power is None else wanted.user_power, 0.0 if wanted.smoothing is None else wanted.smoothing
+    )
+
+    def spectrum_of(how: Normalisation) -> Spectrum:
+        return item_spectrum(split.train.csr(), dim, seed=config.seed, normalisation=how)
+
+    def quality(spectrum: Spectrum, neighbours: float, some: np.ndarray) -> float:
+        how = spectrum.normalisation
+        closed = GraphFilter(
+            normalised(split.train.csr(), how),
+            spectrum.singular,
+            spectrum.items,
+            _degrees(split.train, how),
+            power=config.init_power,
+            neighbours=neighbours,
+        )
+        return _quality(closed.scorer(split.train.csr()), split, some)
+
+    def of_graph(how: Normalisation) -> float:
+        empty = np.zeros((split.train.n_items, 0), dtype=np.float32)
+        return quality(Spectrum(empty[0], empty, how), 1.0, users[:: -(-len(users) // GRAPH_USERS)])
+
+    def best_filter(spectrum: Spectrum) -> float:
+        ranks = dict.fromkeys((dim, -(-dim // max(RANKS))))
+        return max(quality(spectrum.narrowed(rank), weight, users) for rank in ranks for weight in (0.0, 1.0))
+
+    others = [
+        Normalisation(power, smoothing)
+        for power, smoothing in NORMALISATIONS
+        if power == usual.user_power or wanted.user_power is None
+        if smoothing == usual.smoothing or wanted.smoothing is None
+    ]
+    others = [other for other in others if other != usual]
+    say(f"finding {dim} singular vectors")
+    chosen = spectrum_of(usual)
+    if not len(users) or not others:
+        return chosen
+    plain = of_graph(usual)
+    if not any(of_graph(other) >= (1 + WORTH_NORMALISATION) * plain for other in others[:2]):
+        return chosen
+    say("choosing how interactions are normalised")
+    judge = judge or best_filter
+    best = judge(chosen)
+    told = f"smoothing {usual.smoothing:g}, user power {usual.user_power:g}: {best:.4f}"
+    for other in others:
+        spectrum = spectrum_of(other)
+        found = judge(spectrum)
+        told += f"; {other.smoothing:g}, {other.user_power:g}: {found:.4f}"
+        if found >= (1 + WORTH_NORMALISATION if chosen.normalisation == usual else 1) * best:
+            chosen, best = spectrum, found
+    say(told)
+    return chosen
+
+
+def _degrees(train: Interactions, how: Normalisation) -> np.ndarray:
+    return how.degrees(train.item_degrees())
+
+
 def choose_filters(config: RunConfig, split: Split, spectrum: Spectrum, say: Say) -> list[GraphFilter]:
     """The filters that validation chooses, one for each rank worth a try, the best one first.
 
@@ -67,10 +148,11 @@ def choose_filters(config: RunConfig, split: Split, spectrum: Spectrum, say: Say
     it must be worth more than that.
     """
     train, wanted = split.train, config.teacher
-    matrix, degrees = normalised(train.csr()), train.item_degrees()
+    matrix, degrees = normalised(train.csr(), spectrum.normalisation), _degrees(train, spectrum.normalisation)
     users, dim = judged_users(config, split), len(spectrum.singular)
 
-    say("choosing the teacher on the validation part")
+    if len(users):
+        say("choosing the teacher on the validation part")
     if wanted.rank is not None:
         ranks = [min(wanted.rank, dim)]
     elif not len(users):
@@ -115,7 +197,8 @@ def choose_filters(config: RunConfig, split: Split, spectrum: Spectrum, say: Say
     for before, rank, smooth in sorted(found, key=lambda entry: -entry[0])[:TRIED]:  # of equals the highest rank
         chosen, quality = better("neighbours", rank, smooth, before)
         told = {"rank": rank, **chosen}
-        say("filter: " + ", ".join(f"{name} {value:g}" for name, value in told.items()) + f"; ndcg@20 {quality:.4f}")
+        found = f"; valid ndcg@20 {quality:.4f}" if quality else ""
+        say("filter: " + ", ".join(f"{name} {value:g}" for name, value in told.items()) + found)
         filters.append(filter_of(rank, **chosen))
     return filters
 
@@ -150,11 +233,13 @@ class Teaching:
 
     Attributes:
         closed: the filter.
+        normalisation: by what interactions were divided for it.
         pooled: the trained teacher, or None.
         share: of the trained teacher in the average, in [0, 1); 0 without one.
     """
 
     closed: GraphFilter
+    normalisation: Normalisation
     pooled: PooledTeacher | None = None
     share: float = 0.0
 
@@ -183,6 +268,7 @@ class Teaching:
         """Its settings, by their names in the configuration."""
         closed = self.closed
         return {
+            **asdict(self.normalisation),
             "power": closed.power,
             "rank": closed.rank,
             "neighbours": closed.neighbours,
@@ -196,21 +282,21 @@ def teachers(config: RunConfig, split: Split, spectrum: Spectrum, say: Say) -> l
     The share of the trained one is chosen on validation too.
     """
     filters = choose_filters(config, split, spectrum, say)
-    wanted, users = config.teacher, judged_users(config, split)
+    wanted, users, how = config.teacher, judged_users(config, split), spectrum.normalisation
     if wanted.share == 0 or not wanted.epochs or (wanted.share is None and not len(users)):
-        return [Teaching(closed) for closed in filters]
+        return [Teaching(closed, how) for closed in filters]
     say("training a teacher")
     pooled = train_teacher(config, split, spectrum, say)
     if wanted.share is not None:
-        return [Teaching(closed, pooled, wanted.share) for closed in filters]
+        return [Teaching(closed, how, pooled, wanted.share) for closed in filters]
     judged: list[tuple[float, Teaching]] = []
     for closed in filters:
-        found = Teaching(closed, pooled).by_share(split, users)
+        found = Teaching(closed, how, pooled).by_share(split, users)
         best = max(found, key=lambda value: found[value])
         share = best if found[best] >= (1 + WORTH_SHARE) * found[0.0] else 0.0
         said = f"valid ndcg@20 {found[share]:.4f}; the filter alone {found[0.0]:.4f}"
         say(f"rank {closed.rank}: share of the trained teacher {share:g}, {said}")
-        judged.append((found[share], Teaching(closed, pooled, share)))
+        judged.append((found[share], Teaching(closed, how, pooled, share)))
     return [teaching for _, teaching in sorted(judged, key=lambda pair: -pair[0])]
 
 
@@ -218,7 +304,7 @@ def train_teacher(config: RunConfig, split: Split, spectrum: Spectrum, say: Say)
     """The trained teacher of a run by itself, from the training part."""
     train, wanted = split.train, config.teacher
     dim = min(wanted.dim, len(spectrum.singular), max(16, POOLED_NUMBERS // train.n_items))
-    root = np.sqrt(np.maximum(train.item_degrees(), 1)).astype(np.float32)[:, None]
+    root = np.sqrt(_degrees(train, spectrum.normalisation))[:, None]
     vectors = spectrum.items[:, :dim] * spectrum.singular[:dim] ** np.float32(config.init_power) * root
     settings = PooledSettings(
         epochs=wanted.epochs,
