@@ -12,6 +12,8 @@ from mf_results import spread
 
 RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results" / "fism.jsonl"
 OURS, START, CODES = "SparseRec", "spectral start", "product quantisation"
+TOLD = ("user_power", "smoothing", "power", "rank", "neighbours", "share")
+"""Settings of a teacher."""
 WHOLE, WHOLE_BUDGET = "the recipe", "12B/item"
 """What ingredients are taken away from."""
 EARLIER_COLUMNS = 1024
@@ -271,8 +273,8 @@ def teachers(rows: list[dict], dataset: str):
     for group in groups(rows, dataset, "teacher") + groups(rows, dataset, "budgets"):
         chosen = group[0].get("teacher")
         if chosen and (group[0]["kind"] == "teacher" or chosen not in known):
-            named = (name for name in ("power", "rank", "neighbours", "share") if name in chosen)
-            yield group, ", ".join(f"{name} {chosen[name]:g}" for name in named)
+            named = (name for name in TOLD if name in chosen)
+            yield group, ", ".join(f"{name.replace('_', ' ')} {chosen[name]:g}" for name in named)
         known.append(chosen)
 
 

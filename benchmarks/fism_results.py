@@ -191,13 +191,12 @@ def configuration(settings: dict, data):
 def dense_teacher(job: dict, data) -> dict:
     """The teacher that validation chooses, with all its columns in float32; made once more for the test part."""
     from sparserec.evaluation import evaluate
-    from sparserec.sparsity import item_spectrum
     from sparserec.training.api import set_threads
     from sparserec.training.config import parse_config
     from sparserec.training.data import cut
     from sparserec.training.refit import everything
     from sparserec.training.start import width
-    from sparserec.training.teaching import teachers
+    from sparserec.training.teaching import choose_spectrum, teachers
 
     set_threads(job["threads"])
     settings = {"model": "fism", **job["settings"]}
@@ -208,7 +207,7 @@ def dense_teacher(job: dict, data) -> dict:
         split = cut(data, config.data)
         known = split if part == "valid" else everything(split)
         began = time.perf_counter()
-        spectrum = item_spectrum(known.train.csr(), width(config, known), seed=config.seed)
+        spectrum = choose_spectrum(config, known, width(config, known), lambda words: None)
         teacher = teachers(config, known, spectrum, lambda words: None)[0]
         seconds = time.perf_counter() - began
         result.setdefault("teacher", teacher.facts())

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sparserec.errors import SparserecError
 from sparserec.sparsity import masks_of_factors, nmf_factors, random_mask, spectral_factors, varimax
-from sparserec.sparsity.initial import normalised
+from sparserec.sparsity.initial import Normalisation, normalised
 
 
 def interactions(n_users=14, n_items=12, seed=0):
@@ -116,6 +116,18 @@ def test_normalised_divides_by_the_roots_of_both_degrees():
     matrix = sp.csr_array(np.array([[1, 1, 0], [1, 0, 0], [0, 0, 0]], dtype=np.float32))
     expected = [[1 / 2, 1 / np.sqrt(2), 0], [1 / np.sqrt(2), 0, 0], [0, 0, 0]]
     np.testing.assert_allclose(normalised(matrix).toarray(), expected, rtol=1e-6)
+
+
+@given(st.floats(0, 2), st.floats(0, 50), st.integers(0, 99))
+@settings(max_examples=25)
+def test_normalised_divides_by_powers_of_both_degrees_and_its_largest_singular_value(power, smoothing, seed):
+    matrix = interactions(seed=seed)
+    how = Normalisation(power, smoothing)
+    users, items = np.asarray(matrix.sum(axis=1)).ravel(), np.asarray(matrix.sum(axis=0)).ravel()
+    expected = matrix.toarray() / np.sqrt(users**power)[:, None] / np.sqrt(items + smoothing)
+    expected /= np.linalg.norm(expected, 2)
+    np.testing.assert_allclose(normalised(matrix, how).toarray(), expected, rtol=2e-3, atol=1e-6)
+    np.testing.assert_allclose(how.degrees(items), items + smoothing, rtol=1e-6)
 
 
 @pytest.mark.parametrize("normalise", [True, False])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sparserec.errors import SparserecError
 from sparserec.sparsity import CsrMask, HistoryStart, history_start, item_spectrum, spectral
-from sparserec.sparsity.initial import normalised
+from sparserec.sparsity.initial import Normalisation, normalised
 from sparserec.sparsity.spectral import TYPICAL_VALUE
 from sparserec.teachers import GraphFilter
 
@@ -66,6 +66,20 @@ def test_the_first_singular_vector_is_the_root_of_the_degrees():
     root = np.sqrt(degrees_of(matrix))
     assert found.singular[0] == pytest.approx(1, abs=1e-5)
     np.testing.assert_allclose(np.abs(found.items[:, 0]), root / np.linalg.norm(root), atol=1e-4)
+
+
+@pytest.mark.parametrize("how", [Normalisation(0.5, 5.0), Normalisation(0.0, 0.0), Normalisation(1.0, 20.0)])
+def test_another_normalisation_has_a_spectrum_and_scores_of_its_own(how):
+    matrix, histories = interactions(), interactions(30, seed=9)
+    found, degrees = item_spectrum(matrix, 12, normalisation=how), degrees_of(matrix)
+    assert found.normalisation == how == found.narrowed(5).normalisation
+    _, singular, _ = np.linalg.svd(normalised(matrix, how).toarray().astype(np.float64))
+    np.testing.assert_allclose(found.singular, singular[:12], rtol=2e-2)
+    start = history_start(found, degrees, N_ITEMS * 12, power=0.25)
+    teacher = GraphFilter(normalised(matrix, how), found.singular, found.items, how.degrees(degrees), power=0.25)
+    np.testing.assert_allclose(
+        scores_of(start, 12, histories), teacher.score_histories(histories), rtol=1e-3, atol=1e-4
+    )
 
 
 def test_the_same_seed_gives_the_same_spectrum():

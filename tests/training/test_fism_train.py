@@ -13,13 +13,15 @@ from sparserec.device import Recommender
 from sparserec.errors import SparserecError
 from sparserec.evaluation import Popularity, evaluate
 from sparserec.interactions import Interactions, split, synthetic
+from sparserec.sparsity import item_spectrum
+from sparserec.sparsity.initial import Normalisation
 from sparserec.training import api, evaluate_on_device
 from sparserec.training import build as build_module
 from sparserec.training import start as start_module
 from sparserec.training import teaching as teaching_module
 from sparserec.training.config import load_config
 from sparserec.training.start import needs_teacher, width
-from sparserec.training.teaching import choose_filters
+from sparserec.training.teaching import choose_filters, choose_spectrum
 from sparserec.training.trainer import Trainer
 
 FISM = {"recipe": "fism", "dim": 64, "budget": "30B/item", "batch_size": 64, "epochs": 3, "threads": 1, "refit": False}
@@ -228,7 +230,7 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(small, fism, trained, tmp_
     assert part.ended == "interrupted"
     assert part.evaluate("valid")["recall@20"] >= 0  # usable as it is
     restore()
-    made = count_calls(monkeypatch, "item_spectrum")
+    made = count_calls(monkeypatch, "choose_spectrum")
     resumed = sparserec.train(small, tmp_path / "part", **fism, resume=True)
     assert resumed.ended == trained.ended
     assert not made  # the start and the teacher were read, not made again
@@ -245,9 +247,9 @@ def test_a_start_that_was_lost_is_made_again_the_same(small, fism, trained, tmp_
     sparserec.train(small, tmp_path / "part", **fism)
     restore()
     (tmp_path / "part" / lost).unlink()
-    made = count_calls(monkeypatch, "item_spectrum")
+    made = count_calls(monkeypatch, "choose_spectrum")
     resumed = sparserec.train(small, tmp_path / "part", **fism, resume=True)
-    assert made == ["item_spectrum"]
+    assert made == ["choose_spectrum"]
     assert (tmp_path / "part" / "teacher.npy").read_bytes() == (trained.folder / "teacher.npy").read_bytes()
     assert_equal_files(resumed.folder / "best.safetensors", trained.folder / "best.safetensors")
 
@@ -263,14 +265,14 @@ def test_a_start_of_a_run_that_never_began_is_taken_by_the_same_run_only(small, 
         with pytest.raises(KeyboardInterrupt):
             sparserec.train(small, folder, **fism, teacher=TEACHER)
     assert sorted(path.name for path in folder.iterdir()) == ["start.safetensors", "teacher.npy"]
-    made = count_calls(monkeypatch, "item_spectrum")
+    made = count_calls(monkeypatch, "choose_spectrum")
     with monkeypatch.context() as patch:
         patch.setattr(api.Run, "create", killed)
         with pytest.raises(KeyboardInterrupt):
             sparserec.train(small, folder, **fism, teacher=TEACHER)
     assert not made
     other = sparserec.train(small, folder, **fism, teacher={**TEACHER, "power": 0.5, "length": 30})
-    assert made == ["item_spectrum"]
+    assert made == ["choose_spectrum"]
     assert np.load(folder / "teacher.npy").shape == (300, 30)
     assert facts_of(folder / "start.safetensors")["teacher"]["power"] == 0.5
     assert other.ended in ("finished", "stopped early")
@@ -290,7 +292,7 @@ def test_another_configuration_is_refused_and_leaves_the_run_as_it_is(small, fis
 
 def chosen(small, **settings):
     config, parts = load_config("fism", dim=64, budget="30B/item", **settings), split(small)
-    spectrum = start_module.item_spectrum(parts.train.csr(), 64, seed=0)
+    spectrum = item_spectrum(parts.train.csr(), 64, seed=0)
     return choose_filters(config, parts, spectrum, lambda words: None)[0]
 
 
@@ -327,6 +329,66 @@ def test_of_powers_about_as_good_the_largest_and_of_the_graph_only_what_is_worth
     assert settled("power", {0.0: 0.1, 0.125: 0.2, 0.25: 0.15, 0.5: 0.1}) == 0.125
     assert settled("neighbours", {0.0: 0.2, 0.3: 0.202, 1.0: 0.204}) == 0.0
     assert settled("neighbours", {0.0: 0.2, 0.3: 0.205, 1.0: 0.22, 3.0: 0.1}) == 1.0
+
+
+# -- the normalisation ----------------------------------------------------------------------------------------------
+
+
+def normalisation_of(small, judge=None, **teacher):
+    config, parts = load_config("fism", dim=32, budget="30B/item", teacher=teacher), split(small)
+    return choose_spectrum(config, parts, 32, lambda words: None, judge).normalisation
+
+
+def test_dense_data_keep_the_usual_normalisation_without_another_spectrum(small, monkeypatch):
+    monkeypatch.setattr(teaching_module, "WORTH_TRYING", 1e9)
+    tried = []
+    assert normalisation_of(small, tried.append) == Normalisation()
+    assert tried == []
+
+
+@pytest.mark.parametrize(
+    ("qualities", "best"),
+    [
+        ((0.5, 0.4, 0.7, 0.6), Normalisation(0.5, 5.0)),
+        ((0.5, 0.6, 0.4, 0.7), Normalisation(0.5, 20.0)),
+        ((0.5, 0.505, 0.4, 0.507), Normalisation()),
+        ((0.5, 0.52, 0.521, 0.3), Normalisation(0.5, 5.0)),
+    ],
+)
+def test_the_normalisation_that_is_judged_best_is_taken_if_it_is_worth_it(small, monkeypatch, qualities, best):
+    monkeypatch.setattr(teaching_module, "WORTH_TRYING", -1.0)
+    order = [Normalisation(), *(Normalisation(*values) for values in teaching_module.NORMALISATIONS)]
+    by_normalisation = dict(zip(order, qualities, strict=True))
+    assert normalisation_of(small, lambda spectrum: by_normalisation[spectrum.normalisation]) == best
+
+
+@pytest.mark.parametrize("given", [{"smoothing": 3.0, "user_power": 0.25}, {"smoothing": 3.0}, {"user_power": 0.0}])
+def test_a_normalisation_that_is_given_is_obeyed(small, monkeypatch, given):
+    monkeypatch.setattr(teaching_module, "WORTH_TRYING", -1.0)
+    found = normalisation_of(small, **given)
+    for name, value in given.items():
+        assert getattr(found, name) == value
+
+
+@pytest.mark.parametrize("recipe", ["fism", "spectral"])
+def test_the_second_training_has_the_normalisation_of_the_first(small, fism, tmp_path, monkeypatch, recipe):
+    monkeypatch.setattr(teaching_module, "WORTH_TRYING", -1.0)
+    monkeypatch.setattr(teaching_module, "WORTH_NORMALISATION", -1.0)
+    settings = {**fism, "epochs": 1} if recipe == "fism" else {"recipe": "spectral", "budget": "30B/item", "dim": 64}
+    run = sparserec.train(small, tmp_path / "run", **{**settings, "refit": True, "threads": 1})
+    found = [facts_of(folder / "start.safetensors") for folder in (run.folder, run.folder / "final")]
+    assert found[0]["normalisation"] == found[1]["normalisation"] != {"user_power": 1.0, "smoothing": 0.0}
+    run.export(tmp_path / "model.safetensors")
+    on_device = evaluate_on_device(Recommender.open(tmp_path / "model.safetensors"), run.split(), "test")
+    assert on_device["ndcg@20"] == pytest.approx(run.evaluate("test")["ndcg@20"], rel=0.1)
+
+
+def test_another_run_lends_its_normalisation_with_its_teacher(small, fism, tmp_path):
+    given = {**TEACHER, "smoothing": 7.0, "user_power": 0.5}
+    lender = sparserec.train(small, tmp_path / "lender", **{**fism, "epochs": 1}, teacher=given)
+    changed = {**fism, "epochs": 1, "budget": "24B/item"}
+    sparserec.train(small, tmp_path / "run", **changed, teacher=given, teacher_from=lender.folder)
+    assert facts_of(tmp_path / "run" / "start.safetensors")["normalisation"] == {"user_power": 0.5, "smoothing": 7.0}
 
 
 def test_a_run_remembers_its_teacher_and_lists_as_long_as_asked_for(small, fism, tmp_path):

@@ -26,6 +26,8 @@ from sparserec.training.config import RunConfig
 
 NORMALISATIONS = ((1.0, 5.0), (0.5, 5.0), (0.5, 20.0))
 """User power and smoothing of normalisations that are tried beside the usual one."""
+WORTH_TRYING = 0.02
+"""Relative gain of the graph's validation NDCG that tells of data for which others are tried."""
 WORTH_NORMALISATION = 0.02
 """Relative gain of validation NDCG that makes another normalisation than the usual one worth while."""
 GRAPH_USERS = 1000
@@ -119,7 +121,7 @@ def choose_spectrum(
     if not len(users) or not others:
         return chosen
     plain = of_graph(usual)
-    if not any(of_graph(other) >= (1 + WORTH_NORMALISATION) * plain for other in others[:2]):
+    if not any(of_graph(other) >= (1 + WORTH_TRYING) * plain for other in others[:2]):
         return chosen
     say("choosing how interactions are normalised")
     judge = judge or best_filter
