@@ -126,7 +126,7 @@ def measure(name: str, run: Run, epochs: int) -> dict:
     factors = DenseTable(np.log(weights)[:, None])
     model = TwoTables(table(), table(), factors, split.train) if two else FISM(table(), factors, split.train)
     before = evaluate(model.scorer(split.train), split.train, split.valid)["ndcg@20"]
-    lists = open_lists(run.folder / "teacher.npy", split.train.n_users, split.train.n_items)
+    lists = open_lists(run.folder / "teacher.npy", np.arange(split.train.n_users), split.train.n_items)
     task = DistillationTask(split.train, lists, DISTILLATION[config.loss]())
     plan = build_plan(config, split, model)
     known = config.model_copy(update={"model": TWO}) if two else config  # whose rows each table holds

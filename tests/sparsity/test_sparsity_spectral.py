@@ -37,9 +37,18 @@ def scores_of(start, dim, histories):
     return (histories.toarray() * start.weights) @ rows @ rows.T
 
 
+@pytest.fixture(params=["by both sides", "by items"])
+def way(request, monkeypatch):
+    """How the spectrum is found: as of few users, or without any matrix of their number."""
+    if request.param == "by items":
+        monkeypatch.setattr(spectral, "USER_NUMBERS", 0)
+        monkeypatch.setattr(spectral, "BLOCK_NUMBERS", 100)
+
+
 # -- the spectrum ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize(("dim", "iterations"), [(1, 3), (8, 3), (30, 3), (40, 3), (8, 7)])
 def test_the_spectrum_is_that_of_a_plain_svd(dim, iterations):
     matrix = interactions()
@@ -60,6 +69,7 @@ def test_the_spectrum_is_that_of_a_plain_svd(dim, iterations):
         np.testing.assert_allclose(projector, right[:dim].T @ right[:dim], atol=5e-3)
 
 
+@pytest.mark.usefixtures("way")
 def test_the_first_singular_vector_is_the_root_of_the_degrees():
     matrix = interactions()
     found = item_spectrum(matrix, 3)
@@ -82,6 +92,7 @@ def test_another_normalisation_has_a_spectrum_and_scores_of_its_own(how):
     )
 
 
+@pytest.mark.usefixtures("way")
 def test_the_same_seed_gives_the_same_spectrum():
     one, two, other = (item_spectrum(interactions(), 6, seed=seed) for seed in (4, 4, 5))
     np.testing.assert_array_equal(one.items, two.items)
@@ -89,6 +100,7 @@ def test_the_same_seed_gives_the_same_spectrum():
     assert not np.array_equal(one.items, other.items)
 
 
+@pytest.mark.usefixtures("way")
 def test_a_matrix_of_lower_rank_gives_finite_numbers():
     matrix = interactions().toarray()
     matrix[:, 20:] = matrix[:, :20]

@@ -60,7 +60,7 @@ def test_lists_are_those_of_a_plain_sort(tmp_path_factory, n_users, n_items, len
     np.testing.assert_array_equal(found.scores, values)
     assert found.items.dtype == np.int32
     assert found.scores.dtype == np.float32
-    again = open_lists(path, n_users, n_items)
+    again = open_lists(path, np.arange(n_users), n_items)
     np.testing.assert_array_equal(again.items, items)
     np.testing.assert_array_equal(again.scores, values)
 
@@ -89,6 +89,19 @@ def test_blocks_change_nothing_and_progress_is_told(tmp_path, monkeypatch):
     assert told == [(4, 23), (8, 23), (12, 23), (16, 23), (20, 23), (23, 23)]
 
 
+def test_lists_of_some_users_are_theirs_and_their_histories_alone_bound_the_length(tmp_path, monkeypatch):
+    scores, history = case(23, 11, 1)
+    every = write_lists(tmp_path / "whole.npy", Fixed(scores), history, 3)
+    monkeypatch.setattr(module, "BLOCK", 4)
+    some = np.array([1, 2, 7, 8, 9, 22])
+    found = write_lists(tmp_path / "some.npy", Fixed(scores), history, 3, users=some)
+    np.testing.assert_array_equal(found.users, some)
+    np.testing.assert_array_equal(found.items, every.items[some])
+    np.testing.assert_array_equal(found.scores, every.scores[some])
+    greedy = sp.csr_array(np.array([[1, 1, 1, 1], [0, 1, 0, 0]], dtype=np.float32))
+    assert write_lists(tmp_path / "a.npy", Fixed(np.zeros((2, 4))), greedy, 9, users=np.array([1])).length == 3
+
+
 def test_a_user_who_took_everything_is_one_clear_error(tmp_path):
     history = sp.csr_array(np.array([[1, 1, 1], [0, 1, 0]], dtype=np.float32))
     with pytest.raises(SparserecError, match="nothing to rank"):
@@ -112,7 +125,7 @@ def test_a_truncated_file_is_one_error(written):
     for size in (0, 1, 5, 8, 12, 60, len(whole) // 2, len(whole) - 1):
         written.write_bytes(whole[:size])
         with pytest.raises(SparserecError, match=r"teacher\.npy"):
-            open_lists(written, 8, 10)
+            open_lists(written, np.arange(8), 10)
 
 
 def test_a_foreign_or_pickled_file_is_one_error_and_nothing_runs(written, tmp_path):
@@ -138,7 +151,7 @@ def test_a_foreign_or_pickled_file_is_one_error_and_nothing_runs(written, tmp_pa
     for make in foreign:
         make()
         with pytest.raises(SparserecError, match=r"teacher\.npy"):
-            open_lists(written, 8, 10)
+            open_lists(written, np.arange(8), 10)
     assert not (tmp_path / "ran").exists()
 
 
@@ -148,13 +161,13 @@ def test_items_that_do_not_exist_and_scores_that_are_not_finite_are_refused(writ
     found[field][7, 3] = value
     np.save(written, found)
     with pytest.raises(SparserecError, match="do not exist, or scores that are not finite"):
-        open_lists(written, 8, 10)
+        open_lists(written, np.arange(8), 10)
 
 
 @pytest.mark.parametrize("users", [7, 9])
 def test_lists_of_other_users_are_refused(written, users):
     with pytest.raises(SparserecError, match=f"not the teacher lists of {users} users"):
-        open_lists(written, users, 10)
+        open_lists(written, np.arange(users), 10)
 
 
 @given(st.data())
@@ -168,7 +181,7 @@ def test_a_damaged_file_opens_or_is_one_error(tmp_path_factory, data):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     (folder / "a.npy").write_bytes(bytes(content))
     try:
-        found = open_lists(folder / "a.npy", 3, 6)
+        found = open_lists(folder / "a.npy", np.arange(3), 6)
     except SparserecError:
         return
     assert found.items.shape[0] == 3

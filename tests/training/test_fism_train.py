@@ -15,13 +15,14 @@ from sparserec.evaluation import Popularity, evaluate
 from sparserec.interactions import Interactions, split, synthetic
 from sparserec.sparsity import item_spectrum
 from sparserec.sparsity.initial import Normalisation
+from sparserec.teachers import open_lists
 from sparserec.training import api, evaluate_on_device
 from sparserec.training import build as build_module
 from sparserec.training import start as start_module
 from sparserec.training import teaching as teaching_module
 from sparserec.training.config import load_config
 from sparserec.training.start import needs_teacher, width
-from sparserec.training.teaching import choose_filters, choose_spectrum
+from sparserec.training.teaching import choose_filters, choose_spectrum, taught_users
 from sparserec.training.trainer import Trainer
 
 FISM = {"recipe": "fism", "dim": 64, "budget": "30B/item", "batch_size": 64, "epochs": 3, "threads": 1, "refit": False}
@@ -472,6 +473,43 @@ def test_a_catalogue_too_large_for_its_columns_gets_fewer(small):
     config, parts = load_config("fism", start_numbers=1000), split(small)
     assert width(config, parts) == 1000 // parts.train.n_items
     assert width(load_config("fism", start_numbers=1), parts) == 1
+
+
+def test_of_very_many_users_a_sample_learns_from_the_teacher(small, fism, tmp_path, monkeypatch):
+    monkeypatch.setattr(teaching_module, "FEWEST_TAUGHT", 1)
+    told = []
+    settings = {**fism, "lesson_numbers": 50 * small.interactions.n_items + 1, "epochs": 1}
+    run = sparserec.train(small, tmp_path / "run", stage=told.append, **settings)
+    parts, config = run.split(), run.config
+    users = taught_users(config, parts)
+    assert len(users) == 50
+    assert (np.diff(users) > 0).all()
+    assert (parts.train.user_degrees()[users] > 0).all()
+    np.testing.assert_array_equal(users, taught_users(config, parts))
+    assert not np.array_equal(users, taught_users(config.model_copy(update={"seed": 1}), parts))
+    assert any(f"50 of {parts.train.n_users:,} users" in words for words in told)
+    assert len(open_lists(run.folder / "teacher.npy", users, parts.train.n_items).users) == 50
+    assert run.evaluate("valid")["ndcg@20"] > 0
+
+
+def test_users_who_took_nearly_everything_do_not_shorten_the_lists_of_all(small):
+    parts = split(small)
+    train = parts.train
+    user, every = np.full(train.n_items, 7), np.arange(train.n_items)
+    rows, items = np.concatenate([train.rows(), user]), np.concatenate([train.indices, every])
+    greedy = dataclasses.replace(parts, train=Interactions.of(rows, items, train.users, train.items))
+    users = taught_users(load_config("fism"), greedy)
+    np.testing.assert_array_equal(users, np.delete(np.arange(train.n_users), 7))
+
+
+def test_a_catalogue_that_everybody_has_taken_leaves_nothing_to_learn(small):
+    parts = split(small)
+    train = parts.train
+    n_users, n_items = train.n_users, train.n_items
+    rows, items = np.repeat(np.arange(n_users), n_items), np.tile(np.arange(n_items), n_users)
+    whole = dataclasses.replace(parts, train=Interactions.of(rows, items, train.users, train.items))
+    with pytest.raises(SparserecError, match="nothing to rank"):
+        taught_users(load_config("fism"), whole)
 
 
 def test_columns_of_the_start_that_are_given_are_obeyed(small, fism, tmp_path):

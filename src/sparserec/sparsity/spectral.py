@@ -58,7 +58,10 @@ def item_spectrum(
     """
     check_dim(interactions, dim)
     matrix = normalised(interactions, normalisation)
-    size = min(dim + 16, *(int(side) for side in matrix.shape or ()))
+    n_users, n_items = (int(side) for side in matrix.shape or ())
+    size = min(dim + 16, n_users, n_items)
+    if n_users * size > USER_NUMBERS:
+        return Spectrum(*_from_items(matrix, dim, size, seed, iterations), normalisation)
     start: Any = seed
     basis = randomized_range_finder(
         matrix, size=size, n_iter=iterations, power_iteration_normalizer="LU", random_state=start
@@ -69,6 +72,35 @@ def item_spectrum(
     singular = np.sqrt(np.maximum(squares[order], 1e-12)).astype(np.float32)
     items = small.T @ (turn[:, order] / singular).astype(np.float32)
     return Spectrum(singular, np.ascontiguousarray(items), normalisation)
+
+
+USER_NUMBERS = 200_000_000
+"""Numbers (users x singular values) that a matrix of the user side may have; of more users there is none."""
+BLOCK_NUMBERS = 20_000_000
+"""Numbers of a block of it, where there is none."""
+
+
+def _from_items(matrix: sp.csr_array, dim: int, size: int, seed: int, iterations: int) -> tuple[np.ndarray, np.ndarray]:
+    """Singular values (dim,) and item vectors (n_items, dim) by power iteration with R^T R, a block of users at a time.
+
+    Memory does not grow with users times singular values.
+    """
+    n_users, n_items = (int(side) for side in matrix.shape or ())
+    step = max(1, BLOCK_NUMBERS // size)
+    blocks = [matrix[first : first + step] for first in range(0, n_users, step)]
+    basis = np.random.default_rng([seed, 12]).standard_normal((n_items, size), dtype=np.float32)
+    for _ in range(iterations + 1):
+        basis = np.linalg.qr(basis)[0]
+        basis = sum(np.asarray(block.T @ np.asarray(block @ basis)) for block in blocks)
+    basis = np.linalg.qr(basis)[0]
+    square = np.zeros((size, size), dtype=np.float64)
+    for block in blocks:
+        part = np.asarray(block @ basis)
+        square += part.T @ part
+    squares, turn = np.linalg.eigh(square)
+    order = np.argsort(-squares, kind="stable")[:dim]
+    singular = np.sqrt(np.maximum(squares[order], 1e-12)).astype(np.float32)
+    return singular, np.ascontiguousarray(basis @ turn[:, order].astype(np.float32))
 
 
 def _largest_stored(table: sp.csr_array, budget: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

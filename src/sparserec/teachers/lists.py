@@ -38,13 +38,15 @@ class Rows(Protocol):
 
 @dataclass(frozen=True)
 class TeacherLists:
-    """The top of a teacher's ranking for every user, items of the history left out.
+    """The top of a teacher's ranking for some users or all, items of the history left out.
 
     Attributes:
-        items: (n_users, length) int32, best first.
-        scores: (n_users, length) float32, descending; the lowest bounds the scores of all items that are not listed.
+        users: (m,) int64, whose the lists are, ascending.
+        items: (m, length) int32, best first.
+        scores: (m, length) float32, descending; the lowest bounds the scores of all items that are not listed.
     """
 
+    users: np.ndarray
     items: np.ndarray
     scores: np.ndarray
 
@@ -55,53 +57,60 @@ class TeacherLists:
 
 
 def write_lists(
-    path: Path, scorer: Scorer, history: Rows, length: int, progress: Callable[[int, int], None] | None = None
+    path: Path,
+    scorer: Scorer,
+    history: Rows,
+    length: int,
+    progress: Callable[[int, int], None] | None = None,
+    users: np.ndarray | None = None,
 ) -> TeacherLists:
-    """Rank for every user and stream the lists to `path`, a block of users at a time; then open them.
+    """Rank for users and stream the lists to `path`, a block of users at a time; then open them.
 
     Args:
-        path: of one .npy file of (n_users, length) records.
+        path: of one .npy file of (m, length) records.
         scorer: the teacher.
         history: of every user; its items are never listed.
-        length: items in a list; cut to what every user can be given.
+        length: items in a list; cut to what every one of the users can be given.
         progress: called with users done and users in all.
+        users: (m,) int64 ascending, whom to rank for; all when not given.
     """
-    n_users = len(history.indptr) - 1
-    longest = int(np.max(np.diff(history.indptr), initial=0))
+    degrees = np.diff(history.indptr)
+    users = np.arange(len(degrees)) if users is None else users
+    longest = int(np.max(degrees[users], initial=0))
     length = min(length, scorer.n_items - longest)
     if length < 1:
         raise SparserecError("a user has taken every item, so a teacher has nothing to rank for them")
     with replacing(path) as part, part.open("wb") as file:
         np.lib.format.write_array_header_2_0(
-            file, {"descr": RECORD.descr, "fortran_order": False, "shape": (n_users, length)}
+            file, {"descr": RECORD.descr, "fortran_order": False, "shape": (len(users), length)}
         )
-        for first in range(0, n_users, BLOCK):
-            users = np.arange(first, min(first + BLOCK, n_users))
-            scores = np.array(scorer.score(users), dtype=np.float32, copy=None)
-            mask_history(scores, history.indptr, history.indices, users)
-            block = np.empty((len(users), length), dtype=RECORD)
+        for first in range(0, len(users), BLOCK):
+            some = users[first : first + BLOCK]
+            scores = np.array(scorer.score(some), dtype=np.float32, copy=None)
+            mask_history(scores, history.indptr, history.indices, some)
+            block = np.empty((len(some), length), dtype=RECORD)
             block["item"] = top_k(scores, length)
             block["score"] = np.take_along_axis(scores, block["item"].astype(np.int64), axis=1)
             file.write(block.data)
             if progress:
-                progress(int(users[-1]) + 1, n_users)
-    return open_lists(path, n_users, scorer.n_items)
+                progress(first + len(some), len(users))
+    return open_lists(path, users, scorer.n_items)
 
 
 RECORD = np.dtype([("item", "<i4"), ("score", "<f4")])
 
 
-def open_lists(path: Path, n_users: int, n_items: int) -> TeacherLists:
-    """Open lists by memory map. Raises SparserecError when the file is not the lists of this catalogue."""
+def open_lists(path: Path, users: np.ndarray, n_items: int) -> TeacherLists:
+    """Open lists of these users by memory map. Raises SparserecError when the file is not theirs, of this catalogue."""
     try:
         # Never pickled, and nothing but an .npy file. Its header is parsed as Python, which fails in many ways.
         found = np.lib.format.open_memmap(path, mode="r")
     except Exception as error:
         raise SparserecError(f"{path}: not readable as teacher lists ({error})") from None
-    if found.dtype != RECORD or found.ndim != 2 or len(found) != n_users or found.shape[1] < 1:
-        raise SparserecError(f"{path}: not the teacher lists of {n_users} users")
-    lists = TeacherLists(found["item"], found["score"])
-    for first in range(0, n_users, 4096):
+    if found.dtype != RECORD or found.ndim != 2 or len(found) != len(users) or found.shape[1] < 1:
+        raise SparserecError(f"{path}: not the teacher lists of {len(users)} users")
+    lists = TeacherLists(users, found["item"], found["score"])
+    for first in range(0, len(users), 4096):
         items, scores = lists.items[first : first + 4096], lists.scores[first : first + 4096]
         if items.size and (items.min() < 0 or items.max() >= n_items or not np.isfinite(scores).all()):
             raise SparserecError(f"{path}: teacher lists name items that do not exist, or scores that are not finite")

@@ -33,7 +33,7 @@ from sparserec.tables import DenseTable, SparseTable
 from sparserec.teachers import TeacherLists, open_lists, write_lists
 from sparserec.training.checkpoint import as_tensors, load_state, save_state
 from sparserec.training.config import RunConfig
-from sparserec.training.teaching import Say, choose_spectrum, judged_users, teachers
+from sparserec.training.teaching import Say, choose_spectrum, judged_users, taught_users, teachers
 
 LOCAL_COLUMNS = 16_384
 """Columns at most for groups of items, beside those of the spectrum."""
@@ -100,7 +100,7 @@ def prepare(
             table = HistoryStart(
                 CsrMask(*(arrays[name] for name in ("indptr", "columns", "values"))), arrays["weights"]
             )
-            lists = open_lists(listed, split.train.n_users, split.train.n_items) if taught else None
+            lists = open_lists(listed, taught_users(config, split), split.train.n_items) if taught else None
             return Start(table, int(facts["dim"]), lists)
     make_folder(folder)
     with together(kept, listed):
@@ -117,7 +117,7 @@ def same_teacher(one: RunConfig, other: RunConfig) -> bool:
 
     def wanted(config: RunConfig) -> tuple:
         teacher = config.teacher.model_copy(update={"columns": None, "groups": None})
-        return needs_teacher(config), config.dim, config.init_power, config.seed, teacher
+        return needs_teacher(config), config.dim, config.init_power, config.seed, config.lesson_numbers, teacher
 
     return wanted(one) == wanted(other)
 
@@ -166,7 +166,7 @@ def _make(
         start, chosen, columns = _best_start(config, split, spectrum, taught, budget, say, judge, like)
         if chosen.path is not None and chosen.path != listed:
             os.replace(chosen.path, listed)
-            start = replace(start, lists=open_lists(listed, train.n_users, train.n_items))
+            start = replace(start, lists=open_lists(listed, taught_users(config, split), train.n_items))
     finally:
         for other in taught:
             if other.path is not None and other.path != listed:
@@ -185,19 +185,21 @@ def _teach(
     config: RunConfig, split: Split, spectrum: Spectrum, listed: Path, say: Say, lender: Path | None
 ) -> Iterator[_Taught]:
     """The teachers between which a start chooses, each with its lists in a file; of one the file is `listed`."""
-    train = split.train
+    train, users = split.train, taught_users(config, split)
     if lender is not None:
         settings = _lent(lender / "start.safetensors")
         with replacing(listed) as part:
             shutil.copyfile(lender / "teacher.npy", part)
-        yield _Taught(settings, open_lists(listed, train.n_users, train.n_items), listed)
+        yield _Taught(settings, open_lists(listed, users, train.n_items), listed)
         return
     found = teachers(config, split, spectrum, say)
     for teacher in found:
         settings = teacher.facts()
         path = listed if len(found) == 1 else listed.with_name(f"teacher-{settings['rank']}.npy")
-        say(f"ranking the catalogue for every user with the teacher of rank {settings['rank']}")
-        yield _Taught(settings, write_lists(path, teacher.scorer(train.csr()), train, config.teacher.length), path)
+        whom = "every user" if len(users) == train.n_users else f"{len(users):,} of {train.n_users:,} users"
+        say(f"ranking the catalogue for {whom} with the teacher of rank {settings['rank']}")
+        lists = write_lists(path, teacher.scorer(train.csr()), train, config.teacher.length, users=users)
+        yield _Taught(settings, lists, path)
 
 
 def _lent(start: Path) -> dict:

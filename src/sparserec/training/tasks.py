@@ -92,29 +92,30 @@ class NextItemTask:
 
 
 class DistillationTask:
-    """Each example is a user, whose whole ranking is compared with a teacher's.
+    """Each example is a user with a list of a teacher's, to which their whole ranking is compared.
 
     Args:
         train: the histories.
-        lists: the teacher's, a row a user of `train`.
+        lists: the teacher's, for users of `train`.
         objective: the loss.
     """
 
     def __init__(self, train: Interactions, lists: TeacherLists, objective: DistillationLoss):
         # Nothing is known of a user without a history, and nothing can be learned from them.
-        self._known = np.flatnonzero(train.user_degrees())
+        self._known = np.flatnonzero(train.user_degrees()[lists.users])
         self.size = len(self._known)
         self._train, self._lists, self._objective = train, lists, objective
 
     def loss(self, model: Recommender, chosen: np.ndarray, generator: np.random.Generator) -> Tensor:
         """See `Task`."""
         assert isinstance(model, FISM)
-        users = np.sort(self._known[chosen])
+        rows = np.sort(self._known[chosen])
+        users = self._lists.users[rows]
         offsets, items = rows_of(self._train, users)
         position = np.repeat(np.arange(len(users)), np.diff(offsets))
         lesson = Lesson(
-            items=torch.from_numpy(self._lists.items[users].astype(np.int64)),
-            scores=torch.from_numpy(np.ascontiguousarray(self._lists.scores[users])),
+            items=torch.from_numpy(self._lists.items[rows].astype(np.int64)),
+            scores=torch.from_numpy(np.ascontiguousarray(self._lists.scores[rows])),
             taken=torch.from_numpy(np.stack([items, position])),
         )
         return self._objective(model.catalogue_scores(torch.from_numpy(users)), lesson)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from sparserec.errors import SparserecError
 from sparserec.evaluation import evaluate
 from sparserec.interactions import Interactions, Split
 from sparserec.sparsity import Spectrum, item_spectrum
@@ -52,6 +53,8 @@ POOLED_NUMBERS = 40_000_000
 """Numbers in a table of the trained teacher at most: very large catalogues get fewer columns."""
 JUDGED_USERS = 3000
 """Validation users on whom the teacher is chosen: with a thousand the choice of a power hung on the seed."""
+FEWEST_TAUGHT = 1000
+"""Users whom a sample of those who learn from the teacher has at least."""
 JUDGED_BLOCK = 512
 """Of these, whose scores are kept at a time."""
 
@@ -63,6 +66,25 @@ def judged_users(config: RunConfig, split: Split) -> np.ndarray:
     users = np.flatnonzero(np.diff(split.valid.indptr))
     if len(users) > JUDGED_USERS:
         users = np.sort(np.random.default_rng([config.seed, 6]).choice(users, JUDGED_USERS, replace=False))
+    return users
+
+
+def taught_users(config: RunConfig, split: Split) -> np.ndarray:
+    """Users who learn from the teacher's lists, ascending: all, but for those who leave no place for a list.
+
+    Of very many a sample of those with a history, as `config.lesson_numbers` has it.
+    """
+    degrees, n_items = split.train.user_degrees(), split.train.n_items
+    room = min(config.teacher.length, max(1, n_items // 2))  # else one user of everything leaves short lists to all
+    fitting = degrees <= n_items - room
+    users = np.flatnonzero(fitting if fitting.any() else degrees < n_items)
+    if not len(users):
+        raise SparserecError("every user has taken every item, so a teacher has nothing to rank for them")
+    most = max(FEWEST_TAUGHT, config.lesson_numbers // n_items)
+    if len(users) > most:
+        users = users[degrees[users] > 0]
+    if len(users) > most:
+        users = np.sort(np.random.default_rng([config.seed, 10]).choice(users, most, replace=False))
     return users
 
 
@@ -304,7 +326,7 @@ def teachers(config: RunConfig, split: Split, spectrum: Spectrum, say: Say) -> l
 
 def train_teacher(config: RunConfig, split: Split, spectrum: Spectrum, say: Say) -> PooledTeacher:
     """The trained teacher of a run by itself, from the training part."""
-    train, wanted = split.train, config.teacher
+    train, wanted, users = split.train, config.teacher, taught_users(config, split)
     dim = min(wanted.dim, len(spectrum.singular), max(16, POOLED_NUMBERS // train.n_items))
     root = np.sqrt(_degrees(train, spectrum.normalisation))[:, None]
     vectors = spectrum.items[:, :dim] * spectrum.singular[:dim] ** np.float32(config.init_power) * root
@@ -312,11 +334,11 @@ def train_teacher(config: RunConfig, split: Split, spectrum: Spectrum, say: Say)
         epochs=wanted.epochs,
         temperature=wanted.temperature,
         lr=wanted.lr,
-        batch=min(512, max(32, train.n_users // 40)),
+        batch=min(512, max(32, len(users) // 40)),
         seed=config.seed,
     )
     return train_pooled(
-        train.csr(),
+        train.csr() if len(users) == train.n_users else train.csr()[users],
         vectors,
         settings,
         lambda done, loss: say(f"teacher: epoch {done}/{settings.epochs}, loss {loss:.4f}"),
