@@ -344,7 +344,7 @@ def relative(group: list[dict], default: list[dict], name: str) -> str:
 
 def summary(file: Path = RESULTS) -> list[str]:
     """A short table for the README: test accuracy by bytes."""
-    rows = [row for row in results(file) if row.get("test_ndcg@20") is not None]
+    rows = [row for row in results(file) if row.get("test_ndcg@20") is not None and row["method"] != EARLIER]
     lines = header(["data", "method", "bytes an item", "Recall@20", "NDCG@20", "seeds"])
     for dataset in datasets(rows):
         for kind in ("budgets", "pq", "teacher"):

@@ -125,7 +125,7 @@ class RunConfig(_Section):
     start_numbers: int = Field(default=90_000_000, ge=1)
     """Numbers (items x columns) in a dense matrix at the start of fism at most: very large catalogues get fewer columns
     than `dim`, so that memory and time stay bounded."""
-    lesson_numbers: int = Field(default=3_000_000_000, ge=1)
+    lesson_numbers: int = Field(default=5_000_000_000, ge=1)
     """Numbers (users x items) that an epoch of distillation ranks at most: of more users a sample learns from the
     teacher, and it and the trained teacher cost no more however many there are."""
     density: float = Field(default=0.1, gt=0, le=1)
