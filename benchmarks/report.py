@@ -43,8 +43,8 @@ RIVALS = (
 )
 FACTORISATION = (
     "Matrix factorisation, all methods with the same loss, epochs and tuning, int8 values, mean ± standard deviation "
-    "over seeds. Bytes are those of users and items together, raw ids apart; a narrow dense table has as many columns as "
-    "fit the bytes of the sparse one above it (`python benchmarks/mf_results.py tune`, then `run`):"
+    "over seeds. Bytes are those of users and items together, raw ids apart; a narrow dense table has as many columns "
+    "as fit the bytes of the sparse one above it (`python benchmarks/mf_results.py tune`, then `run`):"
 )
 BEGIN, END = "<!-- results: written by benchmarks/report.py -->", "<!-- end of results -->"
 
