@@ -8,6 +8,10 @@ import platform
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sparserec import Run, Split
 
 RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results"
 
@@ -38,6 +42,19 @@ def save(name: str, command: str, result: dict) -> None:
     text = json.dumps(entry, indent=2) + "\n"
     (RESULTS / f"{name}.json").write_text(text)
     print(text)
+
+
+def from_file(run: Run, file: Path, parts: Split) -> dict[str, float]:
+    """Export a run; the bytes of the file, raw ids apart, and its metrics on test through the device runtime."""
+    # Only here: some benchmarks measure the memory of a process that needs none of this.
+    from sparserec.artefact import inspect
+    from sparserec.device import Recommender
+    from sparserec.training import evaluate_on_device
+
+    run.export(file)
+    size = inspect(file)["bytes"]
+    found = evaluate_on_device(Recommender.open(file), parts, "test")
+    return {"bytes": size["total"] - size["ids"], **found.as_dict()}
 
 
 def status_bytes(field: str) -> int:

@@ -16,10 +16,7 @@ from pathlib import Path
 
 import common
 import sparserec
-from sparserec.artefact import inspect
-from sparserec.device import Recommender
 from sparserec.interactions import load, split
-from sparserec.training import evaluate_on_device
 
 PUBLISHED = {"recall@20": 0.1496, "ndcg@20": 0.0791}
 """The best recall of KGCL on the test part in its authors' log, and the NDCG beside it: the epoch is chosen on test."""
@@ -31,14 +28,12 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="run folder of `sparserec train`")
     args = parser.parse_args()
     run, parts = sparserec.Run.open(args.run), split(load(args.data))
-    file = args.run / "model.safetensors"
-    run.export(file)
-    size, found = inspect(file)["bytes"], evaluate_on_device(Recommender.open(file), parts, "test")
+    found = common.from_file(run, args.run / "model.safetensors", parts)
     result: dict[str, object] = {
         "users": parts.train.n_users,
         "items": parts.train.n_items,
-        "bytes of the file, raw ids apart": size["total"] - size["ids"],
-        "bytes an item": round((size["total"] - size["ids"]) / parts.train.n_items, 2),
+        "bytes of the file, raw ids apart": found["bytes"],
+        "bytes an item": round(found["bytes"] / parts.train.n_items, 2),
     }
     for name, published in PUBLISHED.items():
         result[f"test {name}"] = round(found[name], 4)

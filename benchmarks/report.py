@@ -26,6 +26,7 @@ TITLES = {
     "published": "Dense LightGCN against its published figures",
     "backward_memory": "Gradients of sampled rows against dense gradients",
     "large_catalogue": "25 million rows of 256 columns",
+    "many_users": "The start of the default recipe on a million users",
     "evaluation": "Full-ranking evaluation",
     "latency": "Latency on one core",
     "splits": "Whether a part is a sample: squared deviation of items' counts over variance",
@@ -51,7 +52,8 @@ BEGIN, END = "<!-- results: written by benchmarks/report.py -->", "<!-- end of r
 
 def page() -> str:
     lines = ["# Results", "", "Every figure here was written by the command beside it. Commands run in the repository,"]
-    lines += ["with `SPARSEREC_DATA` set to the folder of the data sets. `make bench` runs them all."]
+    lines += ["with `SPARSEREC_DATA` set to the folder of the data sets. `make bench` runs them all, but for that"]
+    lines += ["on data from outside."]
     lines += sections(FIRST)
     if history := fism_report.tables():
         lines += ["", "## Accuracy per byte: history-based", ""]

@@ -33,11 +33,8 @@ import scipy.sparse as sp
 
 import common
 import sparserec
-from sparserec.artefact import inspect
-from sparserec.device import Recommender
 from sparserec.evaluation import Popularity, evaluate
 from sparserec.interactions import Split
-from sparserec.training import evaluate_on_device
 from sparserec.training.config import DataConfig
 from sparserec.training.data import cut
 from sparserec.training.refit import everything
@@ -180,12 +177,9 @@ def ours(split: Split, data, folder: Path, threads: int) -> dict:
     if run.ended == "interrupted":
         sys.exit("interrupted; the same command goes on")
     seconds = round(time.perf_counter() - began)
-    file = folder / "model.safetensors"
-    run.export(file)
-    size = inspect(file)["bytes"]
-    found = evaluate_on_device(Recommender.open(file), split, "test")
+    found = common.from_file(run, folder / "model.safetensors", split)
     return {
-        **facts(found, (size["total"] - size["ids"]) / split.train.n_items),
+        **facts(found, found["bytes"] / split.train.n_items),
         "valid ndcg@20": round(run.valid_metrics()["ndcg@20"], 4),
         "settings tried": "-",
         "chosen": "-",

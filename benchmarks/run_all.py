@@ -51,6 +51,7 @@ def main() -> None:
         if not args.quick:
             run("starts.py", trained)
             run("published.py", "--folder", str(Path(folder) / "published"))
+            run("many_users.py", "--folder", str(Path(folder) / "many"))
             run("rivals.py", "--folder", str(Path(folder) / "rivals"))
     if not args.quick:
         run("mf_results.py", "tune")

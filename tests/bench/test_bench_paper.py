@@ -79,6 +79,14 @@ def test_runs_of_settings_that_are_no_longer_chosen_are_out_of_date(tmp_path):
     assert current(stale) == stale  # nothing is known of how they were tuned
 
 
+def test_runs_of_fewer_epochs_than_others_of_their_base_are_out_of_date(tmp_path):
+    fresh = [Entry(job, {}) for job in run_jobs(GRID, tuned(tmp_path, best=1), tmp_path)]
+    first = fresh[0].job
+    short = Entry(dataclasses.replace(first, settings={**first.settings, "epochs": first.settings["epochs"] - 1}), {})
+    assert current([short, *fresh[1:]]) == fresh[1:]
+    assert current([short]) == [short]
+
+
 def test_what_an_entry_notes_is_told_on_the_page(tmp_path):
     figures = {"threads": 1, "seconds": 1.0, "valid": 0.1, "epoch": 1, "bytes": 10, "parameters": 5}
     found = figures | {"recall@20": 0.1, "ndcg@20": 0.1}

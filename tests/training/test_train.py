@@ -273,3 +273,15 @@ def test_metrics_are_remembered_in_the_run_folder(catalogue, quick, tmp_path):
     values = run.evaluate("test", ks=(5, 20))
     kept = json.loads((run.folder / "metrics.json").read_text())
     assert kept["test"]["ndcg@5"] == values["ndcg@5"]
+
+
+def test_of_very_many_validation_users_a_sample_is_ranked_for(catalogue, quick, tmp_path, monkeypatch):
+    def history(name):
+        return sparserec.train(catalogue, tmp_path / name, recipe="mf", **quick).history()
+
+    whole = history("whole")
+    monkeypatch.setattr("sparserec.training.trainer.RANKED_USERS", 7)
+    some, again = history("some"), history("again")
+    assert min(entry["users"] for entry in whole) > 7
+    assert {entry["users"] for entry in some} == {7}
+    assert [entry["ndcg@20"] for entry in some] == [entry["ndcg@20"] for entry in again]

@@ -178,7 +178,8 @@ def chosen(grid: Grid, tuned: Sequence[Entry], base: str, method: str, density: 
 def current(entries: Sequence[Entry]) -> list[Entry]:
     """The entries of the run phase that have the settings which tuning now chooses.
 
-    A run of settings that were chosen before more was tuned is out of date.
+    A run of settings that were chosen before more was tuned is out of date; so is one of fewer epochs than others of
+    its data set and base have, which nothing can be compared with.
     """
     tuned = [entry for entry in entries if entry.job.phase == "tune"]
     kept = []
@@ -199,7 +200,11 @@ def current(entries: Sequence[Entry]) -> list[Entry]:
             picked = []
         if not picked or any(choice.items() <= job.settings.items() for choice in picked):
             kept.append(entry)
-    return kept
+    most: dict[tuple[str, str], int] = {}
+    for entry in kept:
+        group = entry.job.dataset, entry.job.base
+        most[group] = max(most.get(group, 0), entry.job.settings.get("epochs", 0))
+    return [e for e in kept if e.job.settings.get("epochs", 0) == most[e.job.dataset, e.job.base]]
 
 
 def _is_tuning(job: Job, grid: Grid, base: str, method: str, candidate: Mapping[str, Any]) -> bool:

@@ -16,6 +16,12 @@ TYPICAL_VALUE = 0.2
 """Root mean square of a start's values; scores do not depend on it, the meaning of a step size does."""
 
 
+USER_NUMBERS = 200_000_000
+"""Numbers (users x singular values) that a matrix of the user side may have; of more users there is none."""
+BLOCK_NUMBERS = 20_000_000
+"""Numbers of a block of it, where there is none."""
+
+
 @dataclass(frozen=True)
 class Spectrum:
     """The largest singular values of the normalised interactions and their vectors on the side of the items.
@@ -67,17 +73,9 @@ def item_spectrum(
         matrix, size=size, n_iter=iterations, power_iteration_normalizer="LU", random_state=start
     )
     small = np.ascontiguousarray((matrix.T @ basis).T, dtype=np.float32)
-    squares, turn = np.linalg.eigh((small @ small.T).astype(np.float64))
-    order = np.argsort(-squares, kind="stable")[:dim]
-    singular = np.sqrt(np.maximum(squares[order], 1e-12)).astype(np.float32)
-    items = small.T @ (turn[:, order] / singular).astype(np.float32)
+    singular, turn = _leading((small @ small.T).astype(np.float64), dim)
+    items = small.T @ (turn / singular).astype(np.float32)
     return Spectrum(singular, np.ascontiguousarray(items), normalisation)
-
-
-USER_NUMBERS = 200_000_000
-"""Numbers (users x singular values) that a matrix of the user side may have; of more users there is none."""
-BLOCK_NUMBERS = 20_000_000
-"""Numbers of a block of it, where there is none."""
 
 
 def _from_items(matrix: sp.csr_array, dim: int, size: int, seed: int, iterations: int) -> tuple[np.ndarray, np.ndarray]:
@@ -97,10 +95,15 @@ def _from_items(matrix: sp.csr_array, dim: int, size: int, seed: int, iterations
     for block in blocks:
         part = np.asarray(block @ basis)
         square += part.T @ part
+    singular, turn = _leading(square, dim)
+    return singular, np.ascontiguousarray(basis @ turn.astype(np.float32))
+
+
+def _leading(square: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
+    """Roots (dim,) float32 of the largest eigenvalues of a symmetric matrix (d, d), and eigenvectors (d, dim)."""
     squares, turn = np.linalg.eigh(square)
     order = np.argsort(-squares, kind="stable")[:dim]
-    singular = np.sqrt(np.maximum(squares[order], 1e-12)).astype(np.float32)
-    return singular, np.ascontiguousarray(basis @ turn[:, order].astype(np.float32))
+    return np.sqrt(np.maximum(squares[order], 1e-12)).astype(np.float32), turn[:, order]
 
 
 def _largest_stored(table: sp.csr_array, budget: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

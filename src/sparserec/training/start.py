@@ -164,9 +164,9 @@ def _make(
     try:
         like = None if earlier is None else _spectral_columns(earlier / "start.safetensors")
         start, chosen, columns = _best_start(config, split, spectrum, taught, budget, say, judge, like)
-        if chosen.path is not None and chosen.path != listed:
+        if chosen.lists is not None and chosen.path is not None and chosen.path != listed:
             os.replace(chosen.path, listed)
-            start = replace(start, lists=open_lists(listed, taught_users(config, split), train.n_items))
+            start = replace(start, lists=open_lists(listed, chosen.lists.users, train.n_items))
     finally:
         for other in taught:
             if other.path is not None and other.path != listed:

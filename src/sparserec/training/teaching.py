@@ -24,6 +24,7 @@ from sparserec.teachers import (
     train_pooled,
 )
 from sparserec.training.config import RunConfig
+from sparserec.training.samples import at_most
 
 NORMALISATIONS = ((1.0, 5.0), (0.5, 5.0), (0.5, 20.0))
 """User power and smoothing of normalisations that are tried beside the usual one."""
@@ -63,10 +64,7 @@ Say = Callable[[str], None]
 
 def judged_users(config: RunConfig, split: Split) -> np.ndarray:
     """Users of the validation part on whom choices are made before training, ascending."""
-    users = np.flatnonzero(np.diff(split.valid.indptr))
-    if len(users) > JUDGED_USERS:
-        users = np.sort(np.random.default_rng([config.seed, 6]).choice(users, JUDGED_USERS, replace=False))
-    return users
+    return at_most(np.flatnonzero(split.valid.user_degrees()), JUDGED_USERS, config.seed, 6)
 
 
 def taught_users(config: RunConfig, split: Split) -> np.ndarray:
@@ -81,11 +79,7 @@ def taught_users(config: RunConfig, split: Split) -> np.ndarray:
     if not len(users):
         raise SparserecError("every user has taken every item, so a teacher has nothing to rank for them")
     most = max(FEWEST_TAUGHT, config.lesson_numbers // n_items)
-    if len(users) > most:
-        users = users[degrees[users] > 0]
-    if len(users) > most:
-        users = np.sort(np.random.default_rng([config.seed, 10]).choice(users, most, replace=False))
-    return users
+    return users if len(users) <= most else at_most(users[degrees[users] > 0], most, config.seed, 10)
 
 
 def choose_spectrum(

@@ -18,11 +18,12 @@ from sparserec.interactions import Split
 from sparserec.recommenders import Recommender
 from sparserec.tables import RowAdam
 from sparserec.training.checkpoint import as_tensors, load_state, prefixed, save_state, section
+from sparserec.training.samples import at_most
 from sparserec.training.tasks import Task
 
 CHOSEN_BY = "ndcg@20"
 """The validation metric that early stopping looks at."""
-JUDGED_USERS = 10_000
+RANKED_USERS = 10_000
 """Validation users at most who are ranked for after an epoch; a sample where there are more."""
 
 
@@ -149,7 +150,8 @@ class Trainer:
         self._state = _State()
         self._steps_an_epoch = math.ceil(task.size / plan.batch_size)
         self._judges = split.valid.nnz > 0
-        self._judged = _judged(split, plan.seed)
+        users = np.flatnonzero(split.valid.user_degrees())
+        self._ranked = at_most(users, RANKED_USERS, plan.seed, 11) if len(users) > RANKED_USERS else None
         self._began = self._saved_at = time.monotonic()
 
     @property
@@ -239,7 +241,7 @@ class Trainer:
         train, valid = self._split.train, self._split.valid
         values: dict[str, float] = {}
         if self._judges:
-            values = evaluate(self._model.scorer(train), train, valid, ks=(20,), users=self._judged).as_dict()
+            values = evaluate(self._model.scorer(train), train, valid, ks=(20,), users=self._ranked).as_dict()
         seconds = round(time.monotonic() - self._began, 1)
         known = {} if loss is None else {"loss": loss}
         state.history.append({"epoch": epoch, **known, "seconds": seconds, **values})
@@ -289,11 +291,3 @@ class Trainer:
             self._save_best(-1)
         if not self._judges and self._plan.until is None:  # of a second training, only the end is of use
             self._save_best(-1)
-
-
-def _judged(split: Split, seed: int) -> np.ndarray | None:
-    """Validation users to rank for, ascending; None for all."""
-    users = np.flatnonzero(split.valid.user_degrees())
-    if len(users) <= JUDGED_USERS:
-        return None
-    return np.sort(np.random.default_rng([seed, 11]).choice(users, JUDGED_USERS, replace=False))
