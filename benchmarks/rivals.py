@@ -1,12 +1,16 @@
 """The default recipe as it comes beside tuned classical recommenders, on catalogues it was not made for.
 
     pip install -e '.[bench]'          # the library of iALS, which is left out without it
-    python benchmarks/rivals.py --folder FOLDER [--datasets thinned] [--threads 2]
+    python benchmarks/rivals.py --folder FOLDER [--datasets thinned PATH/ml1m] [--threads 2]
 
 Thinned is a long-tailed catalogue: of all interactions of gowalla, training and test part alike, a share is kept at
 random, and of these the users with four at least. Every rival tries its whole grid on the validation part and is then
 made once more of the training and validation parts together, as ours is; the test part is read once. Ours tries nothing
 but what `sparserec train --budget 12B/item` does by itself, and is measured from the exported file.
+
+Lastfm and ml1m are the splits of "Intent-guided heterogeneous graph contrastive learning for recommendation" (Sang et
+al., TKDE 2025; github.com/wangyu0627/IHGCL, data/lastfm and data/movielens-1m), given by the path of their folder; of
+lastfm two lines of the test part were left out, whose users have nothing in the training part.
 
 ItemKNN (cosine with degree powers and shrinkage) and RP3beta as in Ferrari Dacrema et al., "Are we really making much
 progress?", RecSys 2019; EASE of Steck, "Embarrassingly shallow autoencoders for sparse data", WWW 2019, where its dense
@@ -211,12 +215,18 @@ def thinned(folder: Path) -> Path:
     return file
 
 
+def where(given: str) -> str:
+    """A folder that exists, else one of SPARSEREC_DATA of this name."""
+    return given if Path(given).is_dir() else common.data_path(given)
+
+
 def measured(args: argparse.Namespace) -> Iterator[dict]:
     """A row for each recommender on each data set; what is in the folder is not done again."""
-    for name in args.datasets:
+    for given in args.datasets:
+        name = Path(given).name
         folder = args.folder / name
         folder.mkdir(parents=True, exist_ok=True)
-        data = sparserec.load(thinned(folder) if name == "thinned" else common.data_path(name))
+        data = sparserec.load(thinned(folder) if name == "thinned" else where(given))
         split = cut(data, DataConfig())
         sizes = {"data": name, "users": split.train.n_users, "items": split.train.n_items}
 
@@ -239,10 +249,16 @@ def measured(args: argparse.Namespace) -> Iterator[dict]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="runs, and results that are done")
-    parser.add_argument("--datasets", nargs="+", default=["thinned", "ml-latest-small"])
+    meant = "thinned, a folder of SPARSEREC_DATA, or the path of one elsewhere"
+    parser.add_argument("--datasets", nargs="+", default=["thinned", "ml-latest-small"], help=meant)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     args = parser.parse_args()
     rows = list(measured(args))
+    measured_before = common.RESULTS / "rivals.json"
+    if measured_before.exists():  # rows of other data sets stay
+        done = {row["data"] for row in rows}
+        before = json.loads(measured_before.read_text())["result"]["rows"]
+        rows = [row for row in before if row["data"] not in done] + rows
     names = dict.fromkeys(name for row in rows for name in row)
     rows = [{name: row.get(name, "-") for name in names} for row in rows]
     common.save("rivals", "python benchmarks/rivals.py --folder FOLDER", {"rows": rows})
