@@ -18,6 +18,12 @@ def test_settings_go_over_the_recipe_and_none_means_not_given():
     assert (config.dim, config.density, config.exploration.rounds, config.data.kcore) == (32, 0.1, 3, 5)
 
 
+def test_epochs_that_are_given_hold_on_small_catalogues_too():
+    assert load_config("fism").small_epochs
+    assert load_config("fism", epochs=5).small_epochs is None
+    assert load_config("fism", epochs=5, small_epochs=9).small_epochs == 9
+
+
 def test_a_configuration_survives_toml(tmp_path):
     config = load_config("mf", budget="16B/item", data={"min_rating": 4.0})
     file = tmp_path / "config.toml"

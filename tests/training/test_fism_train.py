@@ -525,6 +525,21 @@ def test_only_distillation_needs_a_teacher():
     assert not needs_teacher(load_config("fism", loss="bpr"))
 
 
+@pytest.mark.parametrize(
+    ("settings", "epochs"),
+    [
+        ({}, 3),
+        ({"small_epochs": 7}, 7),
+        ({"small_epochs": 7, "batch_size": 32}, 3),
+        ({"small_epochs": 7, "loss": "bpr"}, 3),
+    ],
+)
+def test_few_users_are_passed_over_more_often(small, fism, tmp_path, settings, epochs):
+    # 300 users: a 40th is less than the smallest batch, of 32, which a batch size of 32 is already
+    run = sparserec.train(small, tmp_path / "run", **{**fism, "patience": 9, **settings}, teacher=TEACHER)
+    assert [entry["epoch"] for entry in run.history() if "loss" in entry] == list(range(epochs))
+
+
 def test_a_poisoned_test_part_changes_nothing_that_is_chosen(small, fism, trained, tmp_path, monkeypatch):
     real = api.cut
 

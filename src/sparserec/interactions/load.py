@@ -101,8 +101,12 @@ def _assemble(train: list[Coded], test: Coded | None) -> tuple[Interactions, Int
     def keys_of(part: Coded) -> np.ndarray:
         to_user, to_item = _positions(part.user_ids, user_ids), _positions(part.item_ids, item_ids)
         if (to_user < 0).any():
-            name = part.user_ids[int(np.flatnonzero(to_user < 0)[0])]
-            raise SparserecError(f"{part.locate(name)}: test user {name!r} is not in {source}; every test user must be")
+            unknown = np.flatnonzero(to_user < 0)
+            name = part.user_ids[int(unknown[0])]
+            raise SparserecError(
+                f"{part.locate(name)}: test user {name!r} is not in {source}, so nothing is known to recommend from; "
+                f"remove the lines of such users from {part.path} ({len(unknown)} of {len(part.user_ids)})"
+            )
         keys = to_user.astype(np.int64)[part.users]
         keys *= max(len(items), 1)
         keys += to_item[part.items]

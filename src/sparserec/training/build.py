@@ -51,21 +51,25 @@ NORMAL_SCALE = 0.01
 def build_plan(config: RunConfig, split: Split, model: Recommender, until: int | None = None) -> Plan:
     """The numbers of the loop; `until` ends it after so many epochs."""
     relative = config.relative_lr
+    epochs = left_epochs(config, split)
     lr = {name: relative if relative and takes_relative(table) else config.lr for name, table in model.tables.items()}
     return Plan(
-        epochs=left_epochs(config),
+        epochs=epochs,
         patience=config.patience,
         batch_size=_batch_size(config, split),
         lr=lr,
         seed=config.seed,
         fingerprint=fingerprint(config, split),
-        judge_start=config.model == "fism" or left_epochs(config) == 0,
+        judge_start=config.model == "fism" or epochs == 0,
         until=until,
     )
 
 
-def left_epochs(config: RunConfig) -> int:
+def left_epochs(config: RunConfig, split: Split) -> int:
     """Epochs of the training itself: all, but for those that dense tables were trained for before."""
+    more, small = config.small_epochs, _batch_size(config, split) < config.batch_size
+    if more is not None and small and config.method not in PRUNED:
+        return more
     return config.epochs - dense_epochs(config)
 
 

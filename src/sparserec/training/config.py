@@ -162,6 +162,8 @@ class RunConfig(_Section):
     """L2 coefficient on the rows of the batch."""
     epochs: int = Field(default=12, ge=0)
     """Passes over the examples at most; 0 keeps the start as it is."""
+    small_epochs: int | None = Field(default=None, ge=1)
+    """Takes the place of `epochs` where the loss is a teacher's and users are too few for batches of `batch_size`."""
     patience: int = Field(default=3, ge=1)
     """Epochs without a better validation NDCG@20 before training stops."""
     values: Literal["int8", "float16", "coded"] = "int8"
@@ -206,7 +208,7 @@ def load_config(recipe: str | None = None, file: Path | None = None, **overrides
             it has none, else "fism".
         file: a TOML file of the user's, instead of a recipe.
         **overrides: settings by name; None means not given. A dictionary goes into a section. A density takes the
-            place of a recipe's budget.
+            place of a recipe's budget, epochs that of its epochs for small catalogues too.
 
     Raises:
         SparserecError: for an unknown recipe, a file that isn't TOML, an unknown key or a value out of range.
@@ -217,6 +219,8 @@ def load_config(recipe: str | None = None, file: Path | None = None, **overrides
     settings, origin = (_read(file), str(file)) if file else _recipe(name)
     if overrides.get("density") is not None and overrides.get("budget") is None:
         settings.pop("budget", None)
+    if overrides.get("epochs") is not None:
+        settings.pop("small_epochs", None)
     for name, value in overrides.items():
         if isinstance(value, dict):
             before = settings.get(name)
