@@ -39,7 +39,7 @@ HISTORY = (
     "runtime (`python benchmarks/fism_results.py`):"
 )
 RIVALS = (
-    "The default recipe, untuned, beside tuned rivals on a long-tailed and on a small dense catalogue "
+    "The default recipe, untuned, beside tuned rivals on a long-tailed catalogue and on small ones "
     "(`python benchmarks/rivals.py`):"
 )
 FACTORISATION = (
