@@ -105,6 +105,7 @@ def file_of(folder, seed: int, *, with_users: bool, budget: int | None):
 def whole(monkeypatch):
     """No value is left out."""
     monkeypatch.setattr("sparserec.artefact.thinning.SHARES", (0.0,))
+    monkeypatch.setattr("sparserec.artefact.thinning.BETWEEN", ())
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -93,4 +93,5 @@ def test_a_thinned_file_has_the_bytes_of_its_budget_and_less_error(tmp_path, mon
 
     thin = error()
     monkeypatch.setattr(thinning, "SHARES", (0.0,))
+    monkeypatch.setattr(thinning, "BETWEEN", ())
     assert thin < error()

@@ -2,6 +2,7 @@
 
 from sparserec.artefact.inspection import inspect
 from sparserec.artefact.reader import Artefact, Rows, read
+from sparserec.artefact.rounding import Rounding, rounding
 from sparserec.artefact.schema import ModelCard
 from sparserec.artefact.size import dense_file_bytes, nnz_for_budget, sparse_file_bytes
 from sparserec.artefact.tables import TableData
@@ -11,12 +12,14 @@ __all__ = [
     "Artefact",
     "ByteReport",
     "ModelCard",
+    "Rounding",
     "Rows",
     "TableData",
     "dense_file_bytes",
     "inspect",
     "nnz_for_budget",
     "read",
+    "rounding",
     "sparse_file_bytes",
     "write",
 ]

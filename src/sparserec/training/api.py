@@ -20,7 +20,7 @@ from sparserec.errors import SparserecError
 from sparserec.files import filling
 from sparserec.interactions import Dataset, Split
 from sparserec.recommenders import Recommender
-from sparserec.training.build import build, build_explorer, build_optimizers, build_plan
+from sparserec.training.build import build, build_explorer, build_optimizers, build_plan, build_view
 from sparserec.training.config import RunConfig, load_config
 from sparserec.training.data import cut, read
 from sparserec.training.refit import FINAL, everything, settled
@@ -106,10 +106,12 @@ def _trainer(
     report: Reporter | None,
     stop: Callable[[], bool],
     until: int | None = None,
+    rounds: bool | None = None,
 ) -> Trainer:
-    plan = build_plan(config, parts, model, until)
+    plan = build_plan(config, parts, model, until, rounds)
     explorer = build_explorer(config, model, parts, plan.epochs * -(-task.size // plan.batch_size))
-    return Trainer(model, build_optimizers(config, model), explorer, task, parts, plan, folder, report, stop)
+    optimizers, view = build_optimizers(config, model), build_view(config, model)
+    return Trainer(model, optimizers, explorer, task, parts, plan, folder, report, stop, view=view)
 
 
 def _lender(folder: str | os.PathLike[str], config: RunConfig, parts: Split) -> Path:
@@ -146,12 +148,12 @@ def _refit(
     if (folder / "best.safetensors").exists():
         return True
     say("once more with all interactions, validation included")
-    until = int(run.valid_metrics()["epoch"]) + 1
+    until, rounds = int(run.valid_metrics()["epoch"]) + 1, run.is_rounded
     if lender is not None:
         lender = lender / FINAL if _has_teacher(lender / FINAL) else None
     with filling(folder):
         model, task = build(config, whole, folder, say, lender, run.folder)
-    trainer = _trainer(config, whole, model, task, folder, report, stop, until)
+    trainer = _trainer(config, whole, model, task, folder, report, stop, until, rounds)
     trainer.resume()
     say("training")
     return trainer.run() != "interrupted"

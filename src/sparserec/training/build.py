@@ -16,7 +16,7 @@ from sparserec.errors import SparserecError
 from sparserec.files import make_folder
 from sparserec.interactions import Split
 from sparserec.objectives import BPR, DISTILLATION, NegativeSampler, Objective, SampledSoftmax
-from sparserec.recommenders import History, Recommender
+from sparserec.recommenders import FISM, History, Recommender
 from sparserec.sparsity import (
     EXPLORERS,
     CsrMask,
@@ -34,6 +34,7 @@ from sparserec.tables import DenseTable, RowAdam, SparseTable, Table
 from sparserec.training.config import RunConfig
 from sparserec.training.kinds import KINDS, Side
 from sparserec.training.pruned import PRUNED, pruned_start
+from sparserec.training.rounded import FileView
 from sparserec.training.start import Say, Start, needs_teacher, prepare, width
 from sparserec.training.tasks import DistillationTask, NextItemTask, RankingTask, Task
 from sparserec.training.trainer import CHOSEN_BY, Plan, Trainer
@@ -48,8 +49,10 @@ NORMAL_SCALE = 0.01
 """Standard deviation of initial values that come from no factorisation; Adam's first steps are of this size too."""
 
 
-def build_plan(config: RunConfig, split: Split, model: Recommender, until: int | None = None) -> Plan:
-    """The numbers of the loop; `until` ends it after so many epochs."""
+def build_plan(
+    config: RunConfig, split: Split, model: Recommender, until: int | None = None, rounds: bool | None = None
+) -> Plan:
+    """The numbers of the loop; `until` ends it after so many epochs, `rounds` says whether the last ones round."""
     relative = config.relative_lr
     epochs = left_epochs(config, split)
     lr = {name: relative if relative and takes_relative(table) else config.lr for name, table in model.tables.items()}
@@ -62,7 +65,16 @@ def build_plan(config: RunConfig, split: Split, model: Recommender, until: int |
         fingerprint=fingerprint(config, split),
         judge_start=config.model == "fism" or epochs == 0,
         until=until,
+        rounding=config.rounding,
+        rounds=rounds,
     )
+
+
+def build_view(config: RunConfig, model: Recommender) -> FileView | None:
+    """The model as its file will have it, where values are coded to a budget; None for others."""
+    if config.budget is None or config.values != "coded" or not isinstance(model, FISM):
+        return None
+    return FileView(model, parse_budget(config.budget, model.tables["items"].n_rows))
 
 
 def left_epochs(config: RunConfig, split: Split) -> int:

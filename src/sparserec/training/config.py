@@ -168,6 +168,9 @@ class RunConfig(_Section):
     """Epochs without a better validation NDCG@20 before training stops."""
     values: Literal["int8", "float16", "coded"] = "int8"
     """Type of the values in the exported file; "coded" takes the finest rounding that a budget allows."""
+    rounding: float = Field(default=0.005, ge=0, le=1)
+    """Share of validation NDCG@20 that "coded" values may cost fism. Where they cost more, the last quarter of the
+    epochs is trained with values rounded as in the file; with 1 it never is."""
     refit: bool = False
     """Train once more with what validation chose, on the training and validation parts together, for the test part and
     the exported file."""

@@ -124,6 +124,11 @@ class Run:
         """Whether a model trained on the training and validation parts together is there."""
         return self.config.refit and (self.folder / FINAL / "best.safetensors").exists()
 
+    @property
+    def is_rounded(self) -> bool:
+        """Whether the model that validation chose was trained with values rounded as in the file."""
+        return bool(load_state(self.folder / "best.safetensors")[1].get("rounded", False))
+
     def best(self, refitted: bool = False) -> tuple[Recommender, dict[str, Any]]:
         """The model of the epoch that validation chose, or the refitted one; with its facts."""
         folder = self.folder / FINAL if refitted else self.folder

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,12 +13,14 @@ from typing import Any, Protocol
 import numpy as np
 from torch import Tensor
 
+from sparserec.artefact import Rounding
 from sparserec.errors import SparserecError
 from sparserec.evaluation import evaluate
 from sparserec.interactions import Split
 from sparserec.recommenders import Recommender
 from sparserec.tables import RowAdam
 from sparserec.training.checkpoint import as_tensors, load_state, prefixed, save_state, section
+from sparserec.training.rounded import FileView
 from sparserec.training.samples import at_most
 from sparserec.training.tasks import Task
 
@@ -25,6 +28,10 @@ CHOSEN_BY = "ndcg@20"
 """The validation metric that early stopping looks at."""
 RANKED_USERS = 10_000
 """Validation users at most who are ranked for after an epoch; a sample where there are more."""
+ROUNDED = 0.25
+"""Share of the epochs, the last ones, in which values may be rounded as in the file."""
+ROUNDINGS = 4
+"""Times an epoch that the step of the rounding follows the table."""
 
 
 class Explorer(Protocol):
@@ -51,6 +58,9 @@ class Plan:
         fingerprint: of the configuration and the data; a checkpoint of another is refused.
         judge_start: validate the start too, as epoch -1; a start that knows something may be hard to beat.
         until: epochs to run, where that was found out before; schedules are those of `epochs` all the same.
+        rounding: share of the validation value that the rounding of the file may cost. Where it costs more, the last
+            `ROUNDED` of the epochs are trained with values rounded as in the file.
+        rounds: whether they are, where that was found out before.
     """
 
     epochs: int
@@ -61,6 +71,13 @@ class Plan:
     fingerprint: str
     judge_start: bool = False
     until: int | None = None
+    rounding: float = 1.0
+    rounds: bool | None = None
+
+    @property
+    def rounded_from(self) -> int:
+        """The first epoch that may see rounded values."""
+        return self.epochs - max(1, int(ROUNDED * self.epochs))
 
     @property
     def last(self) -> int:
@@ -107,6 +124,8 @@ class _State:
     best: float = -1.0
     best_epoch: int = -1
     finished: bool = False
+    rounding: list[float] | None = None
+    """Step and least size of the values that the loss sees; None for exact ones."""
     history: list[dict[str, float]] = field(default_factory=list)
 
 
@@ -128,6 +147,7 @@ class Trainer:
         report: told of the progress after every step.
         stop: asked after every step; True saves a checkpoint and ends the training.
         checkpoint_every: seconds between checkpoints within an epoch.
+        view: the model as its file will have it, for plans with `rounding`.
     """
 
     def __init__(
@@ -142,11 +162,12 @@ class Trainer:
         report: Reporter | None = None,
         stop: Callable[[], bool] | None = None,
         checkpoint_every: float = 60.0,
+        view: FileView | None = None,
     ):
         self._model, self._optimizers, self._explorer = model, optimizers, explorer
         self._task, self._split, self._plan = task, split, plan
         self._folder, self._report, self._checkpoint_every = folder, report, checkpoint_every
-        self._stop = stop or (lambda: False)
+        self._stop, self._view = stop or (lambda: False), view
         self._state = _State()
         self._steps_an_epoch = math.ceil(task.size / plan.batch_size)
         self._judges = split.valid.nnz > 0
@@ -188,6 +209,8 @@ class Trainer:
             if epoch >= plan.last:
                 state.finished = True
                 break
+            if first == 0 and epoch == plan.rounded_from:
+                self._begin_to_round()
             order = np.random.default_rng([plan.seed, 1, epoch]).permutation(self._task.size)
             for number in range(first, self._steps_an_epoch):
                 self._step(epoch, order[number * plan.batch_size : (number + 1) * plan.batch_size])
@@ -207,8 +230,9 @@ class Trainer:
         state, plan = self._state, self._plan
         generator = np.random.default_rng([plan.seed, 2, state.step])
         self._explorer.watch(state.step)
-        loss = self._task.loss(self._model, chosen, generator)
-        loss.backward()
+        with self._as_in_the_file(state.step % max(1, self._steps_an_epoch // ROUNDINGS) == 0):
+            loss = self._task.loss(self._model, chosen, generator)
+            loss.backward()
         self._explorer.observe()
         progress = state.step / (plan.epochs * self._steps_an_epoch)
         for name, optimizer in self._optimizers.items():
@@ -224,6 +248,34 @@ class Trainer:
             )
         self._tell(epoch, state.loss_sum / ((state.step - 1) % self._steps_an_epoch + 1))
 
+    def _begin_to_round(self) -> None:
+        """Round from now on where it costs too much not to; the best so far then counts less by that share."""
+        state, plan, view = self._state, self._plan, self._view
+        if view is None or plan.rounds is False or not (plan.rounds or self._judges):
+            return
+        how = view.now()
+        if plan.rounds is None:
+            exact = state.history[-1][CHOSEN_BY] if state.history else self._ranking()[CHOSEN_BY]
+            with view.shown(how):
+                rounded = self._ranking()[CHOSEN_BY]
+            if rounded >= (1 - plan.rounding) * exact:
+                return
+            state.best *= rounded / exact
+        state.rounding = [how.step, how.least]
+
+    @contextmanager
+    def _as_in_the_file(self, anew: bool) -> Iterator[None]:
+        """Within this, values are rounded if it has come to that; by what the file would do now, if `anew`."""
+        view, state = self._view, self._state
+        if view is None or state.rounding is None:
+            yield
+            return
+        if anew:
+            how = view.now()
+            state.rounding = [how.step, how.least]
+        with view.shown(Rounding(*state.rounding)):
+            yield
+
     def _end_epoch(self, epoch: int) -> None:
         """Validate, remember the best, decide whether to go on, save."""
         state = self._state
@@ -238,16 +290,21 @@ class Trainer:
     def _judge(self, epoch: int, loss: float | None = None) -> None:
         """Validate, and remember the best."""
         state = self._state
-        train, valid = self._split.train, self._split.valid
         values: dict[str, float] = {}
         if self._judges:
-            values = evaluate(self._model.scorer(train), train, valid, ks=(20,), users=self._ranked).as_dict()
+            with self._as_in_the_file(anew=True):
+                values = self._ranking()
         seconds = round(time.monotonic() - self._began, 1)
         known = {} if loss is None else {"loss": loss}
         state.history.append({"epoch": epoch, **known, "seconds": seconds, **values})
         if values and values[CHOSEN_BY] > state.best:
             state.best, state.best_epoch = values[CHOSEN_BY], epoch
             self._save_best(epoch)
+
+    def _ranking(self) -> dict[str, float]:
+        """Metrics of the model as it is on the validation part."""
+        train, valid = self._split.train, self._split.valid
+        return evaluate(self._model.scorer(train), train, valid, ks=(20,), users=self._ranked).as_dict()
 
     def _tell(self, epoch: int, loss: float) -> None:
         if self._report is None:
@@ -281,7 +338,9 @@ class Trainer:
         served = {name: tensor for name, tensor in self._tables().items() if ".attached." not in name}
         metrics = self._state.history[-1] if self._state.history else {}
         dims = {name: table.dim for name, table in self._model.tables.items()}
+        rounded = self._state.rounding is not None
         facts = {"epoch": epoch, "fingerprint": self._plan.fingerprint, "valid": metrics, "dims": dims}
+        facts |= {"rounded": rounded}
         save_state(self._folder / "best.safetensors", served, facts)
 
     def _save_interrupted(self) -> None:

@@ -1,0 +1,65 @@
+"""The values of a table as a file within a budget will have them, before there is a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from sparserec.artefact import coded, gaps, history
+from sparserec.artefact.size import HEADER_EXPECTED
+from sparserec.artefact.tables import TableData
+from sparserec.artefact.thinning import first_largest, thinned
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """How the values of a table are rounded.
+
+    Attributes:
+        step: width of an interval, above 0; a value becomes the middle of its own.
+        least: values up to this size become 0, apart from the first largest of each row; -1 where none does.
+    """
+
+    step: float
+    least: float
+
+    def of(self, values: np.ndarray, indptr: np.ndarray) -> np.ndarray:
+        """Values (nnz,) float32 in rows by `indptr` (n + 1,), none of them empty -> rounded (nnz,) float32."""
+        kept = (np.abs(values) > self.least) | first_largest(values, indptr)
+        middles = coded.middle(values, np.float32(self.step)).astype(np.float32)
+        return np.where(kept, np.copysign(middles, values), np.float32(0))
+
+
+def rounding(items: TableData, history_factors: np.ndarray, budget: int) -> Rounding:
+    """How a file of this table within `budget` bytes, raw ids apart, rounds its values.
+
+    The header counts as much as is usual, so the step of the file itself may be another by a hair.
+
+    Args:
+        items: the table.
+        history_factors: (n_items,) float32 above 0.
+        budget: bytes.
+
+    Raises:
+        SparserecError: when no step keeps the budget.
+    """
+    beside = HEADER_EXPECTED + sum(tensor.nbytes for tensor in history.encode(history_factors).values())
+
+    def steps_of(tables: Mapping[str, TableData]) -> dict[str, np.float32]:
+        table = tables["items"]
+        steps = coded.Steps({"items": table.values})
+        fixed = beside + sum(part.nbytes for part in gaps.encode(table.indptr, table.columns, table.dim))
+
+        def bytes_at(index: int) -> int:
+            parts = coded.outline(table.values, steps.at(index)["items"])
+            return fixed + sum(part.nbytes for part in parts.values())
+
+        return steps.at(coded.finest(bytes_at, budget))
+
+    few, steps = thinned({"items": items}, steps_of)
+    gone = len(items.values) - len(few["items"].values)
+    sizes = np.where(first_largest(items.values, items.indptr), np.inf, np.abs(items.values))
+    least = float(np.partition(sizes, gone - 1)[gone - 1]) if gone else -1.0
+    return Rounding(step=float(steps["items"]), least=least)
