@@ -150,7 +150,8 @@ def summary() -> list[str]:
 
 def against_rivals(rows: list[dict]) -> list[str]:
     """A line for each data set: ours, and the rival that its validation part liked best."""
-    names = ("data", "users", "items", "Recall@20", "NDCG@20", "best rival", "its bytes an item", "Recall@20", "NDCG@20")
+    accuracy = ("Recall@20", "NDCG@20")
+    names = ("data", "users", "items", *accuracy, "best rival", "its bytes an item", *accuracy)
     lines = ["| " + " | ".join(names) + " |", "|---" * len(names) + "|"]
     for data in dict.fromkeys(row["data"] for row in rows):
         ours, *others = (row for row in rows if row["data"] == data)

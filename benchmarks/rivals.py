@@ -8,9 +8,9 @@ random, and of these the users with four at least. Every rival tries its whole g
 made once more of the training and validation parts together, as ours is; the test part is read once. Ours tries nothing
 but what `sparserec train --budget 12B/item` does by itself, and is measured from the exported file.
 
-Lastfm, ml1m and douban are the splits of "Intent-guided heterogeneous graph contrastive learning for recommendation" (Sang et
-al., TKDE 2025; github.com/wangyu0627/IHGCL, data/lastfm, data/movielens-1m and data/douban-book), given by the path of
-their folder; lines of the test part whose users have nothing in the training part were left out.
+Lastfm, ml1m and douban are the splits of "Intent-guided heterogeneous graph contrastive learning for recommendation"
+(Sang et al., TKDE 2025; github.com/wangyu0627/IHGCL, data/lastfm, data/movielens-1m and data/douban-book), given by the
+path of their folder; lines of the test part whose users have nothing in the training part were left out.
 
 ItemKNN (cosine with degree powers and shrinkage) and RP3beta as in Ferrari Dacrema et al., "Are we really making much
 progress?", RecSys 2019; EASE of Steck, "Embarrassingly shallow autoencoders for sparse data", WWW 2019, where its dense
