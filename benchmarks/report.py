@@ -20,6 +20,7 @@ FIRST = {
     "outside": "The default recipe on a published split that it was never tuned on",
 }
 TITLES = {
+    "main_job_spectral": "Recipe spectral through the command line",
     "main_job": "Matrix factorisation through the command line",
     "training_step": "A training step against torch",
     "table_memory": "Memory of training against dense Adam",

@@ -46,6 +46,7 @@ def main() -> None:
             sparserec("export", trained, "--out", small)
         else:
             run("main_job.py", "--folder", str(Path(folder) / "small"), "--history")
+            run("main_job.py", "--folder", str(Path(folder) / "start"), "--spectral")
         run("browser.py", small)
         run("device.py", small, "--data", gowalla)
         if not args.quick:
