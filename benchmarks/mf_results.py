@@ -146,7 +146,7 @@ def jobs(phase: str, args: argparse.Namespace) -> list[dict]:
             else:
                 choices = [{**settings_of(method, dataset, chosen(method)), "seed": seed} for seed in args.seeds]
             for settings in choices:
-                settings["epochs"] = args.epochs
+                settings["epochs"] = settings["patience"] = args.epochs  # no run stops in a dip of the first epochs
                 found.append({"phase": phase, "dataset": dataset, "method": method, "settings": settings})
     return found
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparserec.bench.page import training_time, values
-from sparserec.bench.paper import COMMON, Grid
+from sparserec.bench.paper import COMMON, Grid, all_epochs
 from sparserec.bench.results import Entry, Job
 from sparserec.bench.statistics import difference, spread
 
@@ -165,7 +165,7 @@ def _job(
     grid: Grid, name: str, base: str, question: Question, own: Mapping[str, Any], density: float, seed: int
 ) -> Job:
     settings = {**COMMON[base], **question.base, **own, "dim": grid.dim, "density": density, "seed": seed}
-    return Job("run", name, base, "ablation", density, {**settings, **grid.extra})
+    return Job("run", name, base, "ablation", density, all_epochs({**settings, **grid.extra}))
 
 
 def _table(question: Question, found: Mapping[str, Sequence[Entry]]) -> list[str]:

@@ -233,7 +233,16 @@ def _job(
         settings["dim"] = narrow_dim(data, name, base, grid.dim, density)
     else:
         settings["density"] = density
-    return Job(phase, name, base, method, density, {**settings, **grid.extra})
+    return Job(phase, name, base, method, density, all_epochs({**settings, **grid.extra}))
+
+
+def all_epochs(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """These settings, without early stopping; the best epoch is still the one that counts.
+
+    Validation dips in the first epochs after a spectral start. Runs that stop in the dip would be compared with ones
+    that came out of it by a hair.
+    """
+    return {"patience": settings["epochs"], **settings}
 
 
 @cache
