@@ -8,6 +8,7 @@ import pytest
 
 from sparserec.bench import one as one_module
 from sparserec.bench import work as work_module
+from sparserec.bench.ablations import ablation_jobs
 from sparserec.bench.page import page
 from sparserec.bench.paper import (
     CANDIDATES,
@@ -43,6 +44,15 @@ def test_every_method_is_tuned_with_the_same_candidates(tmp_path):
             assert [settings["weight_decay"] for settings in own] == [c["weight_decay"] for c in CANDIDATES["mf"]]
             assert {settings["seed"] for settings in own} == {0}
     assert {job.phase for job in jobs} == {"tune"}
+
+
+def test_no_run_stops_before_its_last_epoch(tmp_path):
+    shorter = dataclasses.replace(GRID, extra={**GRID.extra, "epochs": 7})
+    for grid, epochs in ((GRID, 3), (shorter, 7)):
+        entries = [Entry(job, {"valid": 1.0}) for job in tune_jobs(grid, tmp_path)]
+        jobs = [entry.job for entry in entries] + run_jobs(grid, entries, tmp_path) + ablation_jobs(grid)
+        assert {job.settings["epochs"] for job in jobs} == {epochs}
+        assert {job.settings["patience"] for job in jobs} == {epochs}
 
 
 def test_every_run_has_the_candidate_that_validation_chose(tmp_path):

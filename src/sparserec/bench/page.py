@@ -25,7 +25,7 @@ KEPT = 0.95
 METHOD = """
 Made by `{command}`. Within a base every method has the same loss, epochs, negatives and candidates to choose from;
 the validation part chose among them, at each density or at the nearest one that the table of candidates has, and for
-each run its epoch. The test part was read once a run. SparseRec is
+each run its epoch; no run stops before its last one. The test part was read once a run. SparseRec is
 compared with all other methods of dynamic sparse training (DST), most of which start as it does; SparseRec with the
 NMF start, which is the paper's, with the others as they were published, from random masks; the epochs here are too
 few for such masks to begin to learn in a factorisation, so that comparison tells of the start and hardly of the
