@@ -188,6 +188,16 @@ def test_varimax_finds_the_axes_that_rows_lie_on():
     assert criterion(rows @ turn) < criterion(rows) / 2
 
 
+@pytest.mark.parametrize("degrees", [1, 25, 41, 43, 44])
+@pytest.mark.parametrize("counts", [(5, 7), (6, 6)])
+def test_varimax_of_two_columns_does_not_go_to_and_fro(degrees, counts):
+    angle = np.deg2rad(degrees)
+    turn = np.array([[np.sin(angle), np.cos(angle)], [np.cos(angle), -np.sin(angle)]])
+    rows = np.repeat(turn, counts, axis=0)
+    found = np.abs(rows @ varimax(rows, max_iter=30, tolerance=1e-4))
+    np.testing.assert_allclose(np.sort(found, axis=1), np.tile([0.0, 1.0], (len(rows), 1)), atol=0.02)
+
+
 @pytest.mark.parametrize("factorise", [nmf_factors, spectral_factors])
 def test_more_columns_than_the_smaller_side_are_refused(factorise):
     users, items = factorise(interactions(), 12)

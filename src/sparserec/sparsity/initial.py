@@ -153,15 +153,22 @@ def varimax(
     norms = np.linalg.norm(loadings, axis=1, keepdims=True)
     unit = (loadings / np.maximum(norms, 1e-12)).astype(np.float32)
     rotation = np.eye(loadings.shape[1], dtype=np.float32) if start is None else start
-    before = 0.0
-    for _ in range(max_iter):
+    before, convex = 0.0, False
+    for number in range(max_iter):
         turned = unit @ rotation
         squares = turned * turned
-        squares -= squares.mean(axis=0)
+        means = squares.mean(axis=0)
+        squares -= means
+        if convex:
+            squares += means.max()
         turned *= squares
         rotation, criterion = _polar(unit.T @ turned)
         if criterion < before * (1 + tolerance):
-            break
+            if convex or number > 1 or start is not None:
+                break
+            # No gain from the beginning: with few columns that take turns the steps go to and fro. They cannot where
+            # the means are added back, since what they climb is convex then.
+            convex, criterion = True, 0.0
         before = criterion
     return rotation
 
