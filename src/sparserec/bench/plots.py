@@ -39,6 +39,7 @@ def plot(entries: Sequence[Entry], against: str, path: Path) -> None:
         axis.set(title=", ".join(panel), xlabel=against, ylabel="test NDCG@20", xscale="log")
         _ticks(axis, against, [group[0].job.density for key, group in groups.items() if key[:2] == panel])
         axis.grid(alpha=0.3)
+        _cut(axis, [values(group, "ndcg@20") for key, group in groups.items() if key[:2] == panel])
     known = {}
     for axis in axes[0]:
         handles, labels = axis.get_legend_handles_labels()
@@ -63,6 +64,22 @@ def _line(axis: Any, method: str, groups: Sequence[Sequence[Entry]], against: st
     axis.plot(places, means, marker="o", markersize=3.5, color=colour, linewidth=width, label=method)
     for place, group in zip(places, groups, strict=True):
         axis.plot([place] * len(group), values(group, "ndcg@20"), "_", color=colour, markersize=5)
+
+
+FAR_BELOW = 0.5
+"""Share of the best value in a panel under which others, such as those of random masks, would squeeze the rest."""
+
+
+def _cut(axis: Any, groups: Sequence[Sequence[float]]) -> None:
+    """End the panel above what lies far below the others, and say so in it."""
+    found = [statistics.mean(group) for group in groups]
+    near = [value for value in found if value >= FAR_BELOW * max(found)]
+    if len(near) == len(found):
+        return
+    margin = 0.06 * (max(near) - min(near)) or 0.06 * max(near)
+    axis.set_ylim(min(near) - margin, max(near) + margin)
+    words = f"{len(found) - len(near)} more lie below, at {max(set(found) - set(near)):.3g} and less"
+    axis.text(0.98, 0.02, words, transform=axis.transAxes, ha="right", va="bottom", fontsize=8)
 
 
 def _ticks(axis: Any, against: str, densities: Sequence[float | None]) -> None:
