@@ -235,9 +235,10 @@ def tables() -> list[str]:
         "",
         "Measured twice: after SparseRec's rows had been read on test once, their share of watched rows went from",
         "0.2 to 0.4 and their drop fraction from 0.2 to 0.3, chosen on the validation part of yelp2018, and they were",
-        "measured again. The rivals were measured once, but for the random mask: its first runs stopped early, as no run",
-        "does now. By default the share is four times the density: 0.4 for SparseRec; for the wide rows, where that is 0.1, it was set to 0.4. The drop fraction was then a share of all",
-        "active parameters; since it is one of those beyond one a row, about five sixths of that here.",
+        "measured again. The rivals were measured once, but for the random mask: its first runs stopped early, as",
+        "no run does now. By default the share is four times the density: 0.4 for SparseRec; for the wide rows,",
+        "where that is 0.1, it was set to 0.4. The drop fraction was then a share of all active parameters; since",
+        "it is one of those beyond one a row, about five sixths of that here.",
     ]
     for dataset in dict.fromkeys(entry["dataset"] for entry in entries):
         head = "method, columns, Recall@20, NDCG@20, valid NDCG@20, bytes, parameters, weight decay, last epoch"
