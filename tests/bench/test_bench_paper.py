@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from sparserec.bench import one as one_module
+from sparserec.bench import plots
 from sparserec.bench import work as work_module
 from sparserec.bench.ablations import ablation_jobs
 from sparserec.bench.page import page
@@ -246,3 +247,19 @@ def test_the_next_item_grid_from_the_command_line(here, sparserec, tmp_path, mon
     assert {each["ships"] for each in found} == {"tables and network"}
     assert found[1]["bytes"] != found[0]["bytes"]
     assert (tmp_path / "next_item.md").read_text().startswith("# Next-item recommendation")
+
+
+def test_plots_end_above_values_far_below_the_others_and_say_so():
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, (cut, whole) = plt.subplots(1, 2)
+    plots._cut(cut, [[0.1, 0.2], [0.14], [0.01]])
+    plots._cut(whole, [[0.15], [0.14]])
+    low, high = cut.get_ylim()
+    assert 0.1 < low < 0.14 and 0.15 < high
+    assert [text.get_text() for text in cut.texts] == ["1 more lie below, at 0.01 and less"]
+    assert not whole.texts
+    plt.close(figure)

@@ -166,8 +166,8 @@ def varimax(
         if criterion < before * (1 + tolerance):
             if convex or number > 1 or start is not None:
                 break
-            # No gain from the beginning: with few columns that take turns the steps go to and fro. They cannot where
-            # the means are added back, since what they climb is convex then.
+            # No gain from the beginning, which after a start only means that it was a good one: with few columns the
+            # steps may go to and fro. They cannot where the means are added back, since what they climb is convex then.
             convex, criterion = True, 0.0
         before = criterion
     return rotation

@@ -164,8 +164,9 @@ class RunConfig(_Section):
     """Passes over the examples at most; 0 keeps the start as it is."""
     small_epochs: int | None = Field(default=None, ge=1)
     """Takes the place of `epochs` where the loss is a teacher's and users are too few for batches of `batch_size`."""
-    patience: int = Field(default=3, ge=1)
-    """Epochs without a better validation NDCG@20 before training stops."""
+    patience: int = Field(default=6, ge=1)
+    """Epochs without a better validation NDCG@20 before training stops; a factorisation dips in the first ones
+    after its spectral start."""
     values: Literal["int8", "float16", "coded"] = "int8"
     """Type of the values in the exported file; "coded" takes the finest rounding that a budget allows."""
     rounding: float = Field(default=0.005, ge=0, le=1)
