@@ -32,6 +32,7 @@ TITLES = {
     "latency": "Latency on one core",
     "splits": "Whether a part is a sample: squared deviation of items' counts over variance",
     "starts": "Where a history-based table starts, and one table or two",
+    "values": "What rounding the values of a history-based table costs",
 }
 GRIDS = {"paper": "The paper's grid", "ablations": "Ablations", "next_item": "Next-item recommendation"}
 """Pages that `sparserec bench` writes."""

@@ -51,6 +51,7 @@ def main() -> None:
         run("device.py", small, "--data", gowalla)
         if not args.quick:
             run("starts.py", trained)
+            run("values.py", trained)
             run("published.py", "--folder", str(Path(folder) / "published"))
             run("many_users.py", "--folder", str(Path(folder) / "many"))
             run("rivals.py", "--folder", str(Path(folder) / "rivals"))

@@ -6,7 +6,7 @@ import scipy.sparse as sp
 
 from sparserec.sparsity import item_spectrum
 from sparserec.sparsity.initial import normalised
-from sparserec.teachers import GraphFilter, graph_filter
+from sparserec.teachers import GraphFilter, graph_filter, scores_of_all
 
 FULL = 12
 
@@ -96,3 +96,29 @@ def test_items_without_interactions_have_finite_scores():
     found = made(matrix, 4, neighbours=1.0).score_histories(interactions(15, seed=2))
     assert np.isfinite(found).all()
     np.testing.assert_allclose(found[:, 5], 0, atol=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_scores_of_several_filters_are_those_of_each(seed):
+    generator = np.random.default_rng(seed)
+    matrix, histories = interactions(seed=seed), interactions(15, seed=seed + 7)
+    spectrum = item_spectrum(matrix, 9)
+    degrees = np.asarray(matrix.sum(axis=0)).ravel()
+    filters = [
+        GraphFilter(
+            normalised(matrix),
+            spectrum.singular[:rank],
+            spectrum.items[:, :rank],
+            degrees,
+            power=float(generator.choice([0.0, 0.25, 0.5])),
+            neighbours=float(generator.choice([0.0, 1.0])) if seed else 0.0,
+        )
+        for rank in generator.integers(0, 10, 6)
+    ]
+    found = {}
+    for place, scores in scores_of_all(filters, histories):
+        found[place] = scores.copy()
+        scores[:] = np.nan  # they are the caller's
+    assert sorted(found) == list(range(6))
+    for place, one in enumerate(filters):
+        np.testing.assert_allclose(found[place], one.score_histories(histories), rtol=1e-4, atol=1e-5)

@@ -168,6 +168,7 @@ def test_users_keep_the_scale_of_the_first_teacher():
     np.testing.assert_allclose(scores[1, 2:], [0.5 * 6 + 0.5 * 7, 0.5 * 8 + 0.5 * 7], rtol=1e-6)
 
 
-def test_raised_scores_have_nothing_below_zero():
-    scores = Raised(Given([0.5, 0.25, -0.1, 1.0]), 3).score_histories(sp.csr_array((1, 4)))
-    np.testing.assert_allclose(scores[0], [0.125, 1 / 64, 0, 1], rtol=1e-6)
+@pytest.mark.parametrize("exponent", [1, 2, 3, 3.5])
+def test_raised_scores_have_nothing_below_zero(exponent):
+    scores = Raised(Given([0.5, 0.25, -0.1, 1.0]), exponent).score_histories(sp.csr_array((1, 4)))
+    np.testing.assert_allclose(scores[0], [0.5**exponent, 0.25**exponent, 0, 1], rtol=1e-6)

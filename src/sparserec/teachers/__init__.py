@@ -1,7 +1,7 @@
 """Teachers: dense models and closed-form filters whose rankings a small table learns."""
 
 from sparserec.teachers.average import AverageScorer, HistoryTeacher, Raised
-from sparserec.teachers.graph_filter import GraphFilter
+from sparserec.teachers.graph_filter import GraphFilter, scores_of_all
 from sparserec.teachers.lists import Scorer, TeacherLists, open_lists, write_lists
 from sparserec.teachers.pooled import PooledSettings, PooledTeacher, train_pooled
 
@@ -15,6 +15,7 @@ __all__ = [
     "Scorer",
     "TeacherLists",
     "open_lists",
+    "scores_of_all",
     "train_pooled",
     "write_lists",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -21,6 +21,7 @@ from sparserec.teachers import (
     PooledTeacher,
     Raised,
     Scorer,
+    scores_of_all,
     train_pooled,
 )
 from sparserec.training.config import RunConfig
@@ -105,25 +106,30 @@ def choose_spectrum(
     def spectrum_of(how: Normalisation) -> Spectrum:
         return item_spectrum(split.train.csr(), dim, seed=config.seed, normalisation=how)
 
-    def quality(spectrum: Spectrum, neighbours: float, some: np.ndarray) -> float:
+    def quality(spectrum: Spectrum, ranks: Iterable[int], weights: Sequence[float], some: np.ndarray) -> float:
+        """Of the best filter."""
         how = spectrum.normalisation
-        closed = GraphFilter(
-            normalised(split.train.csr(), how),
-            spectrum.singular,
-            spectrum.items,
-            _degrees(split.train, how),
-            power=config.init_power,
-            neighbours=neighbours,
-        )
-        return _quality(closed.scorer(split.train.csr()), split, some)
+        matrix, degrees = normalised(split.train.csr(), how), _degrees(split.train, how)
+        filters = [
+            GraphFilter(
+                matrix,
+                spectrum.singular[:rank],
+                spectrum.items[:, :rank],
+                degrees,
+                power=config.init_power,
+                neighbours=weight,
+            )
+            for rank in ranks
+            for weight in weights
+        ]
+        return max(qualities(filters, split, some))
 
     def of_graph(how: Normalisation) -> float:
         empty = np.zeros((split.train.n_items, 0), dtype=np.float32)
-        return quality(Spectrum(empty[0], empty, how), 1.0, users[:: -(-len(users) // GRAPH_USERS)])
+        return quality(Spectrum(empty[0], empty, how), (0,), (1.0,), users[:: -(-len(users) // GRAPH_USERS)])
 
     def best_filter(spectrum: Spectrum) -> float:
-        ranks = dict.fromkeys((dim, -(-dim // max(RANKS))))
-        return max(quality(spectrum.narrowed(rank), weight, users) for rank in ranks for weight in (0.0, 1.0))
+        return quality(spectrum, dict.fromkeys((dim, -(-dim // max(RANKS)))), (0.0, 1.0), users)
 
     others = [
         Normalisation(power, smoothing)
@@ -188,37 +194,42 @@ def choose_filters(config: RunConfig, split: Split, spectrum: Spectrum, say: Say
             neighbours=neighbours,
         )
 
-    def better(name: str, rank: int, chosen: dict[str, float], quality: float) -> tuple[dict[str, float], float]:
-        """With the value of a setting that validation chooses; `quality` is that of the present one, if known."""
-        given, values = getattr(wanted, name), {"power": POWERS, "neighbours": NEIGHBOURS}[name]
-        if given is not None or not len(users):
-            return chosen, quality
-        found = {chosen[name]: quality} if quality else {}
-        for value in values:
-            if value not in found:
-                teacher = filter_of(rank, **{**chosen, name: value})
-                found[value] = _quality(teacher.scorer(train.csr()), split, users)
-        value = _settled(name, found)
-        return {**chosen, name: value}, found[value]
+    def judged(filters: Sequence[GraphFilter]) -> list[float]:
+        """Validation NDCG@20 of each; all 0 without validation users, or where there is nothing to choose."""
+        if not len(users) or len(filters) < 2:
+            return [0.0] * len(filters)
+        return qualities(filters, split, users)
 
-    first = {
-        "power": POWERS[0] if wanted.power is None else wanted.power,
-        "neighbours": NEIGHBOURS[0] if wanted.neighbours is None else wanted.neighbours,
-    }
+    powers = POWERS if wanted.power is None and len(users) else (POWERS[0] if wanted.power is None else wanted.power,)
+    weights = NEIGHBOURS if wanted.neighbours is None and len(users) else (wanted.neighbours or NEIGHBOURS[0],)
+    smooth = [[filter_of(rank, power, weights[0]) for power in powers] for rank in ranks]
+    quality = iter(judged([one for of_rank in smooth for one in of_rank]))
     found = []
-    for rank in ranks:
-        chosen, quality = better("power", rank, first, 0.0)
-        if not quality and len(ranks) > 1:
-            quality = _quality(filter_of(rank, **chosen).scorer(train.csr()), split, users)
-        found.append((quality, rank, chosen))
+    for of_rank in smooth:
+        by_power = {one.power: next(quality) for one in of_rank}
+        power = _settled("power", by_power)
+        found.append((by_power[power], of_rank[0].rank, power))
+    chosen = sorted(found, key=lambda entry: -entry[0])[:TRIED]  # of equals the highest rank
+    mixed = [filter_of(rank, power, weight) for _, rank, power in chosen for weight in weights]
+    quality = iter(judged(mixed) if len(weights) > 1 else [before for before, _, _ in chosen])
     filters = []
-    for before, rank, smooth in sorted(found, key=lambda entry: -entry[0])[:TRIED]:  # of equals the highest rank
-        chosen, quality = better("neighbours", rank, smooth, before)
-        told = {"rank": rank, **chosen}
-        found = f"; valid ndcg@20 {quality:.4f}" if quality else ""
-        say("filter: " + ", ".join(f"{name} {value:g}" for name, value in told.items()) + found)
-        filters.append(filter_of(rank, **chosen))
+    for _, rank, power in chosen:
+        by_weight = {weight: next(quality) for weight in weights}
+        weight = _settled("neighbours", by_weight)
+        told = f"; valid ndcg@20 {by_weight[weight]:.4f}" if by_weight[weight] else ""
+        say(f"filter: rank {rank}, power {power:g}, neighbours {weight:g}{told}")
+        filters.append(filter_of(rank, power, weight))
     return filters
+
+
+def qualities(filters: Sequence[GraphFilter], split: Split, users: np.ndarray) -> list[float]:
+    """Validation NDCG@20 for these users of each of several filters of one spectrum."""
+    history, found = split.train.csr(), [0.0] * len(filters)
+    for first in range(0, len(users), JUDGED_BLOCK):
+        some = users[first : first + JUDGED_BLOCK]
+        for place, scores in scores_of_all(filters, history[some]):
+            found[place] += _quality(_Scored(some, scores), split, some) * len(some)
+    return [total / len(users) for total in found]
 
 
 class _Scored:
