@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sparserec.errors import SparserecError
 from sparserec.sparsity import masks_of_factors, nmf_factors, random_mask, spectral_factors, varimax
-from sparserec.sparsity.initial import Normalisation, normalised
+from sparserec.sparsity.initial import Normalisation, normalised, wide_varimax
 
 
 def interactions(n_users=14, n_items=12, seed=0):
@@ -198,6 +198,39 @@ def test_varimax_of_two_columns_does_not_go_to_and_fro(degrees, counts):
     rows = np.repeat(turn, counts, axis=0)
     found = np.abs(rows @ varimax(rows, max_iter=30, tolerance=1e-4))
     np.testing.assert_allclose(np.sort(found, axis=1), np.tile([0.0, 1.0], (len(rows), 1)), atol=0.02)
+
+
+@given(st.integers(1, 40), st.integers(1, 60), st.integers(0, 99))
+@settings(max_examples=40)
+def test_wide_varimax_is_a_rotation_that_raises_its_criterion(dim, n_rows, seed):
+    generator = np.random.default_rng(seed)
+    loadings = generator.standard_normal((n_rows, dim)).astype(np.float32) * (generator.random((n_rows, 1)) < 0.9)
+    loadings[:, generator.random(dim) < 0.1] = 0
+    rotation = wide_varimax(loadings, stages=((20, 3), (None, 15)))
+    assert rotation.dtype == np.float32
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(dim), atol=1e-4)
+    if dim > 2 and n_rows > 4 * dim:  # with fewer, steps may go to and fro
+        known = loadings[np.abs(loadings).max(axis=1) > 0]
+        assert criterion(known @ rotation) >= 0.99 * criterion(known) - 1e-4
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_wide_varimax_comes_as_far_as_varimax(seed):
+    generator = np.random.default_rng(seed)
+    dim = 60
+    groups = generator.integers(0, dim, 900)
+    rows = np.eye(dim)[groups] + 0.15 * generator.standard_normal((900, dim))
+    turn, _ = np.linalg.qr(generator.standard_normal((dim, dim)))
+    found = [criterion(rows @ turn @ rotate(rows @ turn)) for rotate in (varimax, wide_varimax)]
+    assert criterion(rows @ turn) < 0.2 * found[0]
+    assert found[1] > 0.98 * found[0]
+
+
+def test_wide_varimax_stands_still_where_varimax_does():
+    loadings = np.random.default_rng(0).standard_normal((200, 12)) ** 3
+    start = varimax(loadings, tolerance=1e-9, max_iter=500)
+    found = wide_varimax(loadings, start, ((None, 5),))
+    np.testing.assert_allclose(found, start, atol=0.02)
 
 
 @pytest.mark.parametrize("factorise", [nmf_factors, spectral_factors])

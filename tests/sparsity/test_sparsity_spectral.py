@@ -207,9 +207,8 @@ def test_the_same_seed_gives_the_same_start():
     np.testing.assert_array_equal(one.weights, two.weights)
 
 
-@pytest.mark.parametrize("sample", [5, 12])
-def test_a_rotation_that_begins_on_a_sample_is_a_rotation(monkeypatch, sample):
-    monkeypatch.setattr(spectral, "SAMPLE", sample)
+def test_many_columns_are_turned_by_a_rotation_too(monkeypatch):
+    monkeypatch.setattr(spectral, "WIDE", 1)
     matrix = interactions()
     spectrum, degrees = item_spectrum(matrix, 4), degrees_of(matrix)
     start = history_start(spectrum, degrees, N_ITEMS * 4)

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from sparserec.objectives import kernels
 
 RELATIVE_TO = 20
 """A user's errors count relative to the mean of the teacher's best scores for them, this many: users count alike."""
@@ -56,25 +59,33 @@ class ListRegression:
 
 
 class _Regression(torch.autograd.Function):
+    """The loss with its slope, in one pass over the scores."""
+
     @staticmethod
     def forward(ctx, scores: Tensor, lesson: Lesson, emphasis: float) -> Tensor:
-        listed, position = lesson.items.T, torch.arange(scores.shape[1])[None, :]
-        wanted, relative = lesson.scores.T, 1 / _best(lesson)
-        weight = 1 + emphasis * wanted / wanted[:1].clamp(min=1e-12) if emphasis else torch.ones(1)
-        error = scores[listed, position] - wanted
-        slope = (scores - wanted[-1]).clamp_(min=0)
-        slope[lesson.taken[0], lesson.taken[1]] = 0
-        slope[listed, position] = 0
-        loss = 0.5 * ((slope.square().sum(0) + (weight * error.square()).sum(0)) * relative.square()).mean()
-        slope[listed, position] = weight * error
-        slope *= relative.square() / scores.shape[1]
+        n_items, count = scores.shape
+        plain, wanted, relative = scores.detach().contiguous().numpy(), lesson.scores, 1 / _best(lesson)
+        scale = relative.square() / count
+        weight = 1 + emphasis * wanted / wanted[:, :1].clamp(min=1e-12) if emphasis else torch.ones(1)
+        listed = lesson.items.numpy(), np.arange(count)[:, None]
+        taken = lesson.taken[0].numpy(), lesson.taken[1].numpy()
+        kept, own = plain[listed], plain[taken]
+        # Out of the way for a moment: what is not listed is the rest.
+        plain[listed] = plain[taken] = -np.inf
+        slope, blocks = torch.empty(n_items, count), torch.zeros(-(-n_items // kernels.ROWS), count)
+        floor = wanted[:, -1].contiguous()
+        kernels.above_floor(plain, floor.numpy(), scale.numpy(), slope.numpy(), blocks.numpy())
+        plain[taken], plain[listed] = own, kept
+        error = torch.from_numpy(kept) - wanted
+        slope.numpy()[listed] = (weight * error * scale[:, None]).numpy()
         ctx.slope = slope
-        return loss
+        return 0.5 * ((blocks.sum(0) + (weight * error.square()).sum(1)) * scale).sum()
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
-        return ctx.slope.mul_(gradient), None, None
+        slope = ctx.slope
+        return slope if gradient == 1 else slope.mul_(gradient), None, None
 
 
 class ListSoftmax:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -171,6 +172,69 @@ def varimax(
             convex, criterion = True, 0.0
         before = criterion
     return rotation
+
+
+STAGES = ((6144, 8), (12_288, 6), (None, 4))
+"""Rows that iterations of `wide_varimax` look at, all for None, and how many iterations do."""
+
+
+def wide_varimax(
+    loadings: np.ndarray, start: np.ndarray | None = None, stages: Sequence[tuple[int | None, int]] = STAGES
+) -> np.ndarray:
+    """A rotation (d, d) close to one of `varimax`, in a fraction of its time for hundreds of columns.
+
+    An iteration of `varimax` turns by the nearest orthogonal matrix of a matrix S that becomes symmetric, and which is
+    the larger on its diagonal the further it has come. Here it turns by I + X, X_jk = (S_jk - S_kj) / (S_jj + S_kk),
+    which is that matrix to first order in S beside its diagonal, and so stands still at the same places; Newton-Schulz
+    steps keep it orthogonal. The first iterations look at a sample of the rows, each at another one.
+
+    Source of the steps: Higham, "Functions of matrices", 2008, section 8.3.
+
+    Args:
+        loadings: (n, d); rows are brought to unit length first (Kaiser's weights).
+        start: a rotation (d, d) to go on from; none when None.
+        stages: rows to look at, all for None, and iterations.
+    """
+    n_rows, dim = loadings.shape
+    unit = (loadings / np.maximum(np.linalg.norm(loadings, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    rotation = np.eye(dim, dtype=np.float32) if start is None else start
+    generator = np.random.default_rng(0)
+    for rows, iterations in stages:
+        for _ in range(iterations):
+            some = unit
+            if rows is not None and rows < n_rows:
+                some = unit[np.sort(generator.choice(n_rows, rows, replace=False))]
+            turned = some @ rotation
+            squares = turned * turned
+            squares -= squares.mean(axis=0)
+            squares *= turned
+            rotation = _turned(rotation, turned.T @ squares)
+    for _ in range(20):  # from about a hundredth away, two or three are enough
+        square = rotation.T @ rotation
+        if np.abs(square - np.eye(dim, dtype=np.float32)).max() < 1e-5:
+            break
+        rotation = np.float32(1.5) * rotation - np.float32(0.5) * (rotation @ square)
+    return rotation
+
+
+def _turned(rotation: np.ndarray, towards: np.ndarray) -> np.ndarray:
+    """A rotation turned by the first-order orthogonal factor of `towards` (d, d), orthogonal to about a hundredth."""
+    size = np.maximum(np.diag(towards), 0)
+    skew = towards - towards.T
+    skew /= np.maximum(size[:, None] + size, max(1e-12 * float(size.max()), 1e-30))
+    vector, norm = np.random.default_rng(0).standard_normal(len(skew), dtype=np.float32), 0.0
+    for _ in range(8):
+        vector = skew @ vector
+        norm = float(np.linalg.norm(vector))
+        vector /= max(norm, 1e-20)
+    if norm > 1:
+        skew /= np.float32(norm)
+        norm = 1.0
+    # Singular values lie between 1 and (1 + norm^2)^1/2: brought to either side of 1.
+    turned = (rotation + rotation @ skew) / np.float32((1 + norm * norm) ** 0.25)
+    for _ in range(2 if norm > 0.35 else 1):
+        turned = np.float32(1.5) * turned - np.float32(0.5) * (turned @ (turned.T @ turned))
+    return turned
 
 
 def nearest_rotation(matrix: np.ndarray) -> np.ndarray:

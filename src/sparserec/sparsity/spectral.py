@@ -9,7 +9,15 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.extmath import randomized_range_finder
 
-from sparserec.sparsity.initial import PLAIN, Normalisation, check_dim, nearest_rotation, normalised, varimax
+from sparserec.sparsity.initial import (
+    PLAIN,
+    Normalisation,
+    check_dim,
+    nearest_rotation,
+    normalised,
+    varimax,
+    wide_varimax,
+)
 from sparserec.sparsity.masks import CsrMask, largest
 
 TYPICAL_VALUE = 0.2
@@ -119,24 +127,24 @@ def _largest_stored(table: sp.csr_array, budget: int) -> tuple[np.ndarray, np.nd
     return indptr, table.indices[kept], table.data[kept]
 
 
-SAMPLE = 12_288
-"""Rows that the first iterations of the rotation look at; the last ones look at all."""
+WIDE = 256
+"""Columns from which on the rotation is found by `wide_varimax`."""
+TOWARDS = ((None, 3),)
+"""Its stages where the rotation towards an earlier table is known."""
 
 
 def _rotation(scaled: np.ndarray, like: sp.csr_array | None = None) -> np.ndarray:
-    """Varimax in two stages: most of the way on a sample of the rows, the rest on all of them.
+    """Varimax of loadings.
 
     Args:
         scaled: (n, d) loadings.
         like: (n, d) the rotated loadings of nearly the same data, of which a few entries a row are enough: the rotation
-            towards them takes the place of the first stage.
+            towards them is gone on from.
     """
-    if like is not None:
-        return varimax(scaled, max_iter=5, tolerance=1e-4, start=_towards(scaled, like))
-    if len(scaled) <= 2 * SAMPLE:
-        return varimax(scaled, max_iter=30, tolerance=1e-4)
-    chosen = np.sort(np.random.default_rng(0).choice(len(scaled), SAMPLE, replace=False))
-    return varimax(scaled, max_iter=8, tolerance=1e-4, start=varimax(scaled[chosen], max_iter=20, tolerance=1e-3))
+    start = None if like is None else _towards(scaled, like)
+    if scaled.shape[1] >= WIDE:
+        return wide_varimax(scaled) if start is None else wide_varimax(scaled, start, TOWARDS)
+    return varimax(scaled, max_iter=30 if start is None else 5, tolerance=1e-4, start=start)
 
 
 def _towards(scaled: np.ndarray, like: sp.csr_array) -> np.ndarray:
