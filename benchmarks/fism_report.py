@@ -163,7 +163,8 @@ def introduction(rows: list[dict]) -> list[str]:
     twice += "iterations, which was not taken, and on gowalla with 2,048 columns "
     twice += "(docs/decisions/0018-singular-vectors.md); and with this one, where validation chooses "
     twice += "between widths, at first with a teacher chosen on 1,000 users: on gowalla two seeds then chose two "
-    twice += "powers, and one of them was clearly worse. Only a part of what the trained teacher gains on "
+    twice += "powers, and one of them was clearly worse; and once more with the rotation of the start that is found "
+    twice += "faster (docs/decisions/0024-wide-rotations.md), which was taken for its time. Only a part of what the trained teacher gains on "
     twice += "validation shows on test parts that come with the data, the least on gowalla. They are not samples of "
     twice += (
         "the interactions as the validation part is: `python benchmarks/splits.py` counts how often items are in them."
@@ -316,7 +317,7 @@ def ingredients(rows: list[dict], dataset: str) -> list[str]:
     text += (
         "recipe's own time and memory are those of both trainings. Epochs: those run. No time: it took the teacher of "
     )
-    text += "another run."
+    text += "another run. All but the recipe itself was measured with the slower rotation of before."
     measures = {"valid NDCG@20": "valid_ndcg@20", "valid Recall@20": "valid_recall@20"}
     head = ["change", "bytes an item"]
     for name in measures:
