@@ -26,7 +26,7 @@ from sparserec.training.teaching import choose_filters, choose_spectrum, taught_
 from sparserec.training.trainer import Trainer
 
 FISM = {"recipe": "fism", "dim": 64, "budget": "30B/item", "batch_size": 64, "epochs": 3, "threads": 1, "refit": False}
-TEACHER = {"power": 0.25, "rank": 48, "neighbours": 0.0, "length": 40, "share": 0.0}
+TEACHER = {"power": 0.25, "rank": 48, "neighbours": 0.0, "length": 40, "share": 0.0, "ease": 0.0}
 
 
 @pytest.fixture(scope="module")
@@ -396,7 +396,7 @@ def test_a_run_remembers_its_teacher_and_lists_as_long_as_asked_for(small, fism,
     sparserec.train(small, tmp_path / "run", **{**fism, "epochs": 1}, teacher=TEACHER)
     facts = facts_of(tmp_path / "run" / "start.safetensors")
     usual = {"user_power": 1.0, "smoothing": 0.0}
-    assert facts["teacher"] == {**usual, "power": 0.25, "rank": 48, "neighbours": 0.0, "share": 0.0}
+    assert facts["teacher"] == {**usual, "power": 0.25, "rank": 48, "neighbours": 0.0, "share": 0.0, "ease": 0.0}
     lists = np.load(tmp_path / "run" / "teacher.npy")
     assert lists.shape == (300, 40)
     parts = split(small)

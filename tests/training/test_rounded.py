@@ -27,7 +27,7 @@ SETTINGS = {
     "patience": 4,
     "threads": 1,
     "refit": False,
-    "teacher": {"power": 0.25, "rank": 48, "neighbours": 0.0, "length": 40, "share": 0.0},
+    "teacher": {"power": 0.25, "rank": 48, "neighbours": 0.0, "length": 40, "share": 0.0, "ease": 0.0},
 }
 
 

@@ -1,12 +1,14 @@
 """Teachers: dense models and closed-form filters whose rankings a small table learns."""
 
 from sparserec.teachers.average import AverageScorer, HistoryTeacher, Raised
+from sparserec.teachers.ease import EaseTeacher, ease
 from sparserec.teachers.graph_filter import GraphFilter, scores_of_all
 from sparserec.teachers.lists import Scorer, TeacherLists, open_lists, write_lists
 from sparserec.teachers.pooled import PooledSettings, PooledTeacher, train_pooled
 
 __all__ = [
     "AverageScorer",
+    "EaseTeacher",
     "GraphFilter",
     "HistoryTeacher",
     "PooledSettings",
@@ -14,6 +16,7 @@ __all__ = [
     "Raised",
     "Scorer",
     "TeacherLists",
+    "ease",
     "open_lists",
     "scores_of_all",
     "train_pooled",

@@ -40,6 +40,8 @@ class Raised:
         """Binary histories (B, n_items) -> scores of all items (B, n_items) float32, none below 0."""
         scores = self._teacher.score_histories(histories)
         np.maximum(scores, 0, out=scores)
+        if self._exponent == 1:
+            return scores
         if self._exponent == 3:  # sixteen times as fast as `power`, which was a fifth of all the time of a teacher
             return np.multiply(scores, scores * scores, out=scores)
         return np.power(scores, np.float32(self._exponent), out=scores)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,12 +15,14 @@ from sparserec.sparsity import Spectrum, item_spectrum
 from sparserec.sparsity.initial import Normalisation, normalised
 from sparserec.teachers import (
     AverageScorer,
+    EaseTeacher,
     GraphFilter,
     HistoryTeacher,
     PooledSettings,
     PooledTeacher,
     Raised,
     Scorer,
+    ease,
     scores_of_all,
     train_pooled,
 )
@@ -49,6 +51,8 @@ SHARES = (0.0, 0.25, 0.5, 0.75)
 """Shares of the trained teacher in the average."""
 WORTH_SHARE = 0.01
 """Relative gain of validation NDCG that makes the trained teacher worth while."""
+REGULARISATIONS = (100.0, 400.0, 1600.0)
+"""Of EASE."""
 STEEPNESS = 3.0
 """Exponent of the trained teacher's cosines in the average with the filter."""
 POOLED_NUMBERS = 40_000_000
@@ -258,75 +262,144 @@ def _settled(name: str, found: dict[float, float]) -> float:
 
 @dataclass(frozen=True)
 class Teaching:
-    """A filter, and perhaps a trained teacher beside it.
+    """A filter, and perhaps others beside it.
 
     Attributes:
         closed: the filter.
         normalisation: by what interactions were divided for it.
         pooled: the trained teacher, or None.
-        share: of the trained teacher in the average, in [0, 1); 0 without one.
+        share: of the trained teacher in the average with the filter, in [0, 1); 0 without one.
+        linear: EASE, or None.
+        linear_share: of EASE in the average with these, in [0, 1); 0 without it.
     """
 
     closed: GraphFilter
     normalisation: Normalisation
     pooled: PooledTeacher | None = None
     share: float = 0.0
+    linear: EaseTeacher | None = None
+    linear_share: float = 0.0
 
     def scorer(self, history: sp.csr_array) -> Scorer:
         """For full ranking of users with these histories (n_users, n_items)."""
-        if self.pooled is None or not self.share:
-            return self.closed.scorer(history)
-        return AverageScorer(self._parts(), history)
+        parts = self._parts(self.share, self.linear_share)
+        return AverageScorer(parts, history) if len(parts) > 1 else self.closed.scorer(history)
 
-    def _parts(self) -> list[tuple[HistoryTeacher, float]]:
-        assert self.pooled is not None
-        return [(self.closed, 1 - self.share), (Raised(self.pooled, STEEPNESS), self.share)]
+    def _parts(self, share: float, linear_share: float) -> list[tuple[HistoryTeacher, float]]:
+        parts: list[tuple[HistoryTeacher, float]] = [(self.closed, (1 - share) * (1 - linear_share))]
+        if self.pooled is not None and share:
+            parts.append((Raised(self.pooled, STEEPNESS), share * (1 - linear_share)))
+        if self.linear is not None and linear_share:
+            parts.append((Raised(self.linear, 1.0), linear_share))
+        return parts
 
     def by_share(self, split: Split, users: np.ndarray) -> dict[float, float]:
-        """Validation NDCG@20 for these users with each share of the trained teacher; both score a user once."""
-        parts, found = AverageScorer(self._parts(), split.train.csr()), dict.fromkeys(SHARES, 0.0)
+        """Validation NDCG@20 for these users with each share of the last teacher: EASE if there, else the trained one.
+
+        Each teacher scores a user once.
+        """
+        last = "linear_share" if self.linear is not None else "share"
+        any_share = {"share": self.share, "linear_share": self.linear_share, last: 0.5}
+        parts, found = self._parts(**any_share), dict.fromkeys(SHARES, 0.0)
+        before = sum(weight for _, weight in parts[:-1])
+        average = AverageScorer(parts, split.train.csr())
         for first in range(0, len(users), JUDGED_BLOCK):
             some = users[first : first + JUDGED_BLOCK]
-            closed, pooled = parts.scaled(some)
+            *others, own = average.scaled(some)
+            base = others[0] * np.float32(parts[0][1] / before)
+            for scores, (_, weight) in zip(others[1:], parts[1:-1], strict=True):
+                base += scores * np.float32(weight / before)
             for share in SHARES:
-                mixed = _Scored(some, np.float32(1 - share) * closed + np.float32(share) * pooled if share else closed)
+                mixed = _Scored(some, np.float32(1 - share) * base + np.float32(share) * own if share else base)
                 found[share] += _quality(mixed, split, some) * len(some)
         return {share: total / len(users) for share, total in found.items()}
 
     def facts(self) -> dict[str, float]:
         """Its settings, by their names in the configuration."""
         closed = self.closed
+        linear = {} if self.linear is None else {"regularisation": self.linear.regularisation}
         return {
             **asdict(self.normalisation),
             "power": closed.power,
             "rank": closed.rank,
             "neighbours": closed.neighbours,
             "share": self.share,
+            "ease": self.linear_share,
+            **linear,
         }
 
 
 def teachers(config: RunConfig, split: Split, spectrum: Spectrum, say: Say) -> list[Teaching]:
-    """Teachers of a run, the one that validation likes best first: each a filter, averaged with the same trained one.
+    """Teachers of a run, the one that validation likes best first: each a filter, averaged with the same other ones.
 
-    The share of the trained one is chosen on validation too.
+    Their shares are chosen on validation too, one after the other.
     """
     filters = choose_filters(config, split, spectrum, say)
     wanted, users, how = config.teacher, judged_users(config, split), spectrum.normalisation
-    if wanted.share == 0 or not wanted.epochs or (wanted.share is None and not len(users)):
-        return [Teaching(closed, how) for closed in filters]
-    say("training a teacher")
-    pooled = train_teacher(config, split, spectrum, say)
-    if wanted.share is not None:
-        return [Teaching(closed, how, pooled, wanted.share) for closed in filters]
-    judged: list[tuple[float, Teaching]] = []
-    for closed in filters:
-        found = Teaching(closed, how, pooled).by_share(split, users)
-        best = max(found, key=lambda value: found[value])
-        share = best if found[best] >= (1 + WORTH_SHARE) * found[0.0] else 0.0
-        said = f"valid ndcg@20 {found[share]:.4f}; the filter alone {found[0.0]:.4f}"
-        say(f"rank {closed.rank}: share of the trained teacher {share:g}, {said}")
-        judged.append((found[share], Teaching(closed, how, pooled, share)))
-    return [teaching for _, teaching in sorted(judged, key=lambda pair: -pair[0])]
+    found = [Teaching(closed, how) for closed in filters]
+    judged: list[float] | None = None
+    if wanted.share != 0 and wanted.epochs and (wanted.share is not None or len(users)):
+        say("training a teacher")
+        pooled = train_teacher(config, split, spectrum, say)
+        found = [replace(one, pooled=pooled) for one in found]
+        found, judged = _shared(found, "share", wanted.share, "the trained teacher", split, users, say)
+    linear = choose_ease(config, split, users, say)
+    if linear is not None:
+        found = [replace(one, linear=linear) for one in found]
+        found, judged = _shared(found, "linear_share", wanted.ease, "EASE", split, users, say)
+    if judged is not None:
+        order = sorted(range(len(found)), key=lambda place: -judged[place])
+        found = [found[place] for place in order]
+    return found
+
+
+def _shared(
+    found: list[Teaching], name: str, wanted: float | None, what: str, split: Split, users: np.ndarray, say: Say
+) -> tuple[list[Teaching], list[float] | None]:
+    """Each with the share that is wanted or that validation chooses, and the validation NDCG@20 in that case."""
+    if wanted is not None:
+        return [replace(one, **{name: wanted}) for one in found], None
+    settled, judged = [], []
+    for one in found:
+        quality = one.by_share(split, users)
+        best = max(quality, key=lambda value: quality[value])
+        share = best if quality[best] >= (1 + WORTH_SHARE) * quality[0.0] else 0.0
+        said = f"valid ndcg@20 {quality[share]:.4f}; without {quality[0.0]:.4f}"
+        say(f"rank {one.closed.rank}: share of {what} {share:g}, {said}")
+        settled.append(replace(one, **{name: share}))
+        judged.append(quality[share])
+    return settled, judged
+
+
+def choose_ease(config: RunConfig, split: Split, users: np.ndarray, say: Say) -> EaseTeacher | None:
+    """EASE with the regularisation that validation likes best; None where it has no share or items are too many."""
+    wanted, train = config.teacher, split.train
+    if wanted.ease == 0 or (wanted.ease is None and (not len(users) or train.n_items > wanted.ease_items)):
+        return None
+    say("finding a linear model")
+    values = REGULARISATIONS if wanted.regularisation is None else (wanted.regularisation,)
+    if not len(users):
+        values = values[:1]
+    best, quality = None, -1.0
+    for value in values:
+        teacher = ease(train.csr(), value)
+        found = _quality(_OfHistories(teacher, train.csr()), split, users) if len(values) > 1 else 0.0
+        if found > quality:
+            best, quality = teacher, found
+    assert best is not None
+    if len(values) > 1:
+        say(f"EASE: regularisation {best.regularisation:g}; valid ndcg@20 {quality:.4f}")
+    return best
+
+
+class _OfHistories:
+    """A teacher's scores by user, from histories (n_users, n_items)."""
+
+    def __init__(self, teacher: HistoryTeacher, history: sp.csr_array):
+        self._teacher, self._history, self.n_items = teacher, history, teacher.n_items
+
+    def score(self, users: np.ndarray) -> np.ndarray:
+        return self._teacher.score_histories(self._history[users])
 
 
 def train_teacher(config: RunConfig, split: Split, spectrum: Spectrum, say: Say) -> PooledTeacher:

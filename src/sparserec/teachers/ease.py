@@ -1,0 +1,55 @@
+"""EASE: a linear model of full rank in closed form, for catalogues whose items x items numbers fit into memory."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.linalg import lapack
+
+from sparserec.errors import SparserecError
+
+
+class EaseTeacher:
+    """Scores of a history are its sum of rows of an item-item matrix with an empty diagonal.
+
+    Source: Steck, "Embarrassingly shallow autoencoders for sparse data", WWW 2019.
+
+    Args:
+        weights: (n_items, n_items) float32; row i is what item i of a history gives to each item.
+        regularisation: with which it was found.
+    """
+
+    def __init__(self, weights: np.ndarray, regularisation: float):
+        self.weights, self.regularisation = weights, regularisation
+        self.n_items = len(weights)
+
+    def score_histories(self, histories: sp.csr_array) -> np.ndarray:
+        """Binary histories (B, n_items) -> scores of all items (B, n_items) float32."""
+        return np.asarray(sp.csr_array(histories, dtype=np.float32) @ self.weights)
+
+
+def ease(history: sp.csr_array, regularisation: float) -> EaseTeacher:
+    """The matrix B with diagonal 0 that minimises |X - X B|^2 + regularisation |B|^2 for interactions X.
+
+    With P the inverse of X^T X + regularisation I, B_ij is -P_ij / P_jj beside the diagonal. By Cholesky, in float32:
+    two matrices of items x items exist at a time.
+
+    Args:
+        history: (n_users, n_items) binary.
+        regularisation: > 0.
+
+    Raises:
+        SparserecError: when the matrix is not positive definite in float32: the regularisation is too small.
+    """
+    known = sp.csr_array(history, dtype=np.float32)
+    gram = np.asfortranarray((known.T @ known).toarray(), dtype=np.float32)
+    gram[np.diag_indices_from(gram)] += np.float32(regularisation)
+    factor, failed = lapack.spotrf(gram, lower=1, overwrite_a=1)
+    if not failed:
+        inverse, failed = lapack.spotri(factor, lower=1, overwrite_c=1)
+    if failed:
+        raise SparserecError(f"EASE needs a larger regularisation than {regularisation:g} for these interactions")
+    weights = np.tril(inverse) + np.tril(inverse, -1).T
+    weights /= -np.diag(weights).copy()
+    np.fill_diagonal(weights, 0)
+    return EaseTeacher(np.ascontiguousarray(weights), regularisation)
