@@ -193,6 +193,7 @@ def configuration(settings: dict, data):
 def dense_teacher(job: dict, data) -> dict:
     """The teacher that validation chooses, with all its columns in float32; made once more for the test part."""
     from sparserec.evaluation import evaluate
+    from sparserec.teachers import PooledTeacher
     from sparserec.training.api import set_threads
     from sparserec.training.config import parse_config
     from sparserec.training.data import cut
@@ -220,7 +221,7 @@ def dense_teacher(job: dict, data) -> dict:
         train = known.train
         # A share of the graph itself needs the interactions too: an item a number, and where each user's begin.
         graph = 4 * train.nnz + 8 * (train.n_users + 1) if teacher.closed.neighbours else 0
-        trained = 2 * teacher.pooled.dim if teacher.pooled is not None and teacher.share else 0
+        trained = 2 * teacher.trained.dim if isinstance(teacher.trained, PooledTeacher) and teacher.share else 0
         result |= table_of(split, 4 * (teacher.closed.rank + trained) * train.n_items + graph)
     return {**result, "peak_rss": common.status_bytes("VmHWM")}
 

@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from sparserec.teachers import AverageScorer, PooledSettings, PooledTeacher, Raised, pooled, train_pooled
+from sparserec.teachers import AverageScorer, OfHistories, PooledSettings, PooledTeacher, Raised, pooled, train_pooled
 from sparserec.teachers.pooled import _Trainer
 
 
@@ -134,8 +134,8 @@ class Given:
     def __init__(self, scores):
         self._scores = np.array(scores, dtype=np.float32)
 
-    def score_histories(self, histories):
-        return np.tile(self._scores, (histories.shape[0], 1))
+    def score(self, users):
+        return np.tile(self._scores, (len(users), 1))
 
 
 def test_an_average_divides_each_teacher_by_its_best_new_items(monkeypatch):
@@ -163,12 +163,13 @@ def test_users_keep_the_scale_of_the_first_teacher():
             return np.asarray(histories.sum(axis=1))[:, None] * np.array([[1.0, 2, 3, 4]], dtype=np.float32)
 
     history = sp.csr_array(np.array([[1, 0, 0, 0], [1, 1, 0, 0]], dtype=np.float32))
-    scores = AverageScorer([(Longer(), 0.5), (Given([1, 1, 1, 1]), 0.5)], history).score(np.array([0, 1]))
+    parts = [(OfHistories(Longer(), history), 0.5), (Given([1, 1, 1, 1]), 0.5)]
+    scores = AverageScorer(parts, history).score(np.array([0, 1]))
     np.testing.assert_allclose(scores[0, 2:], [0.5 * 3 + 0.5 * 3, 0.5 * 4 + 0.5 * 3], rtol=1e-6)
     np.testing.assert_allclose(scores[1, 2:], [0.5 * 6 + 0.5 * 7, 0.5 * 8 + 0.5 * 7], rtol=1e-6)
 
 
 @pytest.mark.parametrize("exponent", [1, 2, 3, 3.5])
 def test_raised_scores_have_nothing_below_zero(exponent):
-    scores = Raised(Given([0.5, 0.25, -0.1, 1.0]), exponent).score_histories(sp.csr_array((1, 4)))
+    scores = Raised(Given([0.5, 0.25, -0.1, 1.0]), exponent).score(np.array([0]))
     np.testing.assert_allclose(scores[0], [0.5**exponent, 0.25**exponent, 0, 1], rtol=1e-6)

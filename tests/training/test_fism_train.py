@@ -332,6 +332,78 @@ def test_of_powers_about_as_good_the_largest_and_of_the_graph_only_what_is_worth
     assert settled("neighbours", {0.0: 0.2, 0.3: 0.205, 1.0: 0.22, 3.0: 0.1}) == 1.0
 
 
+def teachers_of(small, said=None, **teacher):
+    config, parts = load_config("fism", dim=64, budget="30B/item", teacher={"rank": 32, **teacher}), split(small)
+    spectrum = item_spectrum(parts.train.csr(), 64, seed=0)
+    words = [] if said is None else said
+    return teaching_module.teachers(config, parts, spectrum, words.append), config, parts
+
+
+@pytest.mark.parametrize("wanted", [{"ease": 0.4, "regularisation": 50.0}, {"ease": 0.25, "share": 0.5}, {"ease": 0.0}])
+def test_a_share_of_ease_that_is_given_is_obeyed(small, wanted):
+    (found,), _, parts = teachers_of(small, **{"share": 0.0, **wanted})
+    facts = found.facts()
+    assert facts["ease"] == wanted["ease"]
+    assert (found.linear is None) == (wanted["ease"] == 0)
+    if "regularisation" in wanted:
+        assert facts["regularisation"] == 50.0
+    users = np.arange(3)
+    scores = found.scorer(parts.train.csr()).score(users)
+    plain = found.closed.scorer(parts.train.csr()).score(users)
+    assert np.allclose(scores, plain) == (wanted == {"ease": 0.0})
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_shares_are_those_that_validation_likes_best(small, share):
+    (found,), config, parts = teachers_of(small, share=share, epochs=1)
+    users = teaching_module.judged_users(config, parts)
+    by_share = found.by_share(parts, users)
+    for other, quality in by_share.items():
+        alone = dataclasses.replace(found, linear_share=other)
+        measured = teaching_module._quality(alone.scorer(parts.train.csr()), parts, users)
+        assert quality == pytest.approx(measured, abs=1e-4)
+    best = max(by_share, key=lambda value: by_share[value])
+    worth = by_share[best] >= (1 + teaching_module.WORTH_SHARE) * by_share[0.0]
+    assert found.linear_share == (best if worth else 0.0)
+
+
+def test_large_catalogues_have_no_linear_model_unless_it_is_asked_for(small):
+    said: list[str] = []
+    assert teachers_of(small, said, share=0.0, ease_items=20)[0][0].linear is None
+    assert not any("EASE" in words for words in said)
+    assert teachers_of(small, share=0.0, ease_items=20, ease=0.5)[0][0].linear_share == 0.5
+
+
+@pytest.mark.parametrize("teacher", [{"ease": 0.5, "share": 0.0}, {"trained": "lightgcn", "share": 0.5, "epochs": 2}])
+def test_the_second_training_has_the_teachers_of_the_first(small, fism, tmp_path, teacher):
+    given = {"power": 0.25, "rank": 48, "neighbours": 0.0, "length": 40, "dim": 16, **teacher}
+    said: list[str] = []
+    run = sparserec.train(
+        small, tmp_path / "run", **{**fism, "epochs": 1, "refit": True}, teacher=given, stage=said.append
+    )
+    found = [facts_of(folder / "start.safetensors")["teacher"] for folder in (run.folder, run.folder / "final")]
+    assert found[0] == found[1]
+    assert (found[0]["ease"], found[0]["share"]) == (teacher.get("ease", found[0]["ease"]), teacher["share"])
+    epochs = [words for words in said if words.startswith("teacher: epoch")]
+    assert len(epochs) == (4 if "trained" in teacher else 0)
+    assert not (run.folder / "lightgcn").exists()
+    lists = [np.load(folder / "teacher.npy") for folder in (run.folder, run.folder / "final")]
+    assert not np.array_equal(lists[0]["item"], lists[1]["item"])
+    assert run.ended in ("finished", "stopped early")
+
+
+def test_the_graph_teacher_is_dense_lightgcn_and_repeatable(small, fism, tmp_path):
+    config = load_config("fism", dim=64, budget="30B/item", teacher={"trained": "lightgcn", "epochs": 3, "dim": 16})
+    parts = split(small)
+    one, two = (build_module.train_graph_teacher(config, parts, tmp_path / "t", lambda words: None) for _ in range(2))
+    users = np.arange(parts.train.n_users)
+    assert np.array_equal(one.score(users), two.score(users))
+    assert np.abs(one.score(users)).max() <= 1 + 1e-5  # cosines
+    popular = Popularity(parts.train.csr(), parts.train.n_items)
+    found = [evaluate(scorer, parts.train, parts.valid)["ndcg@20"] for scorer in (one, popular)]
+    assert found[0] > found[1]
+
+
 # -- the normalisation ----------------------------------------------------------------------------------------------
 
 

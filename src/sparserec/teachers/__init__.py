@@ -1,6 +1,6 @@
 """Teachers: dense models and closed-form filters whose rankings a small table learns."""
 
-from sparserec.teachers.average import AverageScorer, HistoryTeacher, Raised
+from sparserec.teachers.average import AverageScorer, HistoryTeacher, OfHistories, Raised
 from sparserec.teachers.ease import EaseTeacher, ease
 from sparserec.teachers.graph_filter import GraphFilter, scores_of_all
 from sparserec.teachers.lists import Scorer, TeacherLists, open_lists, write_lists
@@ -11,6 +11,7 @@ __all__ = [
     "EaseTeacher",
     "GraphFilter",
     "HistoryTeacher",
+    "OfHistories",
     "PooledSettings",
     "PooledTeacher",
     "Raised",

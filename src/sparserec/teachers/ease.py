@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.linalg import lapack
+import torch
 
 from sparserec.errors import SparserecError
 
@@ -42,14 +42,12 @@ def ease(history: sp.csr_array, regularisation: float) -> EaseTeacher:
         SparserecError: when the matrix is not positive definite in float32: the regularisation is too small.
     """
     known = sp.csr_array(history, dtype=np.float32)
-    gram = np.asfortranarray((known.T @ known).toarray(), dtype=np.float32)
-    gram[np.diag_indices_from(gram)] += np.float32(regularisation)
-    factor, failed = lapack.spotrf(gram, lower=1, overwrite_a=1)
-    if not failed:
-        inverse, failed = lapack.spotri(factor, lower=1, overwrite_c=1)
+    gram = torch.from_numpy((known.T @ known).toarray())
+    gram.diagonal().add_(regularisation)
+    factor, failed = torch.linalg.cholesky_ex(gram)
     if failed:
         raise SparserecError(f"EASE needs a larger regularisation than {regularisation:g} for these interactions")
-    weights = np.tril(inverse) + np.tril(inverse, -1).T
-    weights /= -np.diag(weights).copy()
-    np.fill_diagonal(weights, 0)
-    return EaseTeacher(np.ascontiguousarray(weights), regularisation)
+    weights = torch.cholesky_inverse(factor, out=gram)
+    weights /= -weights.diagonal().clone()
+    weights.fill_diagonal_(0)
+    return EaseTeacher(np.ascontiguousarray(weights.numpy()), regularisation)

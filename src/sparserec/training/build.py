@@ -31,13 +31,14 @@ from sparserec.sparsity import (
     spectral_factors,
 )
 from sparserec.tables import DenseTable, RowAdam, SparseTable, Table
-from sparserec.training.config import RunConfig
+from sparserec.teachers import Scorer
+from sparserec.training.config import RunConfig, load_config
 from sparserec.training.kinds import KINDS, Side
 from sparserec.training.pruned import PRUNED, pruned_start
 from sparserec.training.rounded import FileView
 from sparserec.training.start import Say, Start, needs_teacher, prepare, width
 from sparserec.training.tasks import DistillationTask, NextItemTask, RankingTask, Task
-from sparserec.training.trainer import CHOSEN_BY, Plan, Trainer
+from sparserec.training.trainer import CHOSEN_BY, Plan, Progress, Trainer
 
 EVIDENCE_BYTES = 128_000_000
 """Memory that the evidence of watched rows may take: very wide tables watch fewer rows."""
@@ -197,8 +198,49 @@ def _build_fism(
     def judge(start: Start) -> float:
         return after_an_epoch(config, split, *_from_start(config, split, start), folder / "trial")
 
-    start = prepare(config, split, folder, budget, fingerprint(config, split), say, judge, lender, earlier)
+    def graph() -> Scorer:
+        return train_graph_teacher(config, split, folder / "lightgcn", say)
+
+    start = prepare(config, split, folder, budget, fingerprint(config, split), say, judge, lender, earlier, graph)
     return _from_start(config, split, start)
+
+
+def train_graph_teacher(config: RunConfig, split: Split, folder: Path, say: Say) -> Scorer:
+    """Dense LightGCN on the training part, as the teacher of a run; what it writes in `folder` is removed again.
+
+    Scores are cosines, trained as those of the pooled teacher are, from a spectral start.
+    """
+    wanted, train = config.teacher, split.train
+    own = load_config(
+        "lightgcn",
+        method="dense",
+        dim=min(wanted.dim, train.n_users - 1, train.n_items - 1),
+        layers=config.layers,
+        similarity="cosine",
+        temperature=wanted.temperature,
+        lr=wanted.lr,
+        epochs=wanted.epochs,
+        batch_size=min(4096, max(256, train.nnz // 200)),
+        seed=config.seed,
+    )
+    alone = replace(split, valid=split.valid.where(np.zeros(split.valid.nnz, dtype=bool)))
+    model = assemble(own, _dense_tables(own, alone), train)
+    plan = build_plan(own, alone, model)
+    task = build_task(own, alone)
+
+    def report(progress: Progress) -> None:
+        if len(progress.history) > reported[0]:
+            reported[0] = len(progress.history)
+            say(f"teacher: epoch {reported[0]}/{own.epochs}, loss {progress.loss:.4f}")
+
+    reported = [0]
+    make_folder(folder)
+    explorer = build_explorer(own, model, alone, plan.epochs * -(-task.size // plan.batch_size))
+    trainer = Trainer(model, build_optimizers(own, model), explorer, task, alone, plan, folder, report)
+    trainer.resume()
+    trainer.run()
+    shutil.rmtree(folder, ignore_errors=True)
+    return model.scorer(train)
 
 
 def _from_start(config: RunConfig, split: Split, start: Start) -> tuple[Recommender, Task]:

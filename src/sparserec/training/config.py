@@ -65,8 +65,8 @@ class ExplorationConfig(_Section):
 
 
 class TeacherConfig(_Section):
-    """The teacher of a history-based recommender: a closed-form filter, averaged with a trained one and, where items are
-    few, with EASE; see docs/guide/distillation.md."""
+    """The teacher of a history-based recommender: a closed-form filter, averaged with a trained one and, where items
+    are few, with EASE; see docs/guide/distillation.md."""
 
     user_power: float | None = Field(default=None, ge=0)
     """Power of their number by which a user's interactions count less; None chooses between 1 and 0.5 on the validation
@@ -81,9 +81,12 @@ class TeacherConfig(_Section):
     """Weight of the item-item graph beside the low-pass filter; None chooses among 0, 0.3, 1 and 3 on validation."""
     share: float | None = Field(default=None, ge=0, lt=1)
     """Share of the trained teacher in the average; None chooses among 0, 0.25, 0.5 and 0.75 on validation."""
+    trained: Literal["pooled", "lightgcn"] = "pooled"
+    """What the trained teacher is: dense item vectors that are summed over a history, or dense LightGCN, which takes
+    far longer an epoch; its layers are those of `layers`."""
     ease: float | None = Field(default=None, ge=0, lt=1)
-    """Share of EASE in the average with all before; None chooses among 0, 0.25, 0.5 and 0.75 on validation for catalogues
-    of at most `ease_items`, and takes none for larger ones."""
+    """Share of EASE in the average with all before; None chooses among 0, 0.25, 0.5 and 0.75 on validation where items
+    are at most `ease_items`, and takes none where they are more."""
     ease_items: int = Field(default=12_000, ge=0)
     """Items up to which EASE is tried: its matrix has their square of numbers, and takes time with their cube."""
     regularisation: float | None = Field(default=None, gt=0)

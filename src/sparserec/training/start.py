@@ -30,7 +30,7 @@ from sparserec.sparsity import (
 )
 from sparserec.sparsity.initial import PLAIN, Normalisation, normalised
 from sparserec.tables import DenseTable, SparseTable
-from sparserec.teachers import TeacherLists, open_lists, write_lists
+from sparserec.teachers import Scorer, TeacherLists, open_lists, write_lists
 from sparserec.training.checkpoint import as_tensors, load_state, save_state
 from sparserec.training.config import RunConfig
 from sparserec.training.teaching import Say, choose_spectrum, judged_users, taught_users, teachers
@@ -76,6 +76,7 @@ def prepare(
     judge: Judge,
     lender: Path | None = None,
     earlier: Path | None = None,
+    graph: Callable[[], Scorer] | None = None,
 ) -> Start:
     """The start of this run: read from its folder, or made and written there.
 
@@ -90,6 +91,7 @@ def prepare(
         lender: a folder whose teacher's lists are taken, of a training with the same teacher on the same data.
         earlier: the folder of a training on nearly the same interactions that decided everything: its table says where
             to turn the columns, which saves time.
+        graph: trains the teacher "lightgcn".
     """
     kept, listed = folder / "start.safetensors", folder / "teacher.npy"
     taught = needs_teacher(config)
@@ -104,7 +106,7 @@ def prepare(
             return Start(table, int(facts["dim"]), lists)
     make_folder(folder)
     with together(kept, listed):
-        return _make(config, split, kept, listed, budget, fingerprint, say, judge, lender, earlier)
+        return _make(config, split, kept, listed, budget, fingerprint, say, judge, lender, earlier, graph)
 
 
 def needs_teacher(config: RunConfig) -> bool:
@@ -142,6 +144,7 @@ def _make(
     judge: Judge,
     lender: Path | None,
     earlier: Path | None,
+    graph: Callable[[], Scorer] | None,
 ) -> Start:
     dim, train = width(config, split), split.train
 
@@ -160,7 +163,9 @@ def _make(
         spectrum = choose_spectrum(config, split, dim, say, None if needs_teacher(config) else of_table)
     else:
         spectrum = item_spectrum(train.csr(), dim, seed=config.seed, normalisation=_lent_normalisation(lender))
-    taught = list(_teach(config, split, spectrum, listed, say, lender)) if needs_teacher(config) else [_Taught()]
+    taught = [_Taught()]
+    if needs_teacher(config):
+        taught = list(_teach(config, split, spectrum, listed, say, lender, graph))
     try:
         like = None if earlier is None else _spectral_columns(earlier / "start.safetensors")
         start, chosen, columns = _best_start(config, split, spectrum, taught, budget, say, judge, like)
@@ -182,7 +187,13 @@ def _make(
 
 
 def _teach(
-    config: RunConfig, split: Split, spectrum: Spectrum, listed: Path, say: Say, lender: Path | None
+    config: RunConfig,
+    split: Split,
+    spectrum: Spectrum,
+    listed: Path,
+    say: Say,
+    lender: Path | None,
+    graph: Callable[[], Scorer] | None,
 ) -> Iterator[_Taught]:
     """The teachers between which a start chooses, each with its lists in a file; of one the file is `listed`."""
     train, users = split.train, taught_users(config, split)
@@ -192,7 +203,7 @@ def _teach(
             shutil.copyfile(lender / "teacher.npy", part)
         yield _Taught(settings, open_lists(listed, users, train.n_items), listed)
         return
-    found = teachers(config, split, spectrum, say)
+    found = teachers(config, split, spectrum, say, graph)
     for teacher in found:
         settings = teacher.facts()
         path = listed if len(found) == 1 else listed.with_name(f"teacher-{settings['rank']}.npy")

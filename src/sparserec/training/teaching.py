@@ -17,7 +17,7 @@ from sparserec.teachers import (
     AverageScorer,
     EaseTeacher,
     GraphFilter,
-    HistoryTeacher,
+    OfHistories,
     PooledSettings,
     PooledTeacher,
     Raised,
@@ -267,7 +267,7 @@ class Teaching:
     Attributes:
         closed: the filter.
         normalisation: by what interactions were divided for it.
-        pooled: the trained teacher, or None.
+        trained: the trained teacher, or None; one that is no `PooledTeacher` scores users whatever their histories.
         share: of the trained teacher in the average with the filter, in [0, 1); 0 without one.
         linear: EASE, or None.
         linear_share: of EASE in the average with these, in [0, 1); 0 without it.
@@ -275,22 +275,23 @@ class Teaching:
 
     closed: GraphFilter
     normalisation: Normalisation
-    pooled: PooledTeacher | None = None
+    trained: PooledTeacher | Scorer | None = None
     share: float = 0.0
     linear: EaseTeacher | None = None
     linear_share: float = 0.0
 
     def scorer(self, history: sp.csr_array) -> Scorer:
         """For full ranking of users with these histories (n_users, n_items)."""
-        parts = self._parts(self.share, self.linear_share)
-        return AverageScorer(parts, history) if len(parts) > 1 else self.closed.scorer(history)
+        parts = self._parts(history, self.share, self.linear_share)
+        return AverageScorer(parts, history) if len(parts) > 1 else parts[0][0]
 
-    def _parts(self, share: float, linear_share: float) -> list[tuple[HistoryTeacher, float]]:
-        parts: list[tuple[HistoryTeacher, float]] = [(self.closed, (1 - share) * (1 - linear_share))]
-        if self.pooled is not None and share:
-            parts.append((Raised(self.pooled, STEEPNESS), share * (1 - linear_share)))
+    def _parts(self, history: sp.csr_array, share: float, linear_share: float) -> list[tuple[Scorer, float]]:
+        parts: list[tuple[Scorer, float]] = [(self.closed.scorer(history), (1 - share) * (1 - linear_share))]
+        if self.trained is not None and share:
+            own = OfHistories(self.trained, history) if isinstance(self.trained, PooledTeacher) else self.trained
+            parts.append((Raised(own, STEEPNESS), share * (1 - linear_share)))
         if self.linear is not None and linear_share:
-            parts.append((Raised(self.linear, 1.0), linear_share))
+            parts.append((Raised(OfHistories(self.linear, history), 1.0), linear_share))
         return parts
 
     def by_share(self, split: Split, users: np.ndarray) -> dict[float, float]:
@@ -300,9 +301,10 @@ class Teaching:
         """
         last = "linear_share" if self.linear is not None else "share"
         any_share = {"share": self.share, "linear_share": self.linear_share, last: 0.5}
-        parts, found = self._parts(**any_share), dict.fromkeys(SHARES, 0.0)
+        history, found = split.train.csr(), dict.fromkeys(SHARES, 0.0)
+        parts = self._parts(history, **any_share)
         before = sum(weight for _, weight in parts[:-1])
-        average = AverageScorer(parts, split.train.csr())
+        average = AverageScorer(parts, history)
         for first in range(0, len(users), JUDGED_BLOCK):
             some = users[first : first + JUDGED_BLOCK]
             *others, own = average.scaled(some)
@@ -329,10 +331,12 @@ class Teaching:
         }
 
 
-def teachers(config: RunConfig, split: Split, spectrum: Spectrum, say: Say) -> list[Teaching]:
+def teachers(
+    config: RunConfig, split: Split, spectrum: Spectrum, say: Say, graph: Callable[[], Scorer] | None = None
+) -> list[Teaching]:
     """Teachers of a run, the one that validation likes best first: each a filter, averaged with the same other ones.
 
-    Their shares are chosen on validation too, one after the other.
+    Their shares are chosen on validation too, one after the other. `graph` trains the teacher "lightgcn".
     """
     filters = choose_filters(config, split, spectrum, say)
     wanted, users, how = config.teacher, judged_users(config, split), spectrum.normalisation
@@ -340,8 +344,13 @@ def teachers(config: RunConfig, split: Split, spectrum: Spectrum, say: Say) -> l
     judged: list[float] | None = None
     if wanted.share != 0 and wanted.epochs and (wanted.share is not None or len(users)):
         say("training a teacher")
-        pooled = train_teacher(config, split, spectrum, say)
-        found = [replace(one, pooled=pooled) for one in found]
+        if wanted.trained == "pooled":
+            trained = train_teacher(config, split, spectrum, say)
+        elif graph is not None:
+            trained = graph()
+        else:
+            raise SparserecError(f"teacher {wanted.trained!r} can be trained in a run only")
+        found = [replace(one, trained=trained) for one in found]
         found, judged = _shared(found, "share", wanted.share, "the trained teacher", split, users, say)
     linear = choose_ease(config, split, users, say)
     if linear is not None:
@@ -383,23 +392,13 @@ def choose_ease(config: RunConfig, split: Split, users: np.ndarray, say: Say) ->
     best, quality = None, -1.0
     for value in values:
         teacher = ease(train.csr(), value)
-        found = _quality(_OfHistories(teacher, train.csr()), split, users) if len(values) > 1 else 0.0
+        found = _quality(OfHistories(teacher, train.csr()), split, users) if len(values) > 1 else 0.0
         if found > quality:
             best, quality = teacher, found
     assert best is not None
     if len(values) > 1:
         say(f"EASE: regularisation {best.regularisation:g}; valid ndcg@20 {quality:.4f}")
     return best
-
-
-class _OfHistories:
-    """A teacher's scores by user, from histories (n_users, n_items)."""
-
-    def __init__(self, teacher: HistoryTeacher, history: sp.csr_array):
-        self._teacher, self._history, self.n_items = teacher, history, teacher.n_items
-
-    def score(self, users: np.ndarray) -> np.ndarray:
-        return self._teacher.score_histories(self._history[users])
 
 
 def train_teacher(config: RunConfig, split: Split, spectrum: Spectrum, say: Say) -> PooledTeacher:
