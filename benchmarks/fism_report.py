@@ -167,7 +167,8 @@ def introduction(rows: list[dict]) -> list[str]:
     twice += "faster (docs/decisions/0024-wide-rotations.md), which was taken for its time (at 48 B/item on "
     twice += "yelp2018 alone: gowalla's row is from before). Only a part of what the trained teacher gains on "
     twice += "validation shows on test parts that come with the data, the least on gowalla. They are not samples of "
-    twice += "the interactions as the validation part is: `python benchmarks/splits.py` counts how often items are in them."
+    twice += "the interactions as the validation part is: `python benchmarks/splits.py` counts how often items are in "
+    twice += "them."
     return [made, "", *textwrap.wrap(text, 118), "", *textwrap.wrap(twice, 118)]
 
 
