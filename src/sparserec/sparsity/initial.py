@@ -151,8 +151,7 @@ def varimax(
         tolerance: relative gain of the criterion below which it stops.
         start: a rotation (d, d) to go on from; none when None.
     """
-    norms = np.linalg.norm(loadings, axis=1, keepdims=True)
-    unit = (loadings / np.maximum(norms, 1e-12)).astype(np.float32)
+    unit = _kaiser(loadings)
     rotation = np.eye(loadings.shape[1], dtype=np.float32) if start is None else start
     before, convex = 0.0, False
     for number in range(max_iter):
@@ -195,8 +194,7 @@ def wide_varimax(
         start: a rotation (d, d) to go on from; none when None.
         stages: rows to look at, all for None, and iterations.
     """
-    n_rows, dim = loadings.shape
-    unit = (loadings / np.maximum(np.linalg.norm(loadings, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    (n_rows, dim), unit = loadings.shape, _kaiser(loadings)
     rotation = np.eye(dim, dtype=np.float32) if start is None else start
     generator = np.random.default_rng(0)
     for rows, iterations in stages:
@@ -215,6 +213,11 @@ def wide_varimax(
             break
         rotation = np.float32(1.5) * rotation - np.float32(0.5) * (rotation @ square)
     return rotation
+
+
+def _kaiser(loadings: np.ndarray) -> np.ndarray:
+    """Rows (n, d) at unit length, float32: Kaiser's weights."""
+    return (loadings / np.maximum(np.linalg.norm(loadings, axis=1, keepdims=True), 1e-12)).astype(np.float32)
 
 
 def _turned(rotation: np.ndarray, towards: np.ndarray) -> np.ndarray:

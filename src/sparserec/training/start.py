@@ -119,7 +119,9 @@ def same_teacher(one: RunConfig, other: RunConfig) -> bool:
 
     def wanted(config: RunConfig) -> tuple:
         teacher = config.teacher.model_copy(update={"columns": None, "groups": None})
-        return needs_teacher(config), config.dim, config.init_power, config.seed, config.lesson_numbers, teacher
+        layers = config.layers if teacher.trained == "lightgcn" else None
+        own = config.dim, config.init_power, config.seed, config.lesson_numbers, layers
+        return needs_teacher(config), own, teacher
 
     return wanted(one) == wanted(other)
 

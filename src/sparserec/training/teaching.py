@@ -355,7 +355,8 @@ def teachers(
     linear = choose_ease(config, split, users, say)
     if linear is not None:
         found = [replace(one, linear=linear) for one in found]
-        found, judged = _shared(found, "linear_share", wanted.ease, "EASE", split, users, say)
+        found, anew = _shared(found, "linear_share", wanted.ease, "EASE", split, users, say)
+        judged = anew or judged
     if judged is not None:
         order = sorted(range(len(found)), key=lambda place: -judged[place])
         found = [found[place] for place in order]
