@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import numba
 import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sparserec.teachers import AverageScorer, OfHistories, PooledSettings, PooledTeacher, Raised, pooled, train_pooled
 from sparserec.teachers.pooled import _Trainer
@@ -61,6 +64,36 @@ def test_the_loss_is_that_of_the_formula(negatives):
     assert loss == pytest.approx(total / weights, rel=1e-4)
 
 
+@given(
+    counts=st.lists(st.integers(1, 5), min_size=1, max_size=6),
+    dim=st.integers(1, 9),
+    seed=st.integers(0, 2**20),
+    threads=st.sampled_from([1, 2]),
+)
+def test_cosines_without_an_item_and_their_gradients_are_those_of_autograd(counts, dim, seed, threads):
+    generator = np.random.default_rng(seed)
+    owner = np.repeat(np.arange(len(counts)), counts)
+    known = np.concatenate([np.sort(generator.choice(6, count, replace=False)) for count in counts])
+    offsets = np.concatenate(([0], np.cumsum(counts)))
+    entries = pooled._Entries(offsets, owner, known, known + 2)
+    shapes = (len(counts), dim), (len(owner),), (6, dim), (9, dim)
+    drawn = [generator.standard_normal(shape).astype(np.float32) for shape in shapes]
+    asked = torch.from_numpy(generator.standard_normal(len(owner)).astype(np.float32))
+    fast = [torch.from_numpy(part).requires_grad_() for part in drawn]
+    plain = [torch.from_numpy(part.astype(np.float64)).requires_grad_() for part in drawn]
+    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    found = pooled.left_out_cosines(*fast, entries)
+    (found * asked).sum().backward()
+    whole, weights, into, out = plain
+    rest = whole[owner] - weights[:, None] * into[known]
+    cosines = torch.nn.functional.cosine_similarity(rest, out[known + 2], dim=1, eps=1e-12)
+    (cosines * asked.double()).sum().backward()
+    np.testing.assert_allclose(found.detach().numpy(), cosines.detach().numpy(), rtol=1e-4, atol=1e-5)
+    for one, other in zip(fast, plain, strict=True):
+        size = max(1.0, float(other.grad.abs().max()))
+        np.testing.assert_allclose(one.grad.numpy() / size, other.grad.numpy() / size, rtol=1e-3, atol=1e-4)
+
+
 @pytest.mark.parametrize("negatives", [4096, 10])
 def test_steps_over_the_rows_of_a_batch_are_those_of_adam_over_the_whole_tables(negatives):
     history, _ = groups(n_users=40)
@@ -74,7 +107,7 @@ def test_steps_over_the_rows_of_a_batch_are_those_of_adam_over_the_whole_tables(
             self.values = table
 
         def places(self, rows):
-            return torch.from_numpy(rows)
+            return rows
 
     for step in range(4):
         users = np.arange(10 * step, 10 * step + 10)

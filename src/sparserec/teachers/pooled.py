@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -11,8 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag, normalize, softplus
 
+from sparserec.tables.ops import group_by_row
+from sparserec.teachers import kernels
+
 LOWEST = -1e9
 """Score of an item that is no negative."""
+SHORTEST = float(kernels.SHORTEST)
 
 
 @dataclass(frozen=True)
@@ -102,17 +107,34 @@ class _Batch:
     drawn: np.ndarray
 
 
+@dataclass(frozen=True)
+class _Entries:
+    """The items of the histories of a batch, one entry each, those of a user one after the other.
+
+    Attributes:
+        offsets: (B + 1,) int64, where the entries of a user begin.
+        owner: (N,) int64, the place in the batch of the user.
+        known: (N,) int64, the row of an item of a history; equal where items are equal.
+        ranked: (N,) int64, the row of an item to rank; equal where items are equal.
+    """
+
+    offsets: np.ndarray
+    owner: np.ndarray
+    known: np.ndarray
+    ranked: np.ndarray
+
+
 class _Rows:
     """A copy of the rows of a table that a batch needs, to be differentiated instead of all of them."""
 
     def __init__(self, table: Tensor, rows: np.ndarray):
         self._table, self._rows = table, np.unique(rows)
         self._index = torch.from_numpy(self._rows)
-        self.values = table.detach()[self._index].requires_grad_()
+        self.values = table.detach().index_select(0, self._index).requires_grad_()
 
-    def places(self, rows: np.ndarray) -> Tensor:
+    def places(self, rows: np.ndarray) -> np.ndarray:
         """Where these rows of the table are in `values`."""
-        return torch.from_numpy(np.searchsorted(self._rows, rows))
+        return np.searchsorted(self._rows, rows)
 
     def give_gradients(self) -> None:
         """Put the gradients of `values` into those of the table, which are 0."""
@@ -124,6 +146,50 @@ class _Rows:
         """Make the gradients of the table 0 again."""
         assert self._table.grad is not None
         self._table.grad.index_fill_(0, self._index, 0.0)
+
+
+class _LeftOut(torch.autograd.Function):
+    """See `left_out_cosines`."""
+
+    @staticmethod
+    def forward(ctx: Any, pooled: Tensor, weights: Tensor, into: Tensor, out: Tensor, entries: _Entries) -> Tensor:
+        tensors = [part.detach().contiguous() for part in (pooled, weights, into, out)]
+        found, lengths = torch.empty(len(weights)), torch.empty(2, len(weights))
+        ctx.entries = entries
+        ctx.save_for_backward(*tensors, found, lengths)
+        kernels.cosines(*_LeftOut._arguments(entries, *tensors, found, lengths))
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        found = [torch.empty_like(part) for part in ctx.saved_tensors[:2]]
+        found += [torch.zeros_like(part) for part in ctx.saved_tensors[2:4]]
+        of_pooled, of_weights, of_into, of_out = (part.numpy() for part in found)
+        given = (*_LeftOut._arguments(ctx.entries, *ctx.saved_tensors), gradients[0].contiguous().numpy())
+        order, bounds, _ = group_by_row(ctx.entries.known)
+        kernels.cosines_back_to_sums(*given, ctx.entries.offsets, of_pooled, of_weights)
+        kernels.cosines_back_to_items(*given, order, bounds, of_into, of_out)
+        return (*found, None)
+
+    @staticmethod
+    def _arguments(entries: _Entries, *tensors: Tensor) -> tuple[np.ndarray, ...]:
+        pooled, weights, into, out, found, lengths = (part.numpy() for part in tensors)
+        return pooled, entries.owner, into, entries.known, weights, out, entries.ranked, found, lengths
+
+
+def left_out_cosines(pooled: Tensor, weights: Tensor, into: Tensor, out: Tensor, entries: _Entries) -> Tensor:
+    """Cosines (N,) of sums from each of which a part is left out, pooled - weights * into, with rows of `out`.
+
+    Differentiable; no (N, dim) array is made, forward or backward.
+
+    Args:
+        pooled: (B, dim), the sums.
+        weights: (N,), of the parts.
+        into: (V, dim), rows of the parts.
+        out: (R, dim).
+        entries: which part of which sum, and with which row of `out`.
+    """
+    return _LeftOut.apply(pooled, weights, into, out, entries)  # type: ignore[return-value]
 
 
 class _Trainer:
@@ -180,20 +246,21 @@ class _Trainer:
 
     def _loss(self, batch: _Batch, into: _Rows, out: _Rows) -> Tensor:
         items, at = torch.from_numpy(batch.taken), torch.from_numpy(batch.owner)
-        offsets = torch.from_numpy(np.cumsum(batch.counts) - batch.counts)
+        offsets = np.concatenate(([0], np.cumsum(batch.counts)))
+        entries = _Entries(offsets, batch.owner, into.places(batch.taken), out.places(batch.taken))
         weights, heat = self._weights[items].exp(), self._settings.temperature
-        known = into.places(batch.taken)
-        pooled = embedding_bag(known, into.values, offsets, mode="sum", per_sample_weights=weights)
-        ranked = normalize(out.values)
-        rest = self._rest(normalize(pooled), ranked[out.places(batch.drawn)], batch)
-        without = pooled[at] - weights[:, None] * into.values[known]
-        own = (normalize(without) * ranked[out.places(batch.taken)]).sum(1) / heat
+        known, starts = torch.from_numpy(entries.known), torch.from_numpy(offsets[:-1])
+        pooled = embedding_bag(known, into.values, starts, mode="sum", per_sample_weights=weights)
+        drawn = out.values.index_select(0, torch.from_numpy(out.places(batch.drawn)))
+        rest = self._rest(normalize(pooled), drawn, batch)
+        own = left_out_cosines(pooled, weights, into.values, out.values, entries) / heat
         share = torch.from_numpy(batch.counts.astype(np.float32) ** -0.5)[at]
         return (softplus(rest[at] - own) * share).sum() / share.sum()
 
     def _rest(self, users: Tensor, negatives: Tensor, batch: _Batch) -> Tensor:
         """Logarithm (B,) of the sum over negatives of exp(cosine / temperature); drawn ones stand for all."""
-        scores = users @ negatives.T / self._settings.temperature
+        lengths = negatives.norm(dim=1).clamp_min(SHORTEST)
+        scores = users @ negatives.T / (lengths * self._settings.temperature)
         if len(batch.drawn) < len(self._chances):
             often = np.log(len(batch.drawn) * self._chances[batch.drawn])
             scores = scores - torch.from_numpy(often.astype(np.float32))

@@ -1,0 +1,99 @@
+"""Numba kernels of the trained teacher: cosines of histories from each of which one item is left out.
+
+Such a vector exists for each item of each history of a batch. Here none of them is written down: its numbers are found
+again where they are needed. Every number is written by one thread, in an order fixed by the data.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+SHORTEST = np.float32(1e-12)
+"""Length that a vector counts as at least."""
+
+
+# Reassociation lets the compiler use vector instructions for the sums; their order is the same in each run.
+@njit(parallel=True, cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+def cosines(pooled, owner, into, known, weights, out, ranked, found, lengths):
+    """Write the cosine of pooled[owner] - weights * into[known] with out[ranked] into `found`, for each entry.
+
+    Args:
+        pooled: (B, dim) float32.
+        owner: (N,) int64, rows of `pooled`.
+        into: (V, dim) float32.
+        known: (N,) int64, rows of `into`.
+        weights: (N,) float32.
+        out: (R, dim) float32.
+        ranked: (N,) int64, rows of `out`.
+        found: (N,) float32.
+        lengths: (2, N) float32, of the differences and of the rows of `out`.
+    """
+    for e in prange(len(owner)):
+        whole, own, item, weight = pooled[owner[e]], into[known[e]], out[ranked[e]], weights[e]
+        product, square, size = np.float32(0.0), np.float32(0.0), np.float32(0.0)
+        for k in range(len(whole)):
+            rest = whole[k] - weight * own[k]
+            product += rest * item[k]
+            square += rest * rest
+            size += item[k] * item[k]
+        lengths[0, e] = max(np.sqrt(square), SHORTEST)
+        lengths[1, e] = max(np.sqrt(size), SHORTEST)
+        found[e] = product / lengths[0, e] / lengths[1, e]
+
+
+@njit(parallel=True, cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+def cosines_back_to_sums(
+    pooled, owner, into, known, weights, out, ranked, found, lengths, gradients, offsets, of_pooled, of_weights
+):
+    """Write the gradients of `pooled` and of `weights` from those of the cosines.
+
+    Args:
+        pooled: this and all up to `lengths` as `cosines` took and left them.
+        gradients: (N,) float32, of the cosines.
+        offsets: (B + 1,) int64, where the entries of a sum begin.
+        of_pooled: (B, dim) float32.
+        of_weights: (N,) float32.
+    """
+    for b in prange(len(pooled)):
+        whole, total = pooled[b], of_pooled[b]
+        total[:] = 0.0
+        for e in range(offsets[b], offsets[b + 1]):
+            own, item, weight = into[known[e]], out[ranked[e]], weights[e]
+            along = gradients[e] / (lengths[0, e] * lengths[1, e])
+            against = gradients[e] * found[e] / (lengths[0, e] * lengths[0, e])
+            lost = np.float32(0.0)
+            for k in range(len(whole)):
+                part = along * item[k] - against * (whole[k] - weight * own[k])
+                total[k] += part
+                lost += part * own[k]
+            of_weights[e] = -lost
+
+
+@njit(parallel=True, cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+def cosines_back_to_items(
+    pooled, owner, into, known, weights, out, ranked, found, lengths, gradients, order, bounds, of_into, of_out
+):
+    """Add the gradients of `into` and of `out` from those of the cosines.
+
+    Args:
+        pooled: this and all up to `gradients` as for `cosines_back_to_sums`.
+        order: (N,) int64, the entries by their item.
+        bounds: (T + 1,) int64, where those of an item begin in `order`: each has a row of `into` and one of `out`.
+        of_into: (V, dim) float32 and
+        of_out: (R, dim) float32, what is added to.
+    """
+    for t in prange(len(bounds) - 1):
+        first = order[bounds[t]]
+        own, item = into[known[first]], out[ranked[first]]
+        of_own, of_item = of_into[known[first]], of_out[ranked[first]]
+        for i in range(bounds[t], bounds[t + 1]):
+            e = order[i]
+            whole, weight = pooled[owner[e]], weights[e]
+            along = gradients[e] / (lengths[0, e] * lengths[1, e])
+            against = gradients[e] * found[e] / (lengths[0, e] * lengths[0, e])
+            aside = gradients[e] * found[e] / (lengths[1, e] * lengths[1, e])
+            for k in range(len(whole)):
+                rest = whole[k] - weight * own[k]
+                of_own[k] -= weight * (along * item[k] - against * rest)
+                of_item[k] += along * rest - aside * item[k]
