@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import numba
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -68,9 +67,8 @@ def test_the_loss_is_that_of_the_formula(negatives):
     counts=st.lists(st.integers(1, 5), min_size=1, max_size=6),
     dim=st.integers(1, 9),
     seed=st.integers(0, 2**20),
-    threads=st.sampled_from([1, 2]),
 )
-def test_cosines_without_an_item_and_their_gradients_are_those_of_autograd(counts, dim, seed, threads):
+def test_cosines_without_an_item_and_their_gradients_are_those_of_autograd(counts, dim, seed):
     generator = np.random.default_rng(seed)
     owner = np.repeat(np.arange(len(counts)), counts)
     known = np.concatenate([np.sort(generator.choice(6, count, replace=False)) for count in counts])
@@ -81,7 +79,6 @@ def test_cosines_without_an_item_and_their_gradients_are_those_of_autograd(count
     asked = torch.from_numpy(generator.standard_normal(len(owner)).astype(np.float32))
     fast = [torch.from_numpy(part).requires_grad_() for part in drawn]
     plain = [torch.from_numpy(part.astype(np.float64)).requires_grad_() for part in drawn]
-    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
     found = pooled.left_out_cosines(*fast, entries)
     (found * asked).sum().backward()
     whole, weights, into, out = plain
@@ -130,6 +127,13 @@ def test_the_same_seed_gives_the_same_teacher_and_another_another():
     scores = one.score_histories(history)
     np.testing.assert_array_equal(scores, same.score_histories(history))
     assert not np.array_equal(scores, other.score_histories(history))
+
+
+def test_a_teacher_does_not_depend_on_the_number_of_threads_of_its_kernels(on_threads):
+    history, _ = groups()
+    one, two = on_threads(lambda: train_pooled(history, random_vectors(), PooledSettings(epochs=2, batch=32)))
+    np.testing.assert_array_equal(one.into, two.into)
+    np.testing.assert_array_equal(one.out, two.out)
 
 
 def test_progress_is_told_and_the_loss_falls():
