@@ -312,7 +312,6 @@ def build_explorer(config: RunConfig, model: Recommender, split: Split, steps: i
         importance=settings.importance,
         alpha=settings.alpha,
         accumulate=settings.accumulate,
-        every=settings.every,
     )
     sides, degrees = (
         KINDS[config.model].tables,

@@ -62,8 +62,6 @@ class ExplorationConfig(_Section):
     """Exponent of the number of interactions."""
     accumulate: Literal["signed", "absolute", "decay", "last"] = "signed"
     """How gradients add up over the window; "last" keeps those of its last batch alone."""
-    every: int = Field(default=1, ge=1)
-    """Steps from one whose gradients are evidence to the next: with 2, every second step is as cheap as without."""
 
 
 class TeacherConfig(_Section):

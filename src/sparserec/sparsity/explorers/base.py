@@ -36,7 +36,6 @@ class ExplorerConfig:
             it showed lately, or nothing ("uniform").
         alpha: exponent of the interactions.
         accumulate: how gradients add up, see `evidence.accumulate`.
-        every: steps from one whose gradients are evidence to the next, at least 1.
     """
 
     interval: int
@@ -46,7 +45,6 @@ class ExplorerConfig:
     importance: Literal["interactions", "gradient", "uniform"] = "interactions"
     alpha: float = 0.5
     accumulate: Accumulation = "signed"
-    every: int = 1
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,6 @@ class Explorer:
         self._round = 0
         self._watched: list[np.ndarray] | None = None
         self._evidence: list[np.ndarray] = []
-        self._looks = True
 
     def watch(self, step: int) -> None:
         """Before the forward pass of a step: tell the tables which rows to keep full gradients of."""
@@ -115,17 +112,12 @@ class Explorer:
             rows = [np.arange(table.n_rows if last else 0) for table in self._tables]
             if self._watched is None or len(rows[0]) != len(self._watched[0]):
                 self._look_at(rows)
-            return
-        if self._watched is None:
+        elif self._watched is None:
             self._look_at(self._draw())
-        if self._config.every > 1:
-            self._looks = step % self._config.every == 0
-            for table, rows in zip(self._tables, self._rows(), strict=True):
-                table.watch(rows if self._looks else rows[:0])
 
     def observe(self) -> None:
         """After the backward pass: add what the watched rows showed to the evidence."""
-        if self._watched is None or not self._looks:
+        if self._watched is None:
             return
         for number, table in enumerate(self._tables):
             positions, gradients = table.watched_gradients()
