@@ -15,14 +15,22 @@ def case(request, make_table):
     return table, rows, gradients
 
 
-@pytest.fixture(params=[0, 64, 40], ids=["lookups", "products", "both"])
+SHARES = [1.0, 0.08, 0.01, 0.0]
+"""Of gradients of products that are not 0: all, about as many as are few, and fewer."""
+
+
+@pytest.fixture(
+    params=[(0, 1.0), *((count, share) for count in (64, 40) for share in SHARES)],
+    ids=lambda given: f"{given[0]} products, {given[1]:.0%}",
+)
 def parts(request, case):
-    """Gradients of a batch of which the last rows were not looked up but multiplied with a matrix of ten rows."""
+    """Gradients of a batch of which the last rows were not looked up but multiplied with a matrix of ninety rows."""
     _, rows, gradients = case
-    count = request.param
+    count, share = request.param
     generator = torch.Generator().manual_seed(3)
-    products = torch.randn(count, 10, generator=generator)
-    transposed = torch.randn(gradients.shape[1], 10, generator=generator)
+    products = torch.randn(count, 90, generator=generator)
+    products *= torch.rand(products.shape, generator=generator) < share
+    transposed = torch.randn(gradients.shape[1], 90, generator=generator)
     dense = len(rows) - count
     # Entries share gradients and have weights, as those of a sum of rows do.
     sources = torch.randint(0, max(dense, 1), (dense,), generator=generator)
@@ -82,8 +90,9 @@ def test_gathered_rows_are_those_of_the_reference(case):
     assert torch.equal(ops.gather_rows(*arguments), reference.lookup(*arguments))
 
 
+@pytest.mark.parametrize("share", SHARES)
 @pytest.mark.parametrize("width", [1, 10, 600])
-def test_products_are_those_of_the_reference(case, width):
+def test_products_are_those_of_the_reference(case, width, share):
     table, rows, _ = case
     matrix = torch.randn(width, table.dim, dtype=torch.float64, requires_grad=True)
     structure = (table.columns, table.indptr, rows)
@@ -91,6 +100,7 @@ def test_products_are_those_of_the_reference(case, width):
     ours = ops.multiply_rows(table.values, *structure, matrix.detach().float().T)
     torch.testing.assert_close(ours.double(), expected.detach(), rtol=1e-5, atol=1e-4)
     back = torch.randn(len(rows), width, dtype=torch.float64)
+    back *= torch.rand(back.shape) < share
     (gradient,) = torch.autograd.grad(expected, matrix, back)
     ours = ops.multiply_rows_back(table.values, *structure, back.float(), table.dim)
     torch.testing.assert_close(ours.T.double(), gradient, rtol=1e-5, atol=1e-4)
@@ -139,7 +149,9 @@ def test_the_number_of_threads_changes_no_bit(on_threads, make_table):
         for _ in range(5):
             batch = table.lookup(torch.randint(0, 300, (500,), generator=generator))
             products = table.product(torch.randint(0, 300, (500,), generator=generator), batch[:300])
-            ((batch.sin() * torch.randn(batch.shape, generator=generator)).sum() + products.cos().sum()).backward()
+            few = table.product(torch.randint(0, 300, (500,), generator=generator), batch[300:])
+            loss = (batch.sin() * torch.randn(batch.shape, generator=generator)).sum() + products.cos().sum()
+            (loss + (few - 5).clamp(min=0).sum()).backward()
             seen.append(torch.from_numpy(table.watched_gradients()[1]))
             optimizer.step()
         keep = torch.ones(table.nnz, dtype=torch.bool).numpy()

@@ -72,13 +72,14 @@ class _Regression(torch.autograd.Function):
         kept, own = plain[listed], plain[taken]
         # Out of the way for a moment: what is not listed is the rest.
         plain[listed] = plain[taken] = -np.inf
-        slope, blocks = torch.empty(n_items, count), torch.zeros(-(-n_items // kernels.ROWS), count)
+        # NumPy's: see `tables.ops` about large arrays.
+        slope, blocks = np.empty_like(plain), torch.zeros(-(-n_items // kernels.ROWS), count)
         floor = wanted[:, -1].contiguous()
-        kernels.above_floor(plain, floor.numpy(), scale.numpy(), slope.numpy(), blocks.numpy())
+        kernels.above_floor(plain, floor.numpy(), scale.numpy(), slope, blocks.numpy())
         plain[taken], plain[listed] = own, kept
         error = torch.from_numpy(kept) - wanted
-        slope.numpy()[listed] = (weight * error * scale[:, None]).numpy()
-        ctx.slope = slope
+        slope[listed] = (weight * error * scale[:, None]).numpy()
+        ctx.slope = torch.from_numpy(slope)
         return 0.5 * ((blocks.sum(0) + (weight * error.square()).sum(1)) * scale).sum()
 
     @staticmethod

@@ -80,7 +80,8 @@ class FISMScorer:
         """Users (B,) int64 -> scores (B, n_items) float32."""
         vectors = self._model._pool(*rows_of(self._history, np.asarray(users)))
         every = torch.arange(self.n_items)
-        return self._model.tables["items"].product(every, vectors).T.contiguous().numpy()
+        scores = torch.from_numpy(np.empty((len(vectors), self.n_items), dtype=np.float32))
+        return scores.copy_(self._model.tables["items"].product(every, vectors).T).numpy()
 
 
 def rows_of(history: History, users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from numba import njit, prange
 
 Accumulation = Literal["signed", "absolute", "decay", "last"]
 
@@ -24,11 +25,20 @@ def accumulate(kind: Accumulation, evidence: np.ndarray, positions: np.ndarray, 
         gradients: (W, dim) float32.
     """
     if kind == "absolute":
-        evidence[positions] += np.abs(gradients)
+        _add(evidence, positions, np.abs(gradients))
     elif kind == "decay":
         evidence[positions] = DECAY * evidence[positions] + gradients
     elif kind == "last":
         evidence[:] = 0
         evidence[positions] = gradients
     else:
-        evidence[positions] += gradients
+        _add(evidence, positions, gradients)
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _add(evidence, positions, gradients):
+    """Add a step's gradients in place: without the copies that NumPy makes of rows."""
+    for w in prange(len(positions)):
+        own = evidence[positions[w]]
+        for k in range(len(own)):
+            own[k] += gradients[w, k]

@@ -60,23 +60,67 @@ def pool_back(values, columns, indptr, rows, offsets, gradients, out):
 
 SLICE = 256
 """Columns of the product that one thread works on at a time in `multiply_back`; fixed, so that threads don't matter."""
+FEW = 8
+"""Numbers of which at most one in so many is not 0 are worked on one by one, others all together."""
+
+
+LINE = 16
+"""Numbers that are passed over together where all are 0."""
+
+
+@njit(nogil=True)
+def _places(bits, found):
+    """Write the places of numbers other than 0, given as integers of their bits, and return how many there are."""
+    count = 0
+    for first in range(0, len(bits), LINE):
+        last = min(first + LINE, len(bits))
+        some = np.int32(0)
+        for k in range(first, last):
+            some |= bits[k]
+        if some != 0:
+            for k in range(first, last):
+                found[count] = k
+                count += bits[k] != 0
+    return count
 
 
 @njit(parallel=True, cache=True, nogil=True)
 def multiply_back(values, columns, indptr, rows, gradients, out):
     """Write the gradient of the matrix, as (dim, K), into `out`, from the gradients (B, K) of `multiply`'s products."""
-    width = gradients.shape[1]
+    width, bits = gradients.shape[1], gradients.view(np.int32)
     for part in prange((width + SLICE - 1) // SLICE):
         first, last = part * SLICE, min((part + 1) * SLICE, width)
         out[:, first:last] = 0.0
+        some = np.empty(SLICE, dtype=np.int64)
         for b in range(len(rows)):
             row = rows[b]
             own = gradients[b, first:last]
-            for slot in range(indptr[row], indptr[row + 1]):
-                value = values[slot]
-                target = out[columns[slot], first:last]
-                for k in range(len(own)):
-                    target[k] += value * own[k]
+            count = _places(bits[b, first:last], some)
+            if count * FEW > len(own):
+                for slot in range(indptr[row], indptr[row + 1]):
+                    value = values[slot]
+                    target = out[columns[slot], first:last]
+                    for k in range(len(own)):
+                        target[k] += value * own[k]
+            elif count > 0:
+                for slot in range(indptr[row], indptr[row + 1]):
+                    value = values[slot]
+                    target = out[columns[slot], first:last]
+                    for i in range(count):
+                        target[some[i]] += value * own[some[i]]
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def multiply_few(factors, matrix, out):
+    """Write the product of `factors` (W, K), mostly 0, with a matrix (K, C) into `out` (W, C)."""
+    bits = factors.view(np.int32)
+    for w in prange(len(factors)):
+        some = np.empty(factors.shape[1], dtype=np.int64)
+        out[w, :] = 0.0
+        for i in range(_places(bits[w], some)):
+            factor, own = factors[w, some[i]], matrix[some[i]]
+            for c in range(len(own)):
+                out[w, c] += factor * own[c]
 
 
 @njit(parallel=True, cache=True, nogil=True)
@@ -112,8 +156,9 @@ def reduce_active(
     Entry b of the batch is `weights[b]` times row `sources[b]` of the dense `gradients` (G, dim) below A, the length of
     both; from there on it is row b - A of `products` (P, K), gradients of products with a matrix given as (dim, K).
     """
-    dense = len(sources)
+    dense, bits = len(sources), products.view(np.int32)
     for t in prange(len(touched)):
+        some = np.empty(products.shape[1], dtype=np.int64)
         first = indptr[touched[t]]
         base = offsets[t]
         length = offsets[t + 1] - base
@@ -128,23 +173,27 @@ def reduce_active(
                     out[base + k] += weight * own[columns[first + k]]
             else:
                 back = products[b - dense]
+                count = _places(bits[b - dense], some)
                 for k in range(length):
                     column = transposed[columns[first + k]]
                     total = np.float32(0.0)
-                    for j in range(len(back)):
-                        total += back[j] * column[j]
+                    if count * FEW > len(back):
+                        for j in range(len(back)):
+                            total += back[j] * column[j]
+                    else:
+                        for i in range(count):
+                            total += back[some[i]] * column[some[i]]
                     out[base + k] += total
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def reduce_full(gradients, sources, weights, first, order, bounds, which, out):
-    """Sum by row the `gradients` (G, C) of the touched rows number `which` (W,), all C of each, into `out` (W, C).
+def add_full(gradients, sources, weights, first, order, bounds, which, out):
+    """Add by row the `gradients` (G, C) of the touched rows number `which` (W,), all C of each, to `out` (W, C).
 
     Entry `first + b` of the batch is `weights[b]` times row `sources[b]` of `gradients`; other entries are passed over.
     """
     for w in prange(len(which)):
         t = which[w]
-        out[w, :] = 0.0
         for i in range(bounds[t], bounds[t + 1]):
             b = order[i] - first
             if 0 <= b < len(sources):

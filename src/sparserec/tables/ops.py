@@ -9,6 +9,14 @@ from torch import Tensor
 from sparserec.tables import kernels, reference
 
 
+def _large(*shape: int) -> Tensor:
+    """An array (...,) float32 yet to be written, of huge pages: NumPy asks for them, and PyTorch by default doesn't.
+
+    The system then has a small part of the work of giving out memory, which took longer than the products themselves.
+    """
+    return torch.from_numpy(np.empty(shape, dtype=np.float32))
+
+
 @torch.library.custom_op("sparserec::gather_rows", mutates_args=())
 def gather_rows(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, dim: int) -> Tensor:
     """Dense rows (B, dim) of a sparse table; arguments as in `reference.lookup`. Not differentiable by itself."""
@@ -35,7 +43,7 @@ def multiply_rows(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor,
 
 @multiply_rows.register_kernel("cpu")
 def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, transposed: Tensor) -> Tensor:
-    out = torch.empty(len(rows), transposed.shape[1], dtype=torch.float32)
+    out = _large(len(rows), transposed.shape[1])
     kernels.multiply(
         values.numpy(), columns.numpy(), indptr.numpy(), rows.numpy(), transposed.contiguous().numpy(), out.numpy()
     )
@@ -57,7 +65,7 @@ def multiply_rows_back(
 
 @multiply_rows_back.register_kernel("cpu")
 def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, gradients: Tensor, dim: int) -> Tensor:
-    out = torch.empty(dim, gradients.shape[1], dtype=torch.float32)
+    out = _large(dim, gradients.shape[1])
     kernels.multiply_back(
         values.numpy(), columns.numpy(), indptr.numpy(), rows.numpy(), gradients.contiguous().numpy(), out.numpy()
     )
@@ -155,15 +163,22 @@ def _(
         grads, *entries, back, matrix, order, bounds, touched, columns.numpy(), pointers, offsets, values
     )
     which, positions = intersect(touched, watched.numpy())
-    full = np.empty((len(which), grads.shape[1]), dtype=np.float32)
-    if len(which):
-        kernels.reduce_full(grads, *entries, 0, order, bounds, which, full)
-        if len(back):
-            summed = np.empty((len(which), back.shape[1]), dtype=np.float32)
-            kernels.reduce_full(back, *_each(len(back)), len(sources), order, bounds, which, summed)
-            full += summed @ matrix.T
+    full = np.zeros((len(which), grads.shape[1]), dtype=np.float32)
+    if len(back) and len(which):
+        summed = np.zeros((len(which), back.shape[1]), dtype=np.float32)
+        kernels.add_full(back, *_each(len(back)), len(sources), order, bounds, which, summed)
+        _multiply(summed, matrix.T, full)
+    kernels.add_full(grads, *entries, 0, order, bounds, which, full)
     parts = (pointers[touched], offsets, values, positions, full)
     return tuple(torch.from_numpy(part) for part in parts)  # type: ignore[return-value]
+
+
+def _multiply(factors: np.ndarray, matrix: np.ndarray, out: np.ndarray) -> None:
+    """Write the product of factors (W, K) with a matrix (K, C) into `out` (W, C), for less where most factors are 0."""
+    if np.count_nonzero(factors) * 2 * kernels.FEW > factors.size:
+        np.matmul(factors, matrix, out=out)
+    else:
+        kernels.multiply_few(factors, np.ascontiguousarray(matrix), out)
 
 
 def _each(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -205,7 +220,7 @@ def sum_rows(gradients: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
 @sum_rows.register_kernel("cpu")
 def _(gradients: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     order, bounds, touched = group_by_row(rows.numpy())
-    summed = np.empty((len(touched), gradients.shape[1]), dtype=np.float32)
+    summed = np.zeros((len(touched), gradients.shape[1]), dtype=np.float32)
     entries = _each(len(gradients))
-    kernels.reduce_full(gradients.contiguous().numpy(), *entries, 0, order, bounds, np.arange(len(touched)), summed)
+    kernels.add_full(gradients.contiguous().numpy(), *entries, 0, order, bounds, np.arange(len(touched)), summed)
     return torch.from_numpy(touched), torch.from_numpy(summed)
