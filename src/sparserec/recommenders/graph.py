@@ -61,7 +61,7 @@ class Graph:
 
 @njit(parallel=True, cache=True, nogil=True)
 def _sum_neighbours(indptr, indices, scale, rows, out):
-    """Write the sum of a row's neighbours, times its scale, into `out`. Eight at a time: `out` is written less often."""
+    """Write the sum of a row's neighbours, times its scale, into `out`: eight at a time, to write less often."""
     width = rows.shape[1]
     for row in prange(len(indptr) - 1):
         own = out[row]

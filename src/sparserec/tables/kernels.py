@@ -181,8 +181,8 @@ def reduce_active(
                         for j in range(len(back)):
                             total += back[j] * column[j]
                     else:
-                        for i in range(count):
-                            total += back[some[i]] * column[some[i]]
+                        for n in range(count):
+                            total += back[some[n]] * column[some[n]]
                     out[base + k] += total
 
 

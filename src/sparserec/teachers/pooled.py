@@ -172,7 +172,7 @@ class _LeftOut(torch.autograd.Function):
         return (*found, None)
 
     @staticmethod
-    def _arguments(entries: _Entries, *tensors: Tensor) -> tuple[np.ndarray, ...]:
+    def _arguments(entries: _Entries, *tensors: Tensor) -> Any:
         pooled, weights, into, out, found, lengths = (part.numpy() for part in tensors)
         return pooled, entries.owner, into, entries.known, weights, out, entries.ranked, found, lengths
 
