@@ -165,14 +165,14 @@ class _LeftOut(torch.autograd.Function):
         found = [torch.empty_like(part) for part in ctx.saved_tensors[:2]]
         found += [torch.zeros_like(part) for part in ctx.saved_tensors[2:4]]
         of_pooled, of_weights, of_into, of_out = (part.numpy() for part in found)
-        given = (*_LeftOut._arguments(ctx.entries, *ctx.saved_tensors), gradients[0].contiguous().numpy())
+        given: Any = (*_LeftOut._arguments(ctx.entries, *ctx.saved_tensors), gradients[0].contiguous().numpy())
         order, bounds, _ = group_by_row(ctx.entries.known)
         kernels.cosines_back_to_sums(*given, ctx.entries.offsets, of_pooled, of_weights)
         kernels.cosines_back_to_items(*given, order, bounds, of_into, of_out)
         return (*found, None)
 
     @staticmethod
-    def _arguments(entries: _Entries, *tensors: Tensor) -> Any:
+    def _arguments(entries: _Entries, *tensors: Tensor) -> tuple[np.ndarray, ...]:
         pooled, weights, into, out, found, lengths = (part.numpy() for part in tensors)
         return pooled, entries.owner, into, entries.known, weights, out, entries.ranked, found, lengths
 
