@@ -165,10 +165,12 @@ class _LeftOut(torch.autograd.Function):
         found = [torch.empty_like(part) for part in ctx.saved_tensors[:2]]
         found += [torch.zeros_like(part) for part in ctx.saved_tensors[2:4]]
         of_pooled, of_weights, of_into, of_out = (part.numpy() for part in found)
-        given: Any = (*_LeftOut._arguments(ctx.entries, *ctx.saved_tensors), gradients[0].contiguous().numpy())
+        given = (*_LeftOut._arguments(ctx.entries, *ctx.saved_tensors), gradients[0].contiguous().numpy())
         order, bounds, _ = group_by_row(ctx.entries.known)
-        kernels.cosines_back_to_sums(*given, ctx.entries.offsets, of_pooled, of_weights)
-        kernels.cosines_back_to_items(*given, order, bounds, of_into, of_out)
+        of_sums = (*given, ctx.entries.offsets, of_pooled, of_weights)
+        of_items = (*given, order, bounds, of_into, of_out)
+        kernels.cosines_back_to_sums(*of_sums)
+        kernels.cosines_back_to_items(*of_items)
         return (*found, None)
 
     @staticmethod
