@@ -167,8 +167,8 @@ class _LeftOut(torch.autograd.Function):
         of_pooled, of_weights, of_into, of_out = (part.numpy() for part in found)
         given = (*_LeftOut._arguments(ctx.entries, *ctx.saved_tensors), gradients[0].contiguous().numpy())
         order, bounds, _ = group_by_row(ctx.entries.known)
-        of_sums = (*given, ctx.entries.offsets, of_pooled, of_weights)
-        of_items = (*given, order, bounds, of_into, of_out)
+        of_sums = [*given, ctx.entries.offsets, of_pooled, of_weights]
+        of_items = [*given, order, bounds, of_into, of_out]
         kernels.cosines_back_to_sums(*of_sums)
         kernels.cosines_back_to_items(*of_items)
         return (*found, None)
