@@ -54,7 +54,7 @@ def steps(run: Run, loss: str, explores: bool, count: int) -> dict[str, float]:
             optimizer.step()
         if number >= 3:  # the first ones compile and allocate
             times.append(time.perf_counter() - began)
-    return {"ms": round(1000 * statistics.median(times), 1), "share": round(filled[0], 4)}
+    return {"ms": round(1000 * statistics.median(times), 1), "share": round(float(filled[0]), 4)}
 
 
 def main() -> None:
