@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 import common
-from sparserec.objectives.distillation import DISTILLATION
+from sparserec.objectives.distillation import DISTILLATION, Lesson
 from sparserec.recommenders import FISM
 from sparserec.training import Run, set_threads
 from sparserec.training.build import build, build_explorer, build_optimizers
@@ -34,12 +34,12 @@ def steps(run: Run, loss: str, explores: bool, count: int) -> dict[str, float]:
     assert isinstance(model, FISM)
     filled: list[float] = []
 
-    def objective(scores: torch.Tensor, lesson: object) -> torch.Tensor:
-        scores.register_hook(lambda gradient: filled.append(np.count_nonzero(gradient.numpy()) / gradient.numel()))
-        return DISTILLATION[loss]()(scores, lesson)  # type: ignore[arg-type]
+    def objective(scores: torch.Tensor, lesson: Lesson) -> torch.Tensor:
+        if not filled:  # in the first step, which is not timed
+            scores.register_hook(lambda gradient: filled.append(np.count_nonzero(gradient.numpy()) / gradient.numel()))
+        return DISTILLATION[loss]()(scores, lesson)
 
-    plain = DistillationTask(split.train, known._lists, DISTILLATION[loss]())
-    looked = DistillationTask(split.train, known._lists, objective)
+    task = DistillationTask(split.train, known.lists, objective)
     optimizers = build_optimizers(config, model)
     explorer = build_explorer(config, model, split, 10**9)  # no exploration in so few steps
     order, times = np.random.default_rng(0).permutation(known.size), []
@@ -47,7 +47,6 @@ def steps(run: Run, loss: str, explores: bool, count: int) -> dict[str, float]:
         chosen = np.take(order, np.arange(config.batch_size) + number * config.batch_size, mode="wrap")
         began = time.perf_counter()
         explorer.watch(number)
-        task = looked if number == 0 else plain
         task.loss(model, chosen, np.random.default_rng(number)).backward()
         explorer.observe()
         for optimizer in optimizers.values():

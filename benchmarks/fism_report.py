@@ -165,10 +165,9 @@ def introduction(rows: list[dict]) -> list[str]:
     twice += "between widths, at first with a teacher chosen on 1,000 users: on gowalla two seeds then chose two "
     twice += "powers, and one of them was clearly worse; and once more with the rotation of the start that is found "
     twice += "faster (docs/decisions/0024-wide-rotations.md), which was taken for its time. Only a part of what the "
-    twice += "trained teacher gains on "
-    twice += "validation shows on test parts that come with the data, the least on gowalla. They are not samples of "
-    twice += "the interactions as the validation part is: `python benchmarks/splits.py` counts how often items are in "
-    twice += "them."
+    twice += "trained teacher gains on validation shows on test parts that come with the data, the least on gowalla. "
+    twice += "They are not samples of the interactions as the validation part is: `python benchmarks/splits.py` counts "
+    twice += "how often items are in them."
     return [made, "", *textwrap.wrap(text, 118), "", *textwrap.wrap(twice, 118)]
 
 

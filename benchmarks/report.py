@@ -47,7 +47,8 @@ RIVALS = (
     "[docs/results.md](docs/results.md)). Ours is not tuned by data set, but the number of passes over few users that "
     "it takes was chosen on the validation parts of ml1m, lastfm and ml-latest-small, after their test parts had been "
     "read once with fewer passes. EASE became one of its teachers, where items are few, by the validation part of "
-    "ml-latest-small, whose test part had been read before. Douban and thinned played no part in any choice; ours was "
+    "ml-latest-small; it has a share there alone. On these three the test part was read once more after that, with the "
+    "present rotation. Douban and thinned played no part in any choice; ours was "
     "measured there with an earlier rotation (docs/decisions/0024-wide-rotations.md):"
 )
 FACTORISATION = (

@@ -52,6 +52,7 @@ def main() -> None:
         if not args.quick:
             run("starts.py", trained)
             run("values.py", trained)
+            run("distillation_step.py", trained)
             run("published.py", "--folder", str(Path(folder) / "published"))
             run("many_users.py", "--folder", str(Path(folder) / "many"))
             run("rivals.py", "--folder", str(Path(folder) / "rivals"))

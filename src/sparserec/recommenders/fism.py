@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sparserec.recommenders.base import Batch, History, Served
 from sparserec.tables import Table
+from sparserec.tables.ops import large
 
 
 class FISM:
@@ -80,7 +81,7 @@ class FISMScorer:
         """Users (B,) int64 -> scores (B, n_items) float32."""
         vectors = self._model._pool(*rows_of(self._history, np.asarray(users)))
         every = torch.arange(self.n_items)
-        scores = torch.from_numpy(np.empty((len(vectors), self.n_items), dtype=np.float32))
+        scores = large(len(vectors), self.n_items)
         return scores.copy_(self._model.tables["items"].product(every, vectors).T).numpy()
 
 

@@ -62,8 +62,6 @@ SLICE = 256
 """Columns of the product that one thread works on at a time in `multiply_back`; fixed, so that threads don't matter."""
 FEW = 8
 """Numbers of which at most one in so many is not 0 are worked on one by one, others all together."""
-
-
 LINE = 16
 """Numbers that are passed over together where all are 0."""
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from sparserec.tables import kernels, reference
 
 
-def _large(*shape: int) -> Tensor:
+def large(*shape: int) -> Tensor:
     """An array (...,) float32 yet to be written, of huge pages: NumPy asks for them, and PyTorch by default doesn't.
 
     The system then has a small part of the work of giving out memory, which took longer than the products themselves.
@@ -43,7 +43,7 @@ def multiply_rows(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor,
 
 @multiply_rows.register_kernel("cpu")
 def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, transposed: Tensor) -> Tensor:
-    out = _large(len(rows), transposed.shape[1])
+    out = large(len(rows), transposed.shape[1])
     kernels.multiply(
         values.numpy(), columns.numpy(), indptr.numpy(), rows.numpy(), transposed.contiguous().numpy(), out.numpy()
     )
@@ -65,7 +65,7 @@ def multiply_rows_back(
 
 @multiply_rows_back.register_kernel("cpu")
 def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, gradients: Tensor, dim: int) -> Tensor:
-    out = _large(dim, gradients.shape[1])
+    out = large(dim, gradients.shape[1])
     kernels.multiply_back(
         values.numpy(), columns.numpy(), indptr.numpy(), rows.numpy(), gradients.contiguous().numpy(), out.numpy()
     )

@@ -20,7 +20,7 @@ from sparserec.errors import SparserecError
 from sparserec.files import filling
 from sparserec.interactions import Dataset, Split
 from sparserec.recommenders import Recommender
-from sparserec.training.build import build, build_explorer, build_optimizers, build_plan, build_view
+from sparserec.training.build import build, build_plan, build_trainer, build_view
 from sparserec.training.config import RunConfig, load_config
 from sparserec.training.data import cut, read
 from sparserec.training.refit import FINAL, everything, settled
@@ -108,10 +108,8 @@ def _trainer(
     until: int | None = None,
     rounds: bool | None = None,
 ) -> Trainer:
-    plan = build_plan(config, parts, model, until, rounds)
-    explorer = build_explorer(config, model, parts, plan.epochs * -(-task.size // plan.batch_size))
-    optimizers, view = build_optimizers(config, model), build_view(config, model)
-    return Trainer(model, optimizers, explorer, task, parts, plan, folder, report, stop, view=view)
+    plan, view = build_plan(config, parts, model, until, rounds), build_view(config, model)
+    return build_trainer(config, parts, model, task, plan, folder, report=report, stop=stop, view=view)
 
 
 def _lender(folder: str | os.PathLike[str], config: RunConfig, parts: Split) -> Path:

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -165,10 +166,7 @@ def _pruned_tables(
         say(f"training dense tables for {first} of {config.epochs} epochs")
         model = assemble(dense, tables, split.train)
         plan = replace(build_plan(dense, split, model), fingerprint=own)
-        task = build_task(dense, split)
-        trainer = Trainer(
-            model, build_optimizers(dense, model), build_explorer(dense, model, split, 1), task, split, plan, phase
-        )
+        trainer = build_trainer(dense, split, model, build_task(dense, split), plan, phase)
         trainer.resume()
         trainer.run()
 
@@ -225,8 +223,6 @@ def train_graph_teacher(config: RunConfig, split: Split, folder: Path, say: Say)
     )
     alone = replace(split, valid=split.valid.where(np.zeros(split.valid.nnz, dtype=bool)))
     model = assemble(own, _dense_tables(own, alone), train)
-    plan = build_plan(own, alone, model)
-    task = build_task(own, alone)
 
     def report(progress: Progress) -> None:
         if len(progress.history) > reported[0]:
@@ -235,8 +231,9 @@ def train_graph_teacher(config: RunConfig, split: Split, folder: Path, say: Say)
 
     reported = [0]
     make_folder(folder)
-    explorer = build_explorer(own, model, alone, plan.epochs * -(-task.size // plan.batch_size))
-    trainer = Trainer(model, build_optimizers(own, model), explorer, task, alone, plan, folder, report)
+    trainer = build_trainer(
+        own, alone, model, build_task(own, alone), build_plan(own, alone, model), folder, report=report
+    )
     trainer.resume()
     trainer.run()
     shutil.rmtree(folder, ignore_errors=True)
@@ -257,15 +254,28 @@ def _from_start(config: RunConfig, split: Split, start: Start) -> tuple[Recommen
 def after_an_epoch(config: RunConfig, split: Split, model: Recommender, task: Task, folder: Path) -> float:
     """Validation NDCG@20 after the first epoch of this training; what it writes in `folder` is removed again."""
     plan = replace(build_plan(config, split, model, until=1), judge_start=False)
-    explorer = build_explorer(config, model, split, plan.epochs * -(-task.size // plan.batch_size))
     shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed here
     make_folder(folder)
     try:
-        trainer = Trainer(model, build_optimizers(config, model), explorer, task, split, plan, folder)
+        trainer = build_trainer(config, split, model, task, plan, folder)
         trainer.run()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return trainer.history[-1][CHOSEN_BY]
+
+
+def build_trainer(
+    config: RunConfig,
+    split: Split,
+    model: Recommender,
+    task: Task,
+    plan: Plan,
+    folder: Path,
+    **others: Any,
+) -> Trainer:
+    """The training of a model by a plan, with its optimisers and its explorer; `others` as for `Trainer`."""
+    explorer = build_explorer(config, model, split, plan.epochs * -(-task.size // plan.batch_size))
+    return Trainer(model, build_optimizers(config, model), explorer, task, split, plan, folder, **others)
 
 
 def assemble(config: RunConfig, tables: Mapping[str, Table], history: History) -> Recommender:

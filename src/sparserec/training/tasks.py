@@ -104,18 +104,18 @@ class DistillationTask:
         # Nothing is known of a user without a history, and nothing can be learned from them.
         self._known = np.flatnonzero(train.user_degrees()[lists.users])
         self.size = len(self._known)
-        self._train, self._lists, self._objective = train, lists, objective
+        self._train, self.lists, self._objective = train, lists, objective
 
     def loss(self, model: Recommender, chosen: np.ndarray, generator: np.random.Generator) -> Tensor:
         """See `Task`."""
         assert isinstance(model, FISM)
         rows = np.sort(self._known[chosen])
-        users = self._lists.users[rows]
+        users = self.lists.users[rows]
         offsets, items = rows_of(self._train, users)
         position = np.repeat(np.arange(len(users)), np.diff(offsets))
         lesson = Lesson(
-            items=torch.from_numpy(self._lists.items[rows].astype(np.int64)),
-            scores=torch.from_numpy(np.ascontiguousarray(self._lists.scores[rows])),
+            items=torch.from_numpy(self.lists.items[rows].astype(np.int64)),
+            scores=torch.from_numpy(np.ascontiguousarray(self.lists.scores[rows])),
             taken=torch.from_numpy(np.stack([items, position])),
         )
         return self._objective(model.catalogue_scores(torch.from_numpy(users)), lesson)
