@@ -6,6 +6,7 @@ import sys
 
 import numba
 import pytest
+import torch
 from hypothesis import HealthCheck, settings
 
 # The first call of a kernel compiles it, so the time of a single example says nothing.
@@ -27,17 +28,19 @@ def on_threads():
     """Run a function on one thread and on two, and return both results."""
     if numba.config.NUMBA_NUM_THREADS < 2:
         pytest.skip("needs two threads")
-    before = numba.get_num_threads()
+    before = numba.get_num_threads(), torch.get_num_threads()
 
     def both(function):
         results = []
         for threads in (1, 2):
             numba.set_num_threads(threads)
+            torch.set_num_threads(threads)
             results.append(function())
         return results
 
     yield both
-    numba.set_num_threads(before)
+    numba.set_num_threads(before[0])
+    torch.set_num_threads(before[1])
 
 
 @pytest.fixture

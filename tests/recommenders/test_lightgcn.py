@@ -34,10 +34,11 @@ def test_propagation_is_the_mean_over_the_powers_of_the_normalised_adjacency(fac
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_propagation_does_not_depend_on_the_threads(facts, on_threads):
-    graph = Graph(facts, facts.n_items)
-    block = np.random.default_rng(0).standard_normal((50, 16)).astype(np.float32)
-    one, two = on_threads(lambda: graph.step(block))
+def test_propagation_does_not_depend_on_the_threads(on_threads):
+    many = synthetic(n_users=3000, n_items=1000, interactions_per_user=20, n_clusters=4, seed=1)[0].interactions
+    graph = Graph(many, many.n_items)
+    block = torch.from_numpy(np.random.default_rng(0).standard_normal((graph.n_rows, 16)).astype(np.float32))
+    one, two = on_threads(lambda: graph.mean_of_layers(block.clone(), 3))
     np.testing.assert_array_equal(one, two)
 
 
