@@ -160,14 +160,14 @@ def _tuning(entries: Sequence[Entry]) -> list[str]:
     tuned = [entry for entry in entries if entry.job.phase == "tune"]
     if not tuned:
         return []
-    head = "| data | base | density | method | weight decay | valid NDCG@20 |"
+    head = "| data | base | density | method | candidate | valid NDCG@20 |"
     lines = ["", "## Candidates", "", head, "|---" * 6 + "|"]
     for entry in tuned:
         job = entry.job
-        decay = f"{job.settings['weight_decay']:g}"
+        own = [f"{name} {job.settings[name]:g}" for name in ("l2", "weight_decay") if name in job.settings]
         density = "-" if job.density is None else f"{job.density:g}"
         lines.append(
-            f"| {job.dataset} | {job.base} | {density} | {job.method} | {decay} | {entry.found['valid']:.4f} |"
+            f"| {job.dataset} | {job.base} | {density} | {job.method} | {', '.join(own)} | {entry.found['valid']:.4f} |"
         )
     return lines
 

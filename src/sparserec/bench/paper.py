@@ -48,7 +48,7 @@ COMMON: dict[str, dict[str, Any]] = {
 """What all methods share, by base."""
 CANDIDATES: dict[str, tuple[dict[str, Any], ...]] = {
     "mf": ({"weight_decay": 3e-5}, {"weight_decay": 1e-4}),
-    "lightgcn": ({"weight_decay": 1e-6}, {"weight_decay": 3e-6}),
+    "lightgcn": ({"l2": 0.01}, {"l2": 0.03}),
     "neumf": ({"weight_decay": 1e-5}, {"weight_decay": 1e-4}),
     "sasrec": ({"weight_decay": 1e-4}, {"weight_decay": 1e-3}),
 }
@@ -178,11 +178,12 @@ def chosen(grid: Grid, tuned: Sequence[Entry], base: str, method: str, density: 
 def current(entries: Sequence[Entry]) -> list[Entry]:
     """The entries of the run phase that have the settings which tuning now chooses.
 
-    A run of settings that were chosen before more was tuned is out of date; so is one of fewer epochs than others of
-    its data set and base have, which nothing can be compared with.
+    A run of settings that were chosen before more was tuned is out of date once its data set and base have others; so
+    is one of fewer epochs than others of its data set and base have, which nothing can be compared with.
     """
     tuned = [entry for entry in entries if entry.job.phase == "tune"]
-    kept = []
+    kept: list[Entry] = []
+    older: list[Entry] = []
     for entry in entries:
         job = entry.job
         if job.phase != "run":
@@ -200,6 +201,10 @@ def current(entries: Sequence[Entry]) -> list[Entry]:
             picked = []
         if not picked or any(choice.items() <= job.settings.items() for choice in picked):
             kept.append(entry)
+        else:
+            older.append(entry)
+    again = {(entry.job.dataset, entry.job.base) for entry in kept}
+    kept += [entry for entry in older if (entry.job.dataset, entry.job.base) not in again]
     most: dict[tuple[str, str], int] = {}
     for entry in kept:
         group = entry.job.dataset, entry.job.base

@@ -24,8 +24,9 @@ class LightGCN:
     time (see `Propagation`): a training step holds the batch's rows of all columns, the gradients of active parameters
     and of watched rows, and three arrays of (n_users + n_items) x 16 numbers; never a propagated table.
 
-    Unlike the published training, L2 decay is on all rows in each step and not on those of the batch, since every row
-    has a gradient in each step. Rows are propagated once for a batch, so large batches make epochs cheap.
+    Every row has a gradient in each step, so the optimiser's weight decay would be on all of them, and rows that are
+    seldom in a batch would fade; the setting `l2` decays those of the batch, as published. Rows are propagated once for
+    a batch, so large batches make epochs cheap.
 
     Source: He et al., "LightGCN: simplifying and powering graph convolution network for recommendation" (arXiv
     2002.02126).

@@ -136,6 +136,8 @@ def build(
     `lender` is the folder of a training with the same teacher on the same data, whose lists are taken; `earlier` that
     of a training on a part of this data, with which the initial table is found faster.
     """
+    if config.l2 and "users" not in KINDS[config.model].tables:
+        raise SparserecError(f"setting l2 is for recommenders with a row for each user: {config.model} has none")
     if config.model == "fism":
         return _build_fism(config, split, folder, say, lender, earlier)
     if needs_teacher(config):
@@ -288,7 +290,7 @@ def build_task(config: RunConfig, split: Split) -> Task:
     if KINDS[config.model].next_item:
         parts = build_sampler(config, split), build_objective(config)
         return NextItemTask(split.train, *parts, length=config.length, dropout=config.dropout)
-    return RankingTask(split.train, build_sampler(config, split), build_objective(config))
+    return RankingTask(split.train, build_sampler(config, split), build_objective(config), config.l2)
 
 
 def build_objective(config: RunConfig) -> Objective:

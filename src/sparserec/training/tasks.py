@@ -35,12 +35,13 @@ class RankingTask:
         train: the interactions.
         sampler: draws the negatives.
         objective: the loss.
+        l2: half of it times the squared norms of an example's rows, of the tables "users" and "items", joins the loss.
     """
 
-    def __init__(self, train: Interactions, sampler: NegativeSampler, objective: Objective):
+    def __init__(self, train: Interactions, sampler: NegativeSampler, objective: Objective, l2: float = 0.0):
         self.size = train.nnz
         self._users, self._items = train.rows(), train.indices
-        self._sampler, self._objective = sampler, objective
+        self._sampler, self._objective, self._l2 = sampler, objective, l2
 
     def loss(self, model: Recommender, chosen: np.ndarray, generator: np.random.Generator) -> Tensor:
         """See `Task`."""
@@ -52,7 +53,11 @@ class RankingTask:
             negatives=torch.from_numpy(negatives),
         )
         positive, negative = model.scores(batch)
-        return self._objective(positive, negative, torch.from_numpy(allowed))
+        loss = self._objective(positive, negative, torch.from_numpy(allowed))
+        if not self._l2:
+            return loss
+        rows = (model.tables["users"].lookup(batch.users), model.tables["items"].lookup(batch.positives))
+        return loss + self._l2 / (2 * len(chosen)) * sum((own.square().sum() for own in rows), torch.zeros(()))
 
 
 class NextItemTask:
