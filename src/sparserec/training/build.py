@@ -221,6 +221,9 @@ def train_graph_teacher(config: RunConfig, split: Split, folder: Path, say: Say)
         lr=wanted.lr,
         epochs=wanted.epochs,
         batch_size=min(4096, max(256, train.nnz // 200)),
+        n_negatives=512,
+        weight_decay=1e-6,  # `l2` would shrink rows whose length doesn't count
+        l2=0.0,
         seed=config.seed,
     )
     alone = replace(split, valid=split.valid.where(np.zeros(split.valid.nnz, dtype=bool)))
