@@ -178,8 +178,9 @@ def chosen(grid: Grid, tuned: Sequence[Entry], base: str, method: str, density: 
 def current(entries: Sequence[Entry]) -> list[Entry]:
     """The entries of the run phase that have the settings which tuning now chooses.
 
-    A run of settings that were chosen before more was tuned is out of date once its data set and base have others; so
-    is one of fewer epochs than others of its data set and base have, which nothing can be compared with.
+    A run of settings that were chosen before others were tuned is out of date, once all that its data set and base had
+    is there again: until then the older runs are shown and the newer ones wait, since they can't be compared. So is one
+    of fewer epochs than others of its data set and base have.
     """
     tuned = [entry for entry in entries if entry.job.phase == "tune"]
     kept: list[Entry] = []
@@ -199,17 +200,33 @@ def current(entries: Sequence[Entry]) -> list[Entry]:
             ]
         except SparserecError:
             picked = []
-        if not picked or any(choice.items() <= job.settings.items() for choice in picked):
+        if not like or any(choice.items() <= job.settings.items() for choice in picked):
             kept.append(entry)
         else:
             older.append(entry)
-    again = {(entry.job.dataset, entry.job.base) for entry in kept}
-    kept += [entry for entry in older if (entry.job.dataset, entry.job.base) not in again]
+    waiting = _groups(older)
+    for group, covered in _groups(kept).items():
+        if waiting.get(group, set()) <= covered:
+            waiting.pop(group, None)
+    kept = [entry for entry in kept if _group(entry) not in waiting]
+    kept += [entry for entry in older if _group(entry) in waiting]
     most: dict[tuple[str, str], int] = {}
     for entry in kept:
         group = entry.job.dataset, entry.job.base
         most[group] = max(most.get(group, 0), entry.job.settings.get("epochs", 0))
     return [e for e in kept if e.job.settings.get("epochs", 0) == most[e.job.dataset, e.job.base]]
+
+
+def _group(entry: Entry) -> tuple[str, str]:
+    return entry.job.dataset, entry.job.base
+
+
+def _groups(entries: Sequence[Entry]) -> dict[tuple[str, str], set[tuple[str, float | None]]]:
+    """Methods and densities by data set and base."""
+    found: dict[tuple[str, str], set[tuple[str, float | None]]] = {}
+    for entry in entries:
+        found.setdefault(_group(entry), set()).add((entry.job.method, entry.job.density))
+    return found
 
 
 def _is_tuning(job: Job, grid: Grid, base: str, method: str, candidate: Mapping[str, Any]) -> bool:
