@@ -88,7 +88,15 @@ def test_runs_of_settings_that_are_no_longer_chosen_are_out_of_date(tmp_path):
     stale = [Entry(job, {}) for job in run_jobs(GRID, tuned(tmp_path, best=0), tmp_path)]
     assert current([*entries, *stale, *fresh]) == fresh
     assert current(stale) == stale  # nothing is known of how they were tuned
-    assert current([*entries, *stale, *fresh[:-2]]) == stale  # until all that was measured before is there again
+    assert current([*entries, *stale[-1:], *fresh[:-2]]) == fresh[:-2]  # whatever else of its data set is there
+
+
+def test_runs_with_other_shared_settings_are_shown_until_all_of_them_are_there_again(tmp_path):
+    before = dataclasses.replace(GRID, extra={**GRID.extra, "batch_size": 128})
+    old, new = ([Entry(job, {"valid": 1.0}) for job in tune_jobs(grid, tmp_path)] for grid in (before, GRID))
+    older, newer = ([Entry(job, {}) for job in run_jobs(*of, tmp_path)] for of in ((before, old), (GRID, new)))
+    assert current([*old, *older, *new, *newer[:-2]]) == older  # SparseRec at one density is missing
+    assert current([*old, *older, *new, *newer[:-1]]) == newer[:-1]  # a seed is missing, and nothing else
 
 
 def test_runs_of_fewer_epochs_than_others_of_their_base_are_out_of_date(tmp_path):

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sparserec.bench.paper import DENSE, DST, METHODS, OURS, current
+from sparserec.bench.paper import DENSE, DST, METHODS, OURS, TUNED, current
 from sparserec.bench.results import Entry
 from sparserec.bench.statistics import difference, spread
 
@@ -164,7 +164,7 @@ def _tuning(entries: Sequence[Entry]) -> list[str]:
     lines = ["", "## Candidates", "", head, "|---" * 6 + "|"]
     for entry in tuned:
         job = entry.job
-        own = [f"{name} {job.settings[name]:g}" for name in ("l2", "weight_decay") if name in job.settings]
+        own = [f"{name} {job.settings[name]:g}" for name in TUNED if name in job.settings]
         density = "-" if job.density is None else f"{job.density:g}"
         lines.append(
             f"| {job.dataset} | {job.base} | {density} | {job.method} | {', '.join(own)} | {entry.found['valid']:.4f} |"

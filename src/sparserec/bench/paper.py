@@ -53,6 +53,8 @@ CANDIDATES: dict[str, tuple[dict[str, Any], ...]] = {
     "sasrec": ({"weight_decay": 1e-4}, {"weight_decay": 1e-3}),
 }
 """Settings that each method chooses from on validation, by base."""
+TUNED = tuple(dict.fromkeys(name for own in CANDIDATES.values() for candidate in own for name in candidate))
+"""Names of these settings."""
 SMALL: dict[str, Any] = {"batch_size": 256, "n_negatives": 32, "epochs": 3}
 """What --quick puts over all else."""
 
@@ -176,22 +178,22 @@ def chosen(grid: Grid, tuned: Sequence[Entry], base: str, method: str, density: 
 
 
 def current(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries of the run phase that have the settings which tuning now chooses.
+    """The entries of the run phase that can be compared, and have the settings which tuning now chooses.
 
-    A run of settings that were chosen before others were tuned is out of date, once all that its data set and base had
-    is there again: until then the older runs are shown and the newer ones wait, since they can't be compared. So is one
-    of fewer epochs than others of its data set and base have.
+    A run of settings that were chosen before more was tuned is out of date; so is one of fewer epochs than others of
+    its data set and base have. Where what all methods of a base share has changed, the older runs of a data set are
+    shown, and the newer ones wait, until all methods and densities of the older ones are there again.
     """
     tuned = [entry for entry in entries if entry.job.phase == "tune"]
-    kept: list[Entry] = []
-    older: list[Entry] = []
+    kept = []
     for entry in entries:
         job = entry.job
         if job.phase != "run":
             continue
         # Settings of another number of columns or of epochs are tuned for themselves.
         own = {name: job.settings[name] for name in ("epochs", "dim") if name in job.settings}
-        like = [other for other in tuned if (other.job.base, other.job.method) == (job.base, job.method)]
+        alike = (job.base, job.method, _shared(job))
+        like = [other for other in tuned if (other.job.base, other.job.method, _shared(other.job)) == alike]
         extra = {name: value for name, value in own.items() if name != "dim" or job.method != NARROW}
         try:
             picked = [
@@ -200,32 +202,32 @@ def current(entries: Sequence[Entry]) -> list[Entry]:
             ]
         except SparserecError:
             picked = []
-        if not like or any(choice.items() <= job.settings.items() for choice in picked):
+        if not picked or any(choice.items() <= job.settings.items() for choice in picked):
             kept.append(entry)
-        else:
-            older.append(entry)
-    waiting = _groups(older)
-    for group, covered in _groups(kept).items():
-        if waiting.get(group, set()) <= covered:
-            waiting.pop(group, None)
-    kept = [entry for entry in kept if _group(entry) not in waiting]
-    kept += [entry for entry in older if _group(entry) in waiting]
     most: dict[tuple[str, str], int] = {}
     for entry in kept:
         group = entry.job.dataset, entry.job.base
         most[group] = max(most.get(group, 0), entry.job.settings.get("epochs", 0))
-    return [e for e in kept if e.job.settings.get("epochs", 0) == most[e.job.dataset, e.job.base]]
+    kept = [e for e in kept if e.job.settings.get("epochs", 0) == most[e.job.dataset, e.job.base]]
+    shown = {group: _newest_whole([e.job for e in kept if (e.job.dataset, e.job.base) == group]) for group in most}
+    return [e for e in kept if _shared(e.job) == shown[e.job.dataset, e.job.base]]
 
 
-def _group(entry: Entry) -> tuple[str, str]:
-    return entry.job.dataset, entry.job.base
+def _shared(job: Job) -> frozenset[tuple[str, Any]]:
+    """The settings that all methods of a base have alike, as far as a job names them; epochs apart."""
+    own = {"method", "init", "dim", "density", "seed", "epochs", "patience", *TUNED}
+    return frozenset((name, value) for name, value in job.settings.items() if name not in own)
 
 
-def _groups(entries: Sequence[Entry]) -> dict[tuple[str, str], set[tuple[str, float | None]]]:
-    """Methods and densities by data set and base."""
-    found: dict[tuple[str, str], set[tuple[str, float | None]]] = {}
-    for entry in entries:
-        found.setdefault(_group(entry), set()).add((entry.job.method, entry.job.density))
+def _newest_whole(jobs: Sequence[Job]) -> frozenset[tuple[str, Any]]:
+    """The latest shared settings of these jobs with which all was run that was run with earlier ones."""
+    done: dict[frozenset[tuple[str, Any]], set[tuple[str, float | None]]] = {}
+    for job in jobs:
+        done.setdefault(_shared(job), set()).add((job.method, job.density))
+    found, *later = done
+    for shared in later:
+        if done[shared] >= done[found]:
+            found = shared
     return found
 
 
