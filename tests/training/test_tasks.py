@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ import torch
 from sparserec.objectives import NegativeSampler
 from sparserec.recommenders import MF, LightGCN
 from sparserec.tables import SparseTable
+from sparserec.training.kinds import KINDS
 from sparserec.training.tasks import RankingTask
 
 
@@ -45,3 +48,17 @@ def test_l2_pulls_the_rows_of_an_example_as_often_as_the_batch_has_them(catalogu
             dense[first : first + end - start] = found.values[start:end]
         expected = own.values.numpy().reshape(-1, 2) * times * 0.5 / 64
         np.testing.assert_allclose(dense.numpy().reshape(-1, 2), expected, atol=1e-6)
+
+
+def test_l2_is_on_every_table_of_a_side(catalogue):
+    facts = catalogue.interactions
+    sides = KINDS["neumf"].tables
+    counts = {"users": facts.n_users, "items": facts.n_items}
+    tables = {name: table(counts[side], number) for number, (name, side) in enumerate(sides.items())}
+    model = SimpleNamespace(tables=tables, scores=lambda batch: (torch.zeros(64), torch.zeros(64, 8)))
+    sampler = NegativeSampler(facts.indptr, facts.indices, facts.n_items, count=8)
+    chosen, rows = np.arange(64), {"users": facts.rows()[:64], "items": facts.indices[:64]}
+    task = RankingTask(facts, sampler, lambda positive, *others: positive.sum(), 0.5, sides)
+    squares = [tables[name].values.numpy().reshape(-1, 2)[rows[side]] ** 2 for name, side in sides.items()]
+    expected = 0.25 * sum(own.sum() for own in squares) / 64
+    assert task.loss(model, chosen, np.random.default_rng(0)).item() == pytest.approx(expected, rel=1e-5)

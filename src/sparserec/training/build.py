@@ -290,10 +290,10 @@ def assemble(config: RunConfig, tables: Mapping[str, Table], history: History) -
 
 def build_task(config: RunConfig, split: Split) -> Task:
     """Interactions, or what came next, ranked above negatives."""
+    parts = build_sampler(config, split), build_objective(config)
     if KINDS[config.model].next_item:
-        parts = build_sampler(config, split), build_objective(config)
         return NextItemTask(split.train, *parts, length=config.length, dropout=config.dropout)
-    return RankingTask(split.train, build_sampler(config, split), build_objective(config), config.l2)
+    return RankingTask(split.train, *parts, config.l2, KINDS[config.model].tables)
 
 
 def build_objective(config: RunConfig) -> Objective:

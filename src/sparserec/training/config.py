@@ -172,7 +172,7 @@ class RunConfig(_Section):
     """L2 coefficient on the rows that have a gradient: those of the batch, with lightgcn all. It counts a row once a
     step."""
     l2: float = Field(default=0.0, ge=0)
-    """L2 coefficient on the user's and the item's row of each example, as LightGCN is published; it counts a row as
+    """L2 coefficient on the user's and the item's rows of each example, as LightGCN is published; it counts a row as
     often as the batch does, and needs a recommender with a row for each user: mf, lightgcn or neumf."""
     epochs: int = Field(default=12, ge=0)
     """Passes over the examples at most; 0 keeps the start as it is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +16,7 @@ from sparserec.recommenders.fism import rows_of
 from sparserec.recommenders.sasrec import places
 from sparserec.recommenders.sequences import Sequences
 from sparserec.teachers import TeacherLists
+from sparserec.training.kinds import ROWS, Side
 
 
 class Task(Protocol):
@@ -35,13 +37,21 @@ class RankingTask:
         train: the interactions.
         sampler: draws the negatives.
         objective: the loss.
-        l2: half of it times the squared norms of an example's rows, of the tables "users" and "items", joins the loss.
+        l2: half of it times the squared norms of an example's rows joins the loss.
+        sides: the model's tables of users and of items by name, whose rows those are.
     """
 
-    def __init__(self, train: Interactions, sampler: NegativeSampler, objective: Objective, l2: float = 0.0):
+    def __init__(
+        self,
+        train: Interactions,
+        sampler: NegativeSampler,
+        objective: Objective,
+        l2: float = 0.0,
+        sides: Mapping[str, Side] = ROWS,
+    ):
         self.size = train.nnz
         self._users, self._items = train.rows(), train.indices
-        self._sampler, self._objective, self._l2 = sampler, objective, l2
+        self._sampler, self._objective, self._l2, self._sides = sampler, objective, l2, sides
 
     def loss(self, model: Recommender, chosen: np.ndarray, generator: np.random.Generator) -> Tensor:
         """See `Task`."""
@@ -54,10 +64,12 @@ class RankingTask:
         )
         positive, negative = model.scores(batch)
         loss = self._objective(positive, negative, torch.from_numpy(allowed))
-        if not self._l2:
-            return loss
-        rows = (model.tables["users"].lookup(batch.users), model.tables["items"].lookup(batch.positives))
-        return loss + self._l2 / (2 * len(chosen)) * sum((own.square().sum() for own in rows), torch.zeros(()))
+        if self._l2:
+            rows = {"users": batch.users, "items": batch.positives}
+            for name, side in self._sides.items():
+                own = model.tables[name].lookup(rows[side])
+                loss = loss + self._l2 / 2 * own.square().sum(1).mean()
+        return loss
 
 
 class NextItemTask:
