@@ -174,10 +174,10 @@ def lender_of(job: dict, config, data) -> Path | None:
 
 def configuration(settings: dict, data):
     """A job's `RunConfig`; "as_many_as" keeps the number of values that another type would have in the budget."""
-    from sparserec.training.build import active_parameters
     from sparserec.training.config import parse_config
     from sparserec.training.data import cut
     from sparserec.training.start import width
+    from sparserec.training.tables import active_parameters
 
     settings = {**settings, "recipe": "fism" if settings["epochs"] else "spectral"}
     other = settings.pop("as_many_as", None)
@@ -185,9 +185,10 @@ def configuration(settings: dict, data):
         return parse_config(settings, "a job")
     given = parse_config({**settings, "values": other}, "a job")
     split = cut(data, given.data)
-    count = active_parameters(given, split)
+    columns = width(given, split)
+    count = active_parameters(given, split, columns)
     del settings["budget"]
-    return parse_config({**settings, "density": count / (split.train.n_items * width(given, split))}, "a job")
+    return parse_config({**settings, "density": count / (split.train.n_items * columns)}, "a job")
 
 
 def dense_teacher(job: dict, data) -> dict:
