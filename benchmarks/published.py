@@ -37,10 +37,14 @@ def main() -> None:
     result: dict[str, object] = {
         "columns": run.config.dim,
         "layers": run.config.layers,
+        "examples a batch": run.config.batch_size,
+        "negatives a batch": run.config.n_negatives,
+        "L2 on the rows of examples": run.config.l2,
         "epochs": int(best["epoch"]) + 1,
         "of at most": args.epochs,
         "validation NDCG@20 by epoch": " ".join(f"{entry['ndcg@20']:.4f}" for entry in history),
         "the first of both trainings s": round(history[-1]["seconds"]),
+        "test part": "read once before, with an earlier recipe (docs/decisions/0027-what-the-paper-claims.md)",
     }
     for name, published in PUBLISHED.items():
         result[f"test {name}"] = round(found[name], 4)
