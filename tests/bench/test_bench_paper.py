@@ -221,7 +221,8 @@ def test_the_grid_from_the_command_line(here, sparserec, tmp_path, monkeypatch):
 
 def test_a_run_that_nobody_waits_for_ends(tmp_path):
     job = tune_jobs(GRID, tmp_path)[0]
-    call = {"job": job.__dict__, "data": tmp_path, "folder": tmp_path / "run", "threads": 1, "keep": True}
+    call = {"job": job.__dict__, "data": tmp_path, "folder": tmp_path / "run", "threads": 1, "device": "auto"}
+    call |= {"workers": 1, "keep": True}
     with pytest.raises(SparserecError, match="is gone"):
         one_module.one({**call, "parent": -1})
     assert one_module.one(call)["valid"] > 0

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -85,11 +86,10 @@ def test_exploration_is_due_at_every_interval_before_its_end():
     ],
 )
 def test_evidence_adds_up_in_the_rows_that_were_touched(kind, expected):
-    evidence = np.array([[0, 0], [10, 20], [0, 0]], dtype=np.float32)
-    accumulate(kind, evidence, np.array([0]), np.array([[1, 2]], dtype=np.float32))
-    accumulate(kind, evidence, np.array([0, 2]), np.array([[-4, 1], [3, -4]], dtype=np.float32))
-    np.testing.assert_allclose(evidence, expected, rtol=1e-6)
-    assert evidence.dtype == np.float32
+    evidence = torch.tensor([[0.0, 0], [10, 20], [0, 0]])
+    accumulate(kind, evidence, torch.tensor([0]), torch.tensor([[1.0, 2]]))
+    accumulate(kind, evidence, torch.tensor([0, 2]), torch.tensor([[-4.0, 1], [3, -4]]))
+    torch.testing.assert_close(evidence, torch.tensor(expected, dtype=torch.float32), rtol=1e-6, atol=0)
 
 
 # -- budgets in bytes -----------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ def test_lookups_and_gradients_are_those_of_the_dense_matrix_with_a_mask(make_ta
 
     touched = sorted({row for rows in batches for row in rows})
     assert dense.grad is not None
-    positions, full = table.watched_gradients()
+    positions, full = (part.numpy() for part in table.watched_gradients())
     assert [watched[position] for position in positions] == [row for row in touched if row in watched]
     np.testing.assert_allclose(full, dense.grad[np.array(watched, dtype=np.int64)[positions]], rtol=1e-4, atol=1e-4)
 
@@ -74,7 +74,7 @@ def test_lookups_and_gradients_are_those_of_the_reference(make_table, case):
     (batch * weights).sum().backward()
     (expected * weights).sum().backward()
 
-    positions, full = table.watched_gradients()
+    positions, full = (part.numpy() for part in table.watched_gradients())
     gradients = table.take_gradients()
     assert gradients is not None
     assert values.grad is not None
@@ -93,7 +93,7 @@ def test_a_worked_example():
     batch = table.lookup(torch.tensor([1, 0, 1]))
     assert batch.tolist() == [[0, 3, 0], [1, 0, 2], [0, 3, 0]]
     (batch * torch.tensor([[1.0, 2, 3], [4, 5, 6], [10, 20, 30]])).sum().backward()
-    positions, full = table.watched_gradients()
+    positions, full = (part.numpy() for part in table.watched_gradients())
     assert (positions.tolist(), full.tolist()) == ([0], [[11, 22, 33]])
     gradients = table.take_gradients()
     assert gradients is not None

@@ -19,10 +19,11 @@ from sparserec.tables import DenseTable, SparseTable
 from sparserec.training import Run, evaluate_on_device
 from sparserec.training.kinds import KINDS
 
+CPU = torch.device("cpu")
 METRICS = ("recall@20", "ndcg@20")
 
 
-def measure(run: Run, file: Path) -> dict[str, Any]:
+def measure(run: Run, file: Path, device: torch.device = CPU) -> dict[str, Any]:
     """Test metrics and bytes of a run.
 
     Where the exported file does all that the model does, both are those of the file, through the device runtime. Where
@@ -33,9 +34,10 @@ def measure(run: Run, file: Path) -> dict[str, Any]:
     Args:
         run: a finished run.
         file: where to export to.
+        device: where a model that needs more than a file ranks.
     """
     kind, split = KINDS[run.config.model], run.split()
-    model, _ = run.best()
+    model, _ = run.best(device=device)
     networked = any(name not in kind.tables for name in model.tables) and run.config.model != "fism"
     found: dict[str, Any] = {"parameters": run.parameters()}
     shipped = _file(run, file, split)
@@ -93,5 +95,5 @@ def _round(table: Any) -> None:
     else:
         assert isinstance(table, DenseTable)
         columns = np.tile(np.arange(table.dim), table.n_rows)
-    codes, scales = quantise.to_int8(table.values.numpy(), columns, table.dim)
+    codes, scales = quantise.to_int8(table.values.cpu().numpy(), columns, table.dim)
     table.values.copy_(torch.from_numpy(quantise.from_int8(codes, columns, scales)))

@@ -14,20 +14,23 @@ from sparserec.bench.data import dataset
 from sparserec.bench.measure import measure
 from sparserec.bench.results import Job
 from sparserec.errors import SparserecError
+from sparserec.tables import choose_device, device_name
 from sparserec.training import train
+from sparserec.training.kinds import KINDS
 
 
 def one(call: dict[str, Any]) -> dict[str, Any]:
     """Train a job's run, or go on with it; in the run phase, measure it on the test part too.
 
     Args:
-        call: "job" as a dictionary, "data" (folder of data sets), "folder" (of the run), "threads", "keep", and
-            "parent", the number of the process that asks: when it is gone, the run ends and can be resumed.
+        call: "job" as a dictionary, "data" (folder of data sets), "folder" (of the run), "threads", "device",
+            "workers" (how many run at a time), "keep", and "parent", the number of the process that asks: when it is
+            gone, the run ends and can be resumed.
 
     Returns:
         "valid" and "valid_recall" of the chosen "epoch", the "curve" of validation NDCG@20, "seconds" of training in
-        this process and whether it was "resumed" (then they are not all), the "peak_rss" of this process, "threads"; in
-        the run phase also what `measure` returns.
+        this process and whether it was "resumed" (then they are not all), the "peak_rss" of this process, "threads",
+        "device" and "workers"; in the run phase also what `measure` returns.
     """
     job, folder = Job(**call["job"]), Path(call["folder"])
     data = dataset(Path(call["data"]), job.dataset)
@@ -39,6 +42,7 @@ def one(call: dict[str, Any]) -> dict[str, Any]:
         folder,
         recipe=job.settings.get("recipe"),
         threads=call["threads"],
+        device=call["device"],
         resume=True,
         report=lambda progress: _check_parent(call.get("parent")),
         **_own(job),
@@ -48,13 +52,15 @@ def one(call: dict[str, Any]) -> dict[str, Any]:
         raise SparserecError("interrupted")
     best = run.valid_metrics()
     found |= {"valid": best["ndcg@20"], "valid_recall": best["recall@20"], "epoch": best["epoch"]}
+    where = choose_device(call["device"], KINDS[run.config.model].on_gpu)
     history = run.history()
     found["curve"] = [round(entry["ndcg@20"], 4) for entry in history]
     if job.phase == "run":
-        found |= measure(run, folder / "model.safetensors")
+        found |= measure(run, folder / "model.safetensors", where)
         if not call["keep"]:
             shutil.rmtree(folder)
-    return {**found, "peak_rss": peak_rss(), "threads": call["threads"]}
+    conditions = {"threads": call["threads"], "device": device_name(where), "workers": call["workers"]}
+    return {**found, "peak_rss": peak_rss(), **conditions}
 
 
 def _check_parent(number: int | None) -> None:

@@ -34,7 +34,7 @@ narrow dense table has as many columns as fit the bytes of sparse ones of that d
 the accuracy beside it, values in int8, structure, scales and header counted, raw ids apart. Of mf that is the
 exported file, read through the device runtime. Of lightgcn it is the tables of layer 0 and the graph in Rice code,
 which the accuracy needs both; the exported file, which holds propagated rows made sparse again, stands beside it. Of
-neumf and sasrec it is the tables and the network in float32; no file holds them. Threads of a run: {threads}.
+neumf and sasrec it is the tables and the network in float32; no file holds them. Trained on: {devices}.
 """
 Groups = Mapping[tuple[str, str, str, float | None], Sequence[Entry]]
 """Runs that differ in their seed alone, by data set, base, method and density."""
@@ -72,8 +72,18 @@ def values(group: Sequence[Entry], name: str) -> list[Any]:
 
 
 def _method(entries: Sequence[Entry], command: str) -> list[str]:
-    threads = ", ".join(str(count) for count in sorted({entry.found["threads"] for entry in entries}))
-    return textwrap.wrap(METHOD.strip().format(command=command, threads=threads), 118)
+    devices = ", ".join(sorted({_device(entry) for entry in entries}))
+    return textwrap.wrap(METHOD.strip().format(command=command, devices=devices), 118)
+
+
+def _device(entry: Entry) -> str:
+    """Where a run was trained."""
+    name, threads = entry.found.get("device", "cpu"), entry.found["threads"]
+    return (
+        f"{name} ({entry.found['workers']} runs at a time)"
+        if name != "cpu"
+        else f"CPU ({threads} thread{'s' if threads > 1 else ''})"
+    )
 
 
 def _notes(groups: Groups) -> list[str]:
@@ -152,7 +162,8 @@ def _table(groups: Groups) -> list[str]:
 def training_time(group: Sequence[Entry]) -> str:
     """Median seconds of the runs that one process trained from beginning to end."""
     whole = [entry.found["seconds"] for entry in group if not entry.found.get("resumed")]
-    return f"{statistics.median(whole):.0f} s" if whole else "-"
+    where = " GPU" if any(entry.found.get("device", "cpu") != "cpu" for entry in group) else ""
+    return f"{statistics.median(whole):.0f} s{where}" if whole else "-"
 
 
 def _tuning(entries: Sequence[Entry]) -> list[str]:

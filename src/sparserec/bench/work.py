@@ -26,6 +26,7 @@ class Conditions:
         threads: threads of a job.
         workers: jobs at a time.
         keep: whether the run folders of finished jobs stay.
+        device: where runs are trained, see `sparserec.train`.
     """
 
     data: Path
@@ -33,6 +34,7 @@ class Conditions:
     threads: int = 1
     workers: int = 1
     keep: bool = False
+    device: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,8 @@ def work(
         results: the file.
         conditions: see there.
         tell: called before the first job and after every one.
-        module: `python -m module` does one job: it takes {"job", "data", "folder", "threads", "keep", "parent"} as JSON
-            and prints what it found as JSON, in its last line.
+        module: `python -m module` does one job: it takes {"job", "data", "folder", "threads", "device",
+            "workers", "keep", "parent"} as JSON and prints what it found as JSON, in its last line.
 
     Raises:
         SparserecError: when a job fails; the ones that run by then come to their end and are recorded.
@@ -114,6 +116,8 @@ def _in_a_process(job: Job, conditions: Conditions, module: str) -> dict:
         "folder": str(folder_of(job, conditions.runs)),
         "threads": conditions.threads,
         "keep": conditions.keep,
+        "device": conditions.device,
+        "workers": conditions.workers,
         "parent": os.getpid(),
     }
     answer = subprocess.run(

@@ -19,6 +19,9 @@ _Data = Annotated[Path | None, typer.Option(help="Folder of the data sets; else 
 _Out = Annotated[Path, typer.Option(help="Folder for the results file, the page and the plots.")]
 _Runs = Annotated[Path, typer.Option(help="Folder for run folders; a run that was cut off goes on there.")]
 _Threads = Annotated[int, typer.Option(help="CPU threads of a run.", min=1)]
+_Device = Annotated[
+    str, typer.Option(help="Where runs are trained: cpu, cuda, or auto, a CUDA device where there is one.")
+]
 _Workers = Annotated[int, typer.Option(help="Runs at a time.", min=1)]
 _Quick = Annotated[bool, typer.Option("--quick", help="A smoke run: the made-up catalogue, few epochs, one seed.")]
 _Keep = Annotated[bool, typer.Option("--keep", help="Keep the run folders of finished runs.")]
@@ -42,6 +45,7 @@ def paper_command(
     ] = None,
     threads: _Threads = 1,
     workers: _Workers = 1,
+    device: _Device = "auto",
     quick: _Quick = False,
     keep: _Keep = False,
     report: Annotated[bool, typer.Option("--report", help="Only write the page and the plots anew.")] = False,
@@ -73,7 +77,9 @@ def paper_command(
         "extra": {"epochs": epochs} if epochs is not None else None,
     }
     grid = Grid.quick(**given) if quick else Grid.of(**given)
-    written = paper(grid, out, Conditions(_root(data, grid.datasets), runs, threads, workers, keep), tell, report)
+    written = paper(
+        grid, out, Conditions(_root(data, grid.datasets), runs, threads, workers, keep, device), tell, report
+    )
     screen.print(f"wrote {', '.join(str(path) for path in written)}", highlight=False, soft_wrap=True)
 
 
@@ -89,6 +95,7 @@ def next_item_command(
     epochs: Annotated[int | None, typer.Option(help="Epochs of every run, at most.")] = None,
     threads: _Threads = 1,
     workers: _Workers = 1,
+    device: _Device = "auto",
     keep: _Keep = False,
     report: Annotated[bool, typer.Option("--report", help="Only write the page and the plots anew.")] = False,
 ) -> None:
@@ -112,7 +119,7 @@ def next_item_command(
         dim=dim,
         extra={"epochs": epochs} if epochs is not None else None,
     )
-    conditions = Conditions(_root(data, grid.datasets), runs, threads, workers, keep)
+    conditions = Conditions(_root(data, grid.datasets), runs, threads, workers, keep, device)
     written = paper(grid, out, conditions, tell, report, "next_item")
     screen.print(f"wrote {', '.join(str(path) for path in written)}", highlight=False, soft_wrap=True)
 
@@ -130,6 +137,7 @@ def ablations_command(
     epochs: Annotated[int | None, typer.Option(help="Epochs of every run, instead of those of its base.")] = None,
     threads: _Threads = 1,
     workers: _Workers = 1,
+    device: _Device = "auto",
     quick: _Quick = False,
     keep: _Keep = False,
     report: Annotated[bool, typer.Option("--report", help="Only write the page anew.")] = False,
@@ -156,7 +164,7 @@ def ablations_command(
         "extra": {"epochs": epochs} if epochs is not None else None,
     }
     grid = Grid.quick(**given) if quick else Grid.of(**given)
-    conditions = Conditions(_root(data, grid.datasets), runs, threads, workers, keep)
+    conditions = Conditions(_root(data, grid.datasets), runs, threads, workers, keep, device)
     written = ablations(grid, out, conditions, tell, report)
     screen.print(f"wrote {', '.join(str(path) for path in written)}", highlight=False, soft_wrap=True)
 

@@ -13,7 +13,7 @@ from sparserec.cli.console import errors, screen
 from sparserec.cli.progress import TrainingProgress
 from sparserec.errors import SparserecError
 
-NO_SETTINGS = ("recipe", "config", "out", "threads", "resume", "quiet", "teacher_from", "report", "stage")
+NO_SETTINGS = ("recipe", "config", "out", "threads", "device", "resume", "quiet", "teacher_from", "report", "stage")
 """What training is told besides the settings of a run, so that --set can't give it."""
 
 
@@ -57,6 +57,9 @@ def train(
     epochs: Annotated[int | None, typer.Option(help="Passes over the interactions, at most.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random in training.")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads; all when not given.")] = None,
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda, or auto: a CUDA device where there is one and the model can use it.")
+    ] = "auto",
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, such as --set lr=0.02.")
     ] = None,
@@ -122,6 +125,7 @@ def train(
             recipe=recipe,
             config=config,
             threads=threads,
+            device=device,
             resume=resume,
             teacher_from=teacher_from,
             report=progress.report,

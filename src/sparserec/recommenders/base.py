@@ -34,6 +34,11 @@ class Rows(Protocol):
     n_rows: int
     dim: int
 
+    @property
+    def device(self) -> torch.device:
+        """Where the rows lie, and the numbers that ask for them."""
+        ...
+
     def lookup(self, rows: Tensor) -> Tensor:
         """Rows (B,) int64 -> (B, dim) float32."""
         ...
@@ -109,6 +114,6 @@ def row_norms(table: Table) -> np.ndarray:
     """Euclidean norm of every row, (n_rows,) float32, computed in blocks; at least 1e-12."""
     norms = np.empty(table.n_rows, dtype=np.float32)
     for first in range(0, table.n_rows, BLOCK):
-        rows = torch.arange(first, min(first + BLOCK, table.n_rows))
-        norms[first : first + len(rows)] = torch.linalg.vector_norm(table.lookup(rows), dim=1).numpy()
+        rows = torch.arange(first, min(first + BLOCK, table.n_rows), device=table.device)
+        norms[first : first + len(rows)] = torch.linalg.vector_norm(table.lookup(rows), dim=1).cpu().numpy()
     return np.maximum(norms, 1e-12)

@@ -50,7 +50,7 @@ class LightGCN:
     ):
         self._similarity = similarity
         self.tables: Mapping[str, Table] = {"users": users, "items": items}
-        graph = Graph(history, items.n_rows)
+        graph = Graph(history, items.n_rows, users.device)
         self._propagation = Propagation([users, items], lambda block: graph.mean_of_layers(block, layers))
 
     def scores(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -74,34 +74,46 @@ class LightGCN:
     def served(self) -> Served:
         """The propagated rows of now, dense: a device knows nothing of the graph; of unit length for the cosine."""
         n_users, n_rows = self.tables["users"].n_rows, self._propagation.n_rows
-        matrix = _on_disk(self._propagation)
+        matrix = _image(self._propagation)
         if self._similarity == "cosine":
             for first in range(0, n_rows, BLOCK):
                 block = matrix[first : first + BLOCK]
-                block /= np.maximum(np.linalg.norm(block, axis=1, keepdims=True), 1e-8)
+                block /= torch.linalg.vector_norm(block, dim=1, keepdim=True).clamp(min=1e-8)
         return Served(PropagatedRows(matrix[n_users:n_rows]), PropagatedRows(matrix[:n_users]))
 
 
 class PropagatedRows:
-    """Rows of a propagated table, read from a file that goes away with it.
+    """Rows of a propagated table, whole.
 
     Args:
-        matrix: (n_rows, dim) float32, a memory map.
+        matrix: (n_rows, dim) float32.
     """
 
-    def __init__(self, matrix: np.ndarray):
+    def __init__(self, matrix: Tensor):
         self.n_rows, self.dim = matrix.shape
         self._matrix = matrix
 
+    @property
+    def device(self) -> torch.device:
+        """Where the rows lie."""
+        return self._matrix.device
+
     def lookup(self, rows: Tensor) -> Tensor:
         """Rows (B,) int64 -> (B, dim)."""
-        return torch.from_numpy(self._matrix[rows.numpy()])
+        return self._matrix[rows]
 
 
-def _on_disk(propagation: Propagation) -> np.ndarray:
-    """The propagated rows (n_rows, dim) in a nameless temporary file: full ranking reads them again and again."""
-    with tempfile.TemporaryFile(prefix="sparserec-") as file:
-        matrix = np.memmap(file, np.float32, "w+", shape=(propagation.n_rows, propagation.dim))
+def _image(propagation: Propagation) -> Tensor:
+    """The propagated rows (n_rows, dim); on the CPU in a nameless temporary file, which ranking reads by blocks.
+
+    The file goes away with the tensor.
+    """
+    shape = propagation.n_rows, propagation.dim
+    if propagation.device.type == "cpu":
+        with tempfile.TemporaryFile(prefix="sparserec-") as file:
+            matrix = torch.from_numpy(np.memmap(file, np.float32, "w+", shape=shape))
+    else:
+        matrix = torch.empty(shape, device=propagation.device)
     for first, block in propagation.blocks():
-        matrix[:, first : first + block.shape[1]] = block.numpy()
+        matrix[:, first : first + block.shape[1]] = block
     return matrix

@@ -39,19 +39,23 @@ class NeuMF:
 
     def scores(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Scores of the positives (B,) and of the negatives (B, K), differentiable."""
-        count, place = len(batch.users), torch.arange(len(batch.users))
+        count, place = len(batch.users), torch.arange(len(batch.users), device=batch.users.device)
         parts = _Parts(self, batch.users, torch.cat([batch.positives, batch.negatives.reshape(-1)]))
         positive = parts.pairs(place, place)
         if batch.negatives.dim() == 1:
             return positive, parts.every(slice(count, None))
         width = batch.negatives.shape[1]
-        negative = parts.pairs(place.repeat_interleave(width), count + torch.arange(count * width))
+        negative = parts.pairs(place.repeat_interleave(width), count + torch.arange(count * width, device=place.device))
         return positive, negative.view(count, width)
 
     def matrices(self) -> tuple[list[Tensor], Tensor]:
         """The layers (out, in + 1) and the output weights (dim + hidden[-1] + 1,), differentiable."""
-        layers = [self.tables[name].lookup(torch.arange(self.tables[name].n_rows)) for name in self._layers]
-        return layers, self.tables["output"].lookup(torch.zeros(1, dtype=torch.int64))[0]
+        layers, output = [self._matrix(name) for name in self._layers], self._matrix("output")
+        return layers, output[0]
+
+    def _matrix(self, name: str) -> Tensor:
+        table = self.tables[name]
+        return table.lookup(torch.arange(table.n_rows, device=table.device))
 
     def scorer(self, history: History) -> NeuMFScorer:
         """The model as it is now, for full ranking; users have rows of their own, whatever their histories."""
@@ -111,12 +115,14 @@ class NeuMFScorer:
     @torch.no_grad()
     def score(self, users: np.ndarray) -> np.ndarray:
         """Users (B,) int64 -> scores (B, n_items) float32."""
-        who, out = torch.from_numpy(np.asarray(users, dtype=np.int64)), torch.empty(len(users), self.n_items)
+        device = self._model.tables["items"].device
+        who = torch.from_numpy(np.asarray(users, dtype=np.int64)).to(device)
+        out = torch.empty(len(users), self.n_items, device=device)
         block = max(1, PAIRS // max(1, len(who)))
         for first in range(0, self.n_items, block):
-            items = torch.arange(first, min(first + block, self.n_items))
+            items = torch.arange(first, min(first + block, self.n_items), device=device)
             out[:, first : first + len(items)] = _Parts(self._model, who, items).every(slice(None))
-        return out.numpy()
+        return out.cpu().numpy()
 
 
 def weights(dim: int, hidden: Sequence[int], generator: np.random.Generator) -> dict[str, np.ndarray]:

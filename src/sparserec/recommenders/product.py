@@ -23,14 +23,16 @@ class ProductScorer:
     def score(self, users: np.ndarray) -> np.ndarray:
         """Users (B,) int64 -> scores (B, n_items) float32."""
         assert self._served.users is not None
-        rows = self._served.users.lookup(torch.from_numpy(np.asarray(users, dtype=np.int64)))
+        device = self._served.users.device
+        rows = self._served.users.lookup(torch.from_numpy(np.asarray(users, dtype=np.int64)).to(device))
         if self._served.user_scale is not None:
-            rows = rows * torch.from_numpy(self._served.user_scale[users])[:, None]
-        out = torch.empty(len(rows), self.n_items)
+            rows = rows * torch.from_numpy(self._served.user_scale[users]).to(device)[:, None]
+        out = torch.empty(len(rows), self.n_items, device=device)
         for first in range(0, self.n_items, BLOCK):
-            block = torch.arange(first, min(first + BLOCK, self.n_items))
+            block = torch.arange(first, min(first + BLOCK, self.n_items), device=device)
             items = self._served.items.lookup(block)
             if self._served.item_scale is not None:
-                items = items * torch.from_numpy(self._served.item_scale[first : first + len(block)])[:, None]
+                scale = torch.from_numpy(self._served.item_scale[first : first + len(block)])
+                items = items * scale.to(device)[:, None]
             out[:, first : first + len(block)] = rows @ items.T
-        return out.numpy()
+        return out.cpu().numpy()

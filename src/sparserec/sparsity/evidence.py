@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
 from numba import njit, prange
+from torch import Tensor
 
 Accumulation = Literal["signed", "absolute", "decay", "last"]
 
@@ -13,7 +13,7 @@ DECAY = 0.99
 """What a step multiplies older evidence of a touched row with, for "decay"."""
 
 
-def accumulate(kind: Accumulation, evidence: np.ndarray, positions: np.ndarray, gradients: np.ndarray) -> None:
+def accumulate(kind: Accumulation, evidence: Tensor, positions: Tensor, gradients: Tensor) -> None:
     """Add one step's gradients to the evidence, in place.
 
     Args:
@@ -21,23 +21,30 @@ def accumulate(kind: Accumulation, evidence: np.ndarray, positions: np.ndarray, 
             signed sum in which older gradients of a row fade by `DECAY` whenever the row is touched; "last" forgets
             all older ones of every row.
         evidence: (S, dim) float32.
-        positions: (W,) distinct row numbers of `evidence`.
-        gradients: (W, dim) float32.
+        positions: (W,) int64, distinct row numbers of `evidence`.
+        gradients: (W, dim) float32; all three lie on one device.
     """
     if kind == "absolute":
-        _add(evidence, positions, np.abs(gradients))
+        _add(evidence, positions, gradients.abs())
     elif kind == "decay":
         evidence[positions] = DECAY * evidence[positions] + gradients
     elif kind == "last":
-        evidence[:] = 0
+        evidence.zero_()
         evidence[positions] = gradients
     else:
         _add(evidence, positions, gradients)
 
 
+def _add(evidence: Tensor, positions: Tensor, gradients: Tensor) -> None:
+    if evidence.device.type == "cpu":
+        _add_rows(evidence.numpy(), positions.numpy(), gradients.numpy())
+    else:
+        evidence[positions] += gradients
+
+
 @njit(parallel=True, cache=True, nogil=True)
-def _add(evidence, positions, gradients):
-    """Add a step's gradients in place: without the copies that NumPy makes of rows."""
+def _add_rows(evidence, positions, gradients):
+    """Add a step's gradients in place: without the copies of rows that an index makes."""
     for w in prange(len(positions)):
         own = evidence[positions[w]]
         for k in range(len(own)):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
+import torch
+from torch import Tensor
 
 
 class Revisable(Protocol):
@@ -16,6 +18,11 @@ class Revisable(Protocol):
     @property
     def nnz(self) -> int:
         """Number of active parameters."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where the table and the gradients of watched rows lie."""
         ...
 
     def structure(self) -> tuple[np.ndarray, np.ndarray]:
@@ -30,7 +37,7 @@ class Revisable(Protocol):
         """Ask for full gradients of these rows, (S,) int64 ascending and distinct; an empty array for none."""
         ...
 
-    def watched_gradients(self) -> tuple[np.ndarray, np.ndarray]:
+    def watched_gradients(self) -> tuple[Tensor, Tensor]:
         """After backward: positions (W,) into the watched rows, ascending, and their gradients (W, dim) float32."""
         ...
 

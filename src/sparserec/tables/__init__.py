@@ -2,6 +2,8 @@
 
 from sparserec.tables.base import SlotGradients, Table
 from sparserec.tables.dense import DenseTable
+from sparserec.tables.devices import choose_device, device_name
+from sparserec.tables.ops import sum_bags
 from sparserec.tables.optimizer import RowAdam
 from sparserec.tables.propagation import Propagation
 from sparserec.tables.sparse import SparseTable, column_dtype
@@ -15,5 +17,8 @@ __all__ = [
     "SparseTable",
     "Table",
     "ThresholdTable",
+    "choose_device",
     "column_dtype",
+    "device_name",
+    "sum_bags",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
@@ -44,6 +44,15 @@ class Table(Protocol):
     @property
     def nnz(self) -> int:
         """How many parameters the table has now."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where the table lies; what is handed to it lies there too."""
+        ...
+
+    def to(self, device: torch.device) -> Self:
+        """Move the table there, with all that is attached to it, and return it; nothing may wait to be taken."""
         ...
 
     def lookup(self, rows: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -49,6 +51,17 @@ class DenseTable:
         """Number of parameters, n_rows x dim."""
         return len(self.values)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the table lies."""
+        return self.values.device
+
+    def to(self, device: torch.device) -> Self:
+        """Move the table there, with all that is attached to it, and return it."""
+        self.values, self._anchor = self.values.to(device), torch.zeros((), requires_grad=True, device=device)
+        self._attached = {name: array.to(device) for name, array in self._attached.items()}
+        return self
+
     def lookup(self, rows: Tensor) -> Tensor:
         """Rows (B,) int64, repeats allowed -> dense (B, dim) float32 that gradients flow back from."""
         return _Lookup.apply(self._anchor, self, rows)  # type: ignore[return-value]
@@ -59,8 +72,10 @@ class DenseTable:
 
     def pool(self, rows: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
         """Weighted sums (B, dim) of rows (L,), sum `b` over the entries `offsets[b]:offsets[b + 1]`, weights (L,)."""
-        bags = torch.repeat_interleave(torch.arange(len(offsets) - 1), torch.diff(offsets))
-        return torch.zeros(len(offsets) - 1, self.dim).index_add(0, bags, self.lookup(rows) * weights[:, None])
+        bags = torch.repeat_interleave(torch.arange(len(offsets) - 1, device=self.device), torch.diff(offsets))
+        return torch.zeros(len(offsets) - 1, self.dim, device=self.device).index_add(
+            0, bags, self.lookup(rows) * weights[:, None]
+        )
 
     def read_columns(self, first: int, out: Tensor) -> None:
         """Write the columns from number `first` on of all rows into `out` (n_rows, w)."""
@@ -69,13 +84,13 @@ class DenseTable:
     def leave_columns(self, first: int, gradient: Tensor) -> None:
         """Add the gradient (n_rows, w) of the columns from number `first` on: every row counts as touched."""
         if self._columns is None:
-            self._columns = torch.zeros(self.n_rows, self.dim)
+            self._columns = torch.zeros(self.n_rows, self.dim, device=self.device)
         self._columns[:, first : first + gradient.shape[1]] += gradient
 
     def take_gradients(self) -> SlotGradients | None:
         """Gradients of the touched rows since the last call; None when there are none."""
         if self._columns is not None:
-            self.inbox.append((torch.arange(self.n_rows), self._columns))
+            self.inbox.append((torch.arange(self.n_rows, device=self.device), self._columns))
             self._columns = None
         if not self.inbox:
             return None
@@ -83,12 +98,12 @@ class DenseTable:
         gradients = torch.cat([gradient for _, gradient in self.inbox])
         self.inbox.clear()
         touched, summed = ops.sum_rows(gradients, rows)
-        offsets = torch.arange(len(touched) + 1) * self.dim
+        offsets = torch.arange(len(touched) + 1, device=self.device) * self.dim
         return SlotGradients(touched * self.dim, offsets, summed.reshape(-1))
 
     def attach(self, name: str, dtype: torch.dtype) -> None:
         """Keep a zero-filled array aligned with `values` under this name."""
-        self._attached[name] = torch.zeros(self.nnz, dtype=dtype)
+        self._attached[name] = torch.zeros(self.nnz, dtype=dtype, device=self.device)
 
     def attached(self, name: str) -> Tensor:
         """The array kept under this name, (n_rows * dim,)."""
@@ -103,4 +118,4 @@ class DenseTable:
         if state["values"].shape != self.values.shape:
             raise SparserecError(f"the saved table has {len(state['values'])} parameters, this one {self.nnz}")
         self._attached = saved_attached(self._attached, state)
-        self.values = state["values"].clone()
+        self.values = state["values"].to(self.device, copy=True)

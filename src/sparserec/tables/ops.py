@@ -1,9 +1,15 @@
-"""Torch custom operators for sparse lookups: Numba kernels on the CPU, the plain reference on any other device."""
+"""Torch custom operators for sparse lookups: Numba kernels on the CPU, Triton's on CUDA devices, else the reference.
+
+Below them, what needs no operator because nothing is traced or differentiated there: the same choice of kernels.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from sparserec.tables import kernels, reference
@@ -30,6 +36,13 @@ def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, dim: int) -
     return out
 
 
+@gather_rows.register_kernel("cuda")
+def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, dim: int) -> Tensor:
+    from sparserec.tables import gpu
+
+    return gpu.gather(values, columns, indptr, rows, dim)
+
+
 @gather_rows.register_fake
 def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, dim: int) -> Tensor:
     return values.new_empty(rows.shape[0], dim)
@@ -48,6 +61,11 @@ def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, transposed:
         values.numpy(), columns.numpy(), indptr.numpy(), rows.numpy(), transposed.contiguous().numpy(), out.numpy()
     )
     return out
+
+
+@multiply_rows.register_kernel("cuda")
+def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, transposed: Tensor) -> Tensor:
+    return gather_rows(values, columns, indptr, rows, transposed.shape[0]) @ transposed
 
 
 @multiply_rows.register_fake
@@ -70,6 +88,11 @@ def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, gradients: 
         values.numpy(), columns.numpy(), indptr.numpy(), rows.numpy(), gradients.contiguous().numpy(), out.numpy()
     )
     return out
+
+
+@multiply_rows_back.register_kernel("cuda")
+def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, gradients: Tensor, dim: int) -> Tensor:
+    return gather_rows(values, columns, indptr, rows, dim).T @ gradients
 
 
 @multiply_rows_back.register_fake
@@ -173,6 +196,23 @@ def _(
     return tuple(torch.from_numpy(part) for part in parts)  # type: ignore[return-value]
 
 
+@reduce_rows.register_kernel("cuda")
+def _(
+    gradients: Tensor,
+    sources: Tensor,
+    weights: Tensor,
+    products: Tensor,
+    transposed: Tensor,
+    rows: Tensor,
+    columns: Tensor,
+    indptr: Tensor,
+    watched: Tensor,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    from sparserec.tables import gpu
+
+    return gpu.reduce_rows(gradients, sources, weights, products, transposed, rows, columns, indptr, watched)
+
+
 def _multiply(factors: np.ndarray, matrix: np.ndarray, out: np.ndarray) -> None:
     """Write the product of factors (W, K) with a matrix (K, C) into `out` (W, C), for less where most factors are 0."""
     if np.count_nonzero(factors) * 2 * kernels.FEW > factors.size:
@@ -224,3 +264,70 @@ def _(gradients: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     entries = _each(len(gradients))
     kernels.add_full(gradients.contiguous().numpy(), *entries, 0, order, bounds, np.arange(len(touched)), summed)
     return torch.from_numpy(touched), torch.from_numpy(summed)
+
+
+@sum_rows.register_kernel("cuda")
+def _(gradients: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    from sparserec.tables import gpu
+
+    return gpu.sum_rows(gradients, rows)
+
+
+def sum_bags(matrix: Tensor, indices: Tensor, indptr: Tensor) -> Tensor:
+    """Sums (B, w) of the rows `indices[indptr[b]:indptr[b + 1]]` of a matrix (n, w); a new tensor, not differentiable.
+
+    Args:
+        matrix: (n, w) float32.
+        indices: (L,) int32 or int64.
+        indptr: (B + 1,), of the same type.
+    """
+    if matrix.is_cuda:
+        from sparserec.tables import gpu
+
+        return gpu.sum_bags(matrix, indices, indptr)
+    # In less than half the time of a loop of our own.
+    return F.embedding_bag(indices, matrix, indptr, mode="sum", include_last_offset=True)
+
+
+def read_columns(values: Tensor, columns: Tensor, indptr: Tensor, first: int, out: Tensor) -> None:
+    """Write the columns from number `first` on of every row of a sparse table into `out` (n_rows, w), contiguous."""
+    if out.is_cuda:
+        from sparserec.tables import gpu
+
+        return gpu.read_columns(values, columns, indptr, first, out)
+    kernels.read_columns(values.numpy(), columns.numpy(), indptr.numpy(), first, out.numpy())
+
+
+def add_columns(columns: Tensor, indptr: Tensor, first: int, gradients: Tensor, out: Tensor) -> None:
+    """Add the gradients (n_rows, w) of the columns from number `first` on to those of the active ones, `out` (nnz,)."""
+    if out.is_cuda:
+        from sparserec.tables import gpu
+
+        return gpu.add_columns(columns, indptr, first, gradients, out)
+    kernels.add_columns(columns.numpy(), indptr.numpy(), first, gradients.numpy(), out.numpy())
+
+
+def adam(
+    state: Sequence[Tensor],
+    first_slot: Tensor,
+    offsets: Tensor,
+    gradients: Tensor,
+    correct: np.ndarray | Tensor,
+    *numbers: float,
+) -> None:
+    """One lazy Adam step on the slots of the touched rows, in place.
+
+    Args:
+        state: values, first and second moments (nnz,) float32, and ages (nnz,) uint16.
+        first_slot, offsets, gradients: as in `SlotGradients`.
+        correct: (2, A) float32, see `kernels.adam`; an array on the CPU.
+        *numbers: step size, decay of the two moments, epsilon, weight decay and `relative`, in this order.
+    """
+    if gradients.is_cuda:
+        from sparserec.tables import gpu
+
+        assert isinstance(correct, Tensor)
+        return gpu.adam(state, first_slot, offsets, gradients, correct, *numbers)
+    arrays = [part.numpy() for part in (*state, first_slot, offsets, gradients)]
+    arguments = [*arrays, correct, *(np.float32(number) for number in numbers)]
+    kernels.adam(*arguments)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from sparserec.tables import kernels
+from sparserec.tables import ops
 from sparserec.tables.base import Table
 
 _AGES = 65_536
@@ -47,7 +47,9 @@ class RowAdam:
         self._betas, self._epsilon, self._decay, self._relative = betas, epsilon, weight_decay, relative
         ages = np.arange(_AGES, dtype=np.float64)
         with np.errstate(divide="ignore"):
-            self._correct = np.stack([1 / (1 - beta**ages) for beta in betas]).astype(np.float32)
+            correct = np.stack([1 / (1 - beta**ages) for beta in betas]).astype(np.float32)
+        on_cpu = table.device.type == "cpu"
+        self._correct = correct if on_cpu else torch.from_numpy(correct).to(table.device)
         for name, dtype in (("mean", torch.float32), ("square", torch.float32), ("age", torch.uint16)):
             table.attach(name, dtype)
 
@@ -56,20 +58,15 @@ class RowAdam:
         gradients = self.table.take_gradients()
         if gradients is None:
             return
-        mean, square, age = (self.table.attached(name).numpy() for name in ("mean", "square", "age"))
-        kernels.adam(
-            self.table.values.numpy(),
-            mean,
-            square,
-            age,
-            gradients.first_slot.numpy(),
-            gradients.offsets.numpy(),
-            gradients.values.numpy(),
+        ops.adam(
+            [self.table.values, *(self.table.attached(name) for name in ("mean", "square", "age"))],
+            gradients.first_slot,
+            gradients.offsets,
+            gradients.values,
             self._correct,
-            np.float32(self.lr),
-            np.float32(self._betas[0]),
-            np.float32(self._betas[1]),
-            np.float32(self._epsilon),
-            np.float32(self._decay),
-            np.float32(self._relative),
+            self.lr,
+            *self._betas,
+            self._epsilon,
+            self._decay,
+            self._relative,
         )

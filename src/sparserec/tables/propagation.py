@@ -24,7 +24,7 @@ class _Propagated(torch.autograd.Function):
     @staticmethod
     def forward(ctx, anchor: Tensor, propagation: Propagation, rows: Tensor) -> Tensor:
         ctx.propagation, ctx.rows = propagation, rows
-        out = torch.empty(len(rows), propagation.dim)
+        out = torch.empty(len(rows), propagation.dim, device=propagation.device)
         for first, block in propagation.blocks():
             out[:, first : first + block.shape[1]] = block[rows]
         return out
@@ -44,7 +44,7 @@ class Propagation:
     the active ones) and of watched rows. Since the operator reaches every row, all of them count as touched.
 
     Args:
-        tables: tables of one width.
+        tables: tables of one width, on one device.
         operator: see `Operator`; symmetric, so that it is its own transpose in the backward pass.
     """
 
@@ -53,7 +53,8 @@ class Propagation:
         self.dim = self._tables[0].dim
         self.n_rows = sum(table.n_rows for table in self._tables)
         self.width = max(1, min(COLUMNS, self.dim // 4))
-        self._anchor = torch.zeros((), requires_grad=True)
+        self.device = self._tables[0].device
+        self._anchor = torch.zeros((), requires_grad=True, device=self.device)
 
     def lookup(self, rows: Tensor) -> Tensor:
         """Rows (B,) int64 of all tables counted through, repeats allowed -> (B, dim) that gradients flow back from."""
@@ -64,7 +65,7 @@ class Propagation:
         """Blocks of columns of the image: the first column of each, and (n_rows, w) float32."""
         for first in range(0, self.dim, self.width):
             last = min(first + self.width, self.dim)
-            block = torch.empty(self.n_rows, last - first)
+            block = torch.empty(self.n_rows, last - first, device=self.device)
             for table, own in self._parts(block):
                 table.read_columns(first, own)
             yield first, self._operator(block)
@@ -75,7 +76,7 @@ class Propagation:
         touched, summed = ops.sum_rows(gradient, rows)
         for first in range(0, self.dim, self.width):
             part = summed[:, first : first + self.width]
-            block = torch.zeros(self.n_rows, part.shape[1])
+            block = torch.zeros(self.n_rows, part.shape[1], device=self.device)
             block[touched] = part
             for table, own in self._parts(self._operator(block)):
                 table.leave_columns(first, own)

@@ -58,7 +58,7 @@ def lookup(
         return dense
     place = torch.searchsorted(watched, rows).clamp(max=len(watched) - 1)
     hit = watched[place] == rows
-    return dense + torch.where(hit[:, None], shift[place], torch.zeros((), dtype=shift.dtype))
+    return dense + torch.where(hit[:, None], shift[place], torch.zeros((), dtype=shift.dtype, device=shift.device))
 
 
 def product(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, matrix: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -22,7 +24,9 @@ class _Lookup(torch.autograd.Function):
     @staticmethod
     def backward(ctx, *gradients: Tensor):
         count = len(ctx.rows)
-        ctx.table.inbox.append((ctx.rows, gradients[0], torch.arange(count), torch.ones(count)))
+        device = ctx.table.device
+        entries = torch.arange(count, device=device), torch.ones(count, device=device)
+        ctx.table.inbox.append((ctx.rows, gradients[0], *entries))
         return None, None, None
 
 
@@ -55,7 +59,7 @@ class _Pool(torch.autograd.Function):
     @staticmethod
     def backward(ctx, *gradients: Tensor):
         table, gradient = ctx.table, gradients[0].contiguous()
-        bags = torch.repeat_interleave(torch.arange(len(ctx.offsets) - 1), torch.diff(ctx.offsets))
+        bags = torch.repeat_interleave(torch.arange(len(ctx.offsets) - 1, device=table.device), torch.diff(ctx.offsets))
         table.inbox.append((ctx.rows, gradient, bags, ctx.weights))
         if not ctx.needs_input_grad[1]:
             return None, None, None, None, None
@@ -101,6 +105,19 @@ class SparseTable:
         """Number of active parameters."""
         return len(self.values)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the table lies."""
+        return self.values.device
+
+    def to(self, device: torch.device) -> Self:
+        """Move the table there, with all that is attached to it, and return it."""
+        self.indptr, self.columns, self.values = (part.to(device) for part in (self.indptr, self.columns, self.values))
+        self._watched = self._watched.to(device)
+        self._anchor = torch.zeros((), requires_grad=True, device=device)
+        self._attached = {name: array.to(device) for name, array in self._attached.items()}
+        return self
+
     def lookup(self, rows: Tensor) -> Tensor:
         """Rows (B,) int64, repeats allowed -> dense (B, dim) float32 that gradients flow back from."""
         return _Lookup.apply(self._anchor, self, rows)  # type: ignore[return-value]
@@ -124,7 +141,7 @@ class SparseTable:
 
     def read_columns(self, first: int, out: Tensor) -> None:
         """Write the columns from number `first` on of all rows into `out` (n_rows, w)."""
-        kernels.read_columns(self.values.numpy(), self.columns.numpy(), self.indptr.numpy(), first, out.numpy())
+        ops.read_columns(self.values, self.columns, self.indptr, first, out)
 
     # -- gradients --------------------------------------------------------------------------------------------------
 
@@ -134,19 +151,34 @@ class SparseTable:
             # One product keeps its matrix; the gradients of any others are made dense and join those of the lookups.
             last = self.product_inbox[-1:]
             dense = self.inbox + [
-                (rows, back @ matrix.T, torch.arange(len(rows)), torch.ones(len(rows)))
+                (
+                    rows,
+                    back @ matrix.T,
+                    torch.arange(len(rows), device=self.device),
+                    torch.ones(len(rows), device=self.device),
+                )
                 for rows, back, matrix in self.product_inbox[:-1]
             ]
             self.inbox, self.product_inbox = [], []
             rows = torch.cat([rows for rows, *_ in [*dense, *last]])
-            _, products, transposed = last[0] if last else (rows, torch.zeros(0, 0), torch.zeros(self.dim, 0))
+            _, products, transposed = last[0] if last else (rows, self._none(0, 0), self._none(self.dim, 0))
             parts = ops.reduce_rows(
-                *_joined(dense, self.dim), products, transposed, rows, self.columns, self.indptr, self._watched
+                *_joined(dense, self._none(0, self.dim)),
+                products,
+                transposed,
+                rows,
+                self.columns,
+                self.indptr,
+                self._watched,
             )
             self._reduced = (SlotGradients(*parts[:3]), parts[3], parts[4])
         if self._columns is not None:
             self._reduced, self._columns = self._spread(self._reduced, *self._columns), None
         return self._reduced
+
+    def _none(self, *shape: int) -> Tensor:
+        """Zeros where the table lies."""
+        return torch.zeros(*shape, device=self.device)
 
     def leave_columns(self, first: int, gradient: Tensor) -> None:
         """Add the gradient (n_rows, w) of the columns from number `first` on: every row counts as touched.
@@ -154,9 +186,9 @@ class SparseTable:
         Kept are the active coordinates, (nnz,), and the watched rows, (S, dim).
         """
         if self._columns is None:
-            self._columns = (torch.zeros(self.nnz), torch.zeros(len(self._watched), self.dim))
+            self._columns = self._none(self.nnz), self._none(len(self._watched), self.dim)
         active, watched = self._columns
-        kernels.add_columns(self.columns.numpy(), self.indptr.numpy(), first, gradient.numpy(), active.numpy())
+        ops.add_columns(self.columns, self.indptr, first, gradient, active)
         watched[:, first : first + gradient.shape[1]] += gradient[self._watched]
 
     def _spread(
@@ -166,9 +198,10 @@ class SparseTable:
         if reduced is not None:
             found, positions, full = reduced
             slots = torch.repeat_interleave(found.first_slot - found.offsets[:-1], torch.diff(found.offsets))
-            active[slots + torch.arange(len(slots))] += found.values
+            active[slots + torch.arange(len(slots), device=self.device)] += found.values
             watched[positions] += full
-        return SlotGradients(self.indptr[:-1], self.indptr, active), torch.arange(len(watched)), watched
+        every = torch.arange(len(watched), device=self.device)
+        return SlotGradients(self.indptr[:-1], self.indptr, active), every, watched
 
     def take_gradients(self) -> SlotGradients | None:
         """Gradients of the active parameters of the touched rows since the last call; None when there are none."""
@@ -178,9 +211,9 @@ class SparseTable:
 
     def watch(self, rows: np.ndarray) -> None:
         """Ask for full gradients of these rows, (S,) int64 ascending and distinct, from the next backward pass on."""
-        self._watched = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.int64))
+        self._watched = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.int64)).to(self.device)
 
-    def watched_gradients(self) -> tuple[np.ndarray, np.ndarray]:
+    def watched_gradients(self) -> tuple[Tensor, Tensor]:
         """Full gradients of the watched rows that this step touched; call it before `take_gradients`.
 
         Returns:
@@ -188,18 +221,21 @@ class SparseTable:
         """
         reduced = self._reduce()
         if reduced is None:
-            return np.zeros(0, np.int64), np.zeros((0, self.dim), np.float32)
-        return reduced[1].numpy(), reduced[2].numpy()
+            return self._watched[:0], self._none(0, self.dim)
+        return reduced[1], reduced[2]
 
     # -- structure --------------------------------------------------------------------------------------------------
 
     def structure(self) -> tuple[np.ndarray, np.ndarray]:
-        """Row pointers (n_rows + 1,) int64 and columns (nnz,) uint8 or uint16, ascending within a row; views."""
-        return self.indptr.numpy(), self.columns.numpy()
+        """Row pointers (n_rows + 1,) int64 and columns (nnz,) uint8 or uint16, ascending within a row.
+
+        Views, or copies from another device.
+        """
+        return self.indptr.cpu().numpy(), self.columns.cpu().numpy()
 
     def magnitudes(self) -> np.ndarray:
         """|w| of every active parameter, (nnz,) float32."""
-        return self.values.abs().numpy()
+        return self.values.abs().cpu().numpy()
 
     def revise(self, keep: np.ndarray, grow_rows: np.ndarray, grow_columns: np.ndarray) -> None:
         """Drop and grow parameters; grown ones start at 0, with zero in every attached array (fresh moments).
@@ -225,19 +261,19 @@ class SparseTable:
             keep, old_columns, old_indptr, grow_indptr, grow_columns.astype(old_columns.dtype), indptr, columns, source
         )
         _check_ascending(indptr, columns)
-        self._set_structure(indptr, columns)
+        self._set_structure(indptr, columns, self.device)
         self.values = _moved(self.values, source)
         for name in self._attached:  # one after the other: only one of them exists twice at a time
             self._attached[name] = _moved(self._attached[name], source)
 
-    def _set_structure(self, indptr: np.ndarray, columns: np.ndarray) -> None:
-        self.indptr, self.columns = torch.from_numpy(indptr), torch.from_numpy(columns)
+    def _set_structure(self, indptr: np.ndarray, columns: np.ndarray, device: torch.device | str = "cpu") -> None:
+        self.indptr, self.columns = torch.from_numpy(indptr).to(device), torch.from_numpy(columns).to(device)
 
     # -- state ------------------------------------------------------------------------------------------------------
 
     def attach(self, name: str, dtype: torch.dtype) -> None:
         """Keep a zero-filled array aligned with `values`, through every revision, under this name."""
-        self._attached[name] = torch.zeros(self.nnz, dtype=dtype)
+        self._attached[name] = torch.zeros(self.nnz, dtype=dtype, device=self.device)
 
     def attached(self, name: str) -> Tensor:
         """The array kept under this name, (nnz,)."""
@@ -255,14 +291,17 @@ class SparseTable:
         if len(indptr) != self.n_rows + 1:
             raise SparserecError(f"the saved table has {len(indptr) - 1} rows, this one {self.n_rows}")
         self._attached = saved_attached(self._attached, state)
-        self._set_structure(indptr, columns)
-        self.values = state["values"].clone()
+        self._set_structure(indptr, columns, self.device)
+        self.values = state["values"].to(self.device, copy=True)
 
 
-def _joined(entries: list[tuple[Tensor, Tensor, Tensor, Tensor]], dim: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of several lookups and sums one below the other, with the sources and weights of their entries."""
+def _joined(entries: list[tuple[Tensor, Tensor, Tensor, Tensor]], none: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of several lookups and sums one below the other, with the sources and weights of their entries.
+
+    Without entries the gradients are `none` (0, dim).
+    """
     if not entries:
-        return torch.zeros(0, dim), torch.zeros(0, dtype=torch.int64), torch.zeros(0)
+        return none, none.new_zeros(0, dtype=torch.int64), none.new_zeros(0)
     first = np.concatenate(([0], np.cumsum([len(gradient) for _, gradient, *_ in entries])))
     sources = [source + int(start) for (*_, source, _), start in zip(entries, first[:-1], strict=True)]
     gradients, weights = [each[1] for each in entries], [each[3] for each in entries]
@@ -294,7 +333,7 @@ def saved_attached(attached: dict[str, Tensor], state: dict[str, Tensor]) -> dic
     for name, array in saved.items():
         if array.shape != state["values"].shape:
             raise SparserecError(f"{name} has {len(array)} numbers for {len(state['values'])} parameters")
-    return {name: saved[name].clone() for name in attached}
+    return {name: saved[name].to(own.device, copy=True) for name, own in attached.items()}
 
 
 def _check_ascending(indptr: np.ndarray, columns: np.ndarray) -> None:
@@ -312,6 +351,8 @@ def _pointers(counts: np.ndarray) -> np.ndarray:
 
 
 def _moved(array: Tensor, source: np.ndarray) -> Tensor:
-    out = np.empty(len(source), dtype=array.numpy().dtype)
-    kernels.move(array.numpy(), source, out)
-    return torch.from_numpy(out)
+    """`array[source]` on the same device, 0 where the source is -1."""
+    old = array.cpu().numpy()
+    out = np.empty(len(source), dtype=old.dtype)
+    kernels.move(old, source, out)
+    return torch.from_numpy(out).to(array.device)

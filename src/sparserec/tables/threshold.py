@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -37,13 +39,23 @@ class ThresholdTable:
         """Number of parameters, thresholds included."""
         return self._parameters.nnz
 
+    @property
+    def device(self) -> torch.device:
+        """Where the table lies."""
+        return self._parameters.device
+
+    def to(self, device: torch.device) -> Self:
+        """Move the table there, with all that is attached to it, and return it."""
+        self._parameters.to(device)
+        return self
+
     def weights(self) -> np.ndarray:
-        """w, (n_rows, dim) float32; a view."""
-        return self._parameters.matrix[:, 1:].numpy()
+        """w, (n_rows, dim) float32; a view, or a copy from another device."""
+        return self._parameters.matrix[:, 1:].cpu().numpy()
 
     def margins(self) -> np.ndarray:
         """|w| - sigmoid(s), (n_rows, dim) float32: what is above 0 survives the threshold."""
-        return (self._parameters.matrix[:, 1:].abs() - self._cuts()).numpy()
+        return (self._parameters.matrix[:, 1:].abs() - self._cuts()).cpu().numpy()
 
     def lookup(self, rows: Tensor) -> Tensor:
         """Rows (B,) int64, repeats allowed -> dense (B, dim) float32 that gradients flow back from."""
@@ -57,8 +69,10 @@ class ThresholdTable:
 
     def pool(self, rows: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
         """Weighted sums (B, dim) of rows (L,), sum `b` over the entries `offsets[b]:offsets[b + 1]`, weights (L,)."""
-        bags = torch.repeat_interleave(torch.arange(len(offsets) - 1), torch.diff(offsets))
-        return torch.zeros(len(offsets) - 1, self.dim).index_add(0, bags, self.lookup(rows) * weights[:, None])
+        bags = torch.repeat_interleave(torch.arange(len(offsets) - 1, device=self.device), torch.diff(offsets))
+        return torch.zeros(len(offsets) - 1, self.dim, device=self.device).index_add(
+            0, bags, self.lookup(rows) * weights[:, None]
+        )
 
     def read_columns(self, first: int, out: Tensor) -> None:
         """Write the columns from number `first` on of all rows into `out` (n_rows, w)."""

@@ -20,9 +20,11 @@ from sparserec.errors import SparserecError
 from sparserec.files import filling
 from sparserec.interactions import Dataset, Split
 from sparserec.recommenders import Recommender
+from sparserec.tables import choose_device
 from sparserec.training.build import build, build_plan, build_trainer, build_view
 from sparserec.training.config import RunConfig, load_config
 from sparserec.training.data import cut, read
+from sparserec.training.kinds import KINDS
 from sparserec.training.refit import FINAL, everything, settled
 from sparserec.training.run import Run
 from sparserec.training.start import needs_teacher, same_teacher
@@ -38,6 +40,7 @@ def train(
     recipe: str | None = None,
     config: RunConfig | str | os.PathLike[str] | None = None,
     threads: int | None = None,
+    device: str = "auto",
     resume: bool = False,
     teacher_from: str | os.PathLike[str] | None = None,
     report: Reporter | None = None,
@@ -56,6 +59,8 @@ def train(
         recipe: name of a recipe of the package.
         config: a complete `RunConfig`, or a TOML file, instead of a recipe.
         threads: CPU threads; all when None. The result does not depend on it, see docs/guide/training.md.
+        device: "cpu", "cuda", or "auto": a CUDA device where there is one and the recommender can be trained there (mf,
+            lightgcn and neumf can). Results of two devices are not the same to the last digit.
         resume: continue the run in `out` if there is one.
         teacher_from: a run folder of the same data, seed and teacher settings whose teacher is taken, with its rank: it
             is about half of the time. With another budget a run by itself may have chosen another rank.
@@ -69,6 +74,7 @@ def train(
     say = stage or (lambda words: None)
     chosen = _settle(recipe, config, settings)
     set_threads(threads)
+    where = choose_device(device, KINDS[chosen.model].on_gpu)
     dataset = data if isinstance(data, Dataset) else _read(data, chosen, say)
     say("splitting")
     parts = cut(dataset, chosen.data)
@@ -82,7 +88,7 @@ def train(
     lender = _lender(teacher_from, chosen, parts) if teacher_from is not None else None
     say("building the initial mask")
     with filling(folder):
-        model, task = build(chosen, parts, folder, say, lender)
+        model, task = build(chosen, parts, folder, say, lender, device=where)
         run = run or Run.create(folder, chosen, parts, dataset.source)
     with _stop_on_interrupt() as stop:
         trainer = _trainer(chosen, parts, model, task, folder, report, stop)
@@ -92,7 +98,7 @@ def train(
         say("training")
         run.ended = trainer.run()
         refits = run.ended != "interrupted" and chosen.refit and parts.valid.nnz > 0
-        if refits and not _refit(run, parts, say, report, stop, lender):
+        if refits and not _refit(run, parts, say, report, stop, lender, where):
             run.ended = "interrupted"
     return run
 
@@ -137,6 +143,7 @@ def _refit(
     report: Reporter | None,
     stop: Callable[[], bool],
     lender: Path | None,
+    device: torch.device,
 ) -> bool:
     """Train once more on the training and validation parts together; whether it came to its end.
 
@@ -150,7 +157,7 @@ def _refit(
     if lender is not None:
         lender = lender / FINAL if _has_teacher(lender / FINAL) else None
     with filling(folder):
-        model, task = build(config, whole, folder, say, lender, run.folder)
+        model, task = build(config, whole, folder, say, lender, run.folder, device)
     trainer = _trainer(config, whole, model, task, folder, report, stop, until, rounds)
     trainer.resume()
     say("training")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from sparserec.errors import SparserecError
 from sparserec.files import make_folder
@@ -29,6 +30,7 @@ from sparserec.training.tables import NORMAL_SCALE, active_parameters, dense_sta
 from sparserec.training.tasks import DistillationTask, NextItemTask, RankingTask, Task
 from sparserec.training.trainer import CHOSEN_BY, Plan, Progress, Trainer
 
+CPU = torch.device("cpu")
 EVIDENCE_BYTES = 128_000_000
 """Memory that the evidence of watched rows may take: very wide tables watch fewer rows."""
 SMALLEST_BATCH = 32
@@ -116,11 +118,12 @@ def build(
     say: Say,
     lender: Path | None = None,
     earlier: Path | None = None,
+    device: torch.device = CPU,
 ) -> tuple[Recommender, Task]:
     """The recommender with its tables at their initial mask and values, and what it learns from.
 
     `lender` is the folder of a training with the same teacher on the same data, whose lists are taken; `earlier` that
-    of a training on a part of this data, with which the initial table is found faster.
+    of a training on a part of this data, with which the initial table is found faster. The tables lie on `device`.
     """
     if config.l2 and "users" not in KINDS[config.model].tables:
         raise SparserecError(f"setting l2 is for recommenders with a row for each user: {config.model} has none")
@@ -134,15 +137,15 @@ def build(
     if config.method == "dense":
         tables = dense_tables(config, split)
     elif config.method in PRUNED:
-        tables, weights = _pruned_tables(config, split, weights, folder, say)
+        tables, weights = _pruned_tables(config, split, weights, folder, say, device)
     else:
         tables = sparse_tables(config, split)
     tables |= {name: DenseTable(matrix) for name, matrix in weights.items()}
-    return assemble(config, tables, split.train), build_task(config, split)
+    return assemble(config, tables, split.train, device), build_task(config, split)
 
 
 def _pruned_tables(
-    config: RunConfig, split: Split, weights: dict[str, np.ndarray], folder: Path, say: Say
+    config: RunConfig, split: Split, weights: dict[str, np.ndarray], folder: Path, say: Say, device: torch.device
 ) -> tuple[dict[str, Table], dict[str, np.ndarray]]:
     """Tables with the mask that a dense training leaves, and the other matrices."""
     budget = active_parameters(config, split, config.dim)  # a budget that can't be kept is refused at once
@@ -152,7 +155,7 @@ def _pruned_tables(
 
     def train(tables: Mapping[str, Table], phase: Path) -> None:
         say(f"training dense tables for {first} of {config.epochs} epochs")
-        model = assemble(dense, tables, split.train)
+        model = assemble(dense, tables, split.train, device)
         plan = replace(build_plan(dense, split, model), fingerprint=own)
         trainer = build_trainer(dense, split, model, build_task(dense, split), plan, phase)
         trainer.resume()
@@ -269,8 +272,12 @@ def build_trainer(
     return Trainer(model, build_optimizers(config, model), explorer, task, split, plan, folder, **others)
 
 
-def assemble(config: RunConfig, tables: Mapping[str, Table], history: History) -> Recommender:
-    """The recommender over these tables, by their names."""
+def assemble(
+    config: RunConfig, tables: Mapping[str, Table], history: History, device: torch.device = CPU
+) -> Recommender:
+    """The recommender over these tables, by their names, moved to the device."""
+    for table in tables.values():
+        table.to(device)
     return KINDS[config.model].make(tables, history, config)
 
 

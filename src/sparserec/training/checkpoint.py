@@ -20,7 +20,7 @@ def save_state(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) ->
     with replacing(path) as part:
         try:
             save_file(
-                {name: tensor.contiguous() for name, tensor in tensors.items()},
+                {name: tensor.contiguous().cpu() for name, tensor in tensors.items()},
                 part,
                 metadata={"sparserec": json.dumps(facts, sort_keys=True)},
             )

@@ -34,6 +34,7 @@ class Kind:
         needs_history: whether a trained model needs the training histories to score, as that of a graph does.
         next_item: whether it learns what comes next in a history, and not which items are in it.
         exports: whether a file for devices can hold it; `served` is an error where not.
+        on_gpu: whether it can be trained on a CUDA device: all that it makes itself lies where its tables lie.
     """
 
     tables: Mapping[str, Side]
@@ -42,24 +43,31 @@ class Kind:
     needs_history: bool = False
     exports: bool = True
     next_item: bool = False
+    on_gpu: bool = False
 
 
 ROWS: dict[str, Side] = {"users": "users", "items": "items"}
 
 KINDS: dict[str, Kind] = {
-    "mf": Kind(ROWS, lambda tables, history, config: MF(tables["users"], tables["items"], config.similarity)),
+    "mf": Kind(
+        ROWS,
+        lambda tables, history, config: MF(tables["users"], tables["items"], config.similarity),
+        on_gpu=True,
+    ),
     "lightgcn": Kind(
         ROWS,
         lambda tables, history, config: LightGCN(
             tables["users"], tables["items"], history, config.layers, config.similarity
         ),
         needs_history=True,
+        on_gpu=True,
     ),
     "neumf": Kind(
         {**ROWS, "mlp_users": "users", "mlp_items": "items"},
         lambda tables, history, config: NeuMF(tables),
         weights=lambda config, generator: neumf.weights(config.dim, config.hidden, generator),
         exports=False,
+        on_gpu=True,
     ),
     "sasrec": Kind(
         {"items": "items"},

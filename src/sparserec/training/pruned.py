@@ -89,7 +89,7 @@ def _save(path: Path, masks: Mapping[str, CsrMask], weights: Mapping[str, np.nda
 
 def _matrix(table: Table) -> np.ndarray:
     assert isinstance(table, DenseTable)
-    return table.matrix.numpy()
+    return table.matrix.cpu().numpy()
 
 
 def _scores(table: Table) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import tomli_w
+import torch
 from torch import Tensor
 
 from sparserec.artefact import ByteReport
@@ -19,7 +20,7 @@ from sparserec.files import make_folder, together, write_text
 from sparserec.interactions import Split
 from sparserec.recommenders import Recommender
 from sparserec.tables import DenseTable, SparseTable, Table
-from sparserec.training.build import assemble
+from sparserec.training.build import CPU, assemble
 from sparserec.training.checkpoint import load_state, section
 from sparserec.training.config import RunConfig, load_config
 from sparserec.training.data import cut, read
@@ -129,8 +130,8 @@ class Run:
         """Whether the model that validation chose was trained with values rounded as in the file."""
         return bool(load_state(self.folder / "best.safetensors")[1].get("rounded", False))
 
-    def best(self, refitted: bool = False) -> tuple[Recommender, dict[str, Any]]:
-        """The model of the epoch that validation chose, or the refitted one; with its facts."""
+    def best(self, refitted: bool = False, device: torch.device = CPU) -> tuple[Recommender, dict[str, Any]]:
+        """The model of the epoch that validation chose, or the refitted one, on a device; with its facts."""
         folder = self.folder / FINAL if refitted else self.folder
         path = folder / "best.safetensors"
         tensors, facts = load_state(path)
@@ -141,7 +142,7 @@ class Run:
         history = NOBODY
         if KINDS[self.config.model].needs_history:
             history = (everything(self.split()) if refitted else self.split()).train
-        return assemble(self.config, tables, history), facts
+        return assemble(self.config, tables, history, device), facts
 
     def _tables(self, tensors: dict[str, Tensor], dims: dict[str, int]) -> dict[str, Table]:
         """The tables in a state, checked against the kind and the rows of the run."""

@@ -57,13 +57,14 @@ class RankingTask:
         """See `Task`."""
         users = self._users[chosen]
         negatives, allowed = self._sampler.draw(users, generator)
+        device = next(iter(model.tables.values())).device
         batch = Batch(
-            users=torch.from_numpy(users),
-            positives=torch.from_numpy(self._items[chosen].astype(np.int64)),
-            negatives=torch.from_numpy(negatives),
+            users=torch.from_numpy(users).to(device),
+            positives=torch.from_numpy(self._items[chosen].astype(np.int64)).to(device),
+            negatives=torch.from_numpy(negatives).to(device),
         )
         positive, negative = model.scores(batch)
-        loss = self._objective(positive, negative, torch.from_numpy(allowed))
+        loss = self._objective(positive, negative, torch.from_numpy(allowed).to(device))
         if self._l2:
             rows = {"users": batch.users, "items": batch.positives}
             for name, side in self._sides.items():

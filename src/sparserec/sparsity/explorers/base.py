@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from sparserec.errors import SparserecError
 from sparserec.sparsity.evidence import Accumulation, accumulate
@@ -98,7 +100,7 @@ class Explorer:
         self._activity = [np.zeros(table.n_rows, dtype=np.float32) for table in self._tables]
         self._round = 0
         self._watched: list[np.ndarray] | None = None
-        self._evidence: list[np.ndarray] = []
+        self._evidence: list[Tensor] = []
 
     def watch(self, step: int) -> None:
         """Before the forward pass of a step: tell the tables which rows to keep full gradients of."""
@@ -123,8 +125,8 @@ class Explorer:
             positions, gradients = table.watched_gradients()
             accumulate(self._config.accumulate, self._evidence[number], positions, gradients)
             if self._config.importance == "gradient":
-                rows = self._watched[number][positions]
-                norms = np.linalg.norm(gradients, axis=1)
+                rows = self._watched[number][positions.cpu().numpy()]
+                norms = torch.linalg.vector_norm(gradients, dim=1).cpu().numpy()
                 self._activity[number][rows] += 0.1 * (norms - self._activity[number][rows])
 
     def due(self, step: int) -> bool:
@@ -151,7 +153,7 @@ class Explorer:
             state[f"activity.{number}"] = activity
         if self._watched is not None:
             for number, (rows, evidence) in enumerate(zip(self._watched, self._evidence, strict=True)):
-                state |= {f"watched.{number}": rows, f"evidence.{number}": evidence}
+                state |= {f"watched.{number}": rows, f"evidence.{number}": evidence.cpu().numpy()}
         return state
 
     def load(self, state: dict[str, np.ndarray]) -> None:
@@ -161,7 +163,8 @@ class Explorer:
         self._watched = None
         if "watched.0" in state:
             self._look_at([state[f"watched.{number}"].copy() for number in range(len(self._tables))])
-            self._evidence = [state[f"evidence.{number}"].copy() for number in range(len(self._tables))]
+            for number, evidence in enumerate(self._evidence):
+                evidence.copy_(torch.from_numpy(state[f"evidence.{number}"]))
 
     def _exchange(self, step: int) -> int:
         """Choose what grows and what is dropped, and revise the tables; how many were grown, and as many dropped."""
@@ -182,10 +185,9 @@ class Explorer:
         generator = np.random.default_rng([self._seed, 5, self._round])
         rows = self._rows()
         empty = [np.zeros((0, table.dim), np.float32) for table in self._tables]
-        evidence, self._evidence = self._evidence if self._watched is not None else empty, []
-        scores = [
-            self._policy.grow_scores(own, watched, generator) for own, watched in zip(evidence, rows, strict=True)
-        ]
+        found = [own.cpu().numpy() for own in self._evidence] if self._watched is not None else empty
+        self._evidence = []
+        scores = [self._policy.grow_scores(own, watched, generator) for own, watched in zip(found, rows, strict=True)]
         for own, watched, table in zip(scores, rows, self._tables, strict=True):
             forget_active(own, watched, *table.structure())
         share = drop_fraction(step, self._config.end, self._config.drop_fraction)
@@ -210,7 +212,7 @@ class Explorer:
         for table, own in zip(self._tables, rows, strict=True):
             table.watch(own)
         self._evidence = [
-            np.zeros((len(own), table.dim), dtype=np.float32) for own, table in zip(rows, self._tables, strict=True)
+            torch.zeros(len(own), table.dim, device=table.device) for own, table in zip(rows, self._tables, strict=True)
         ]
 
     def _draw(self) -> list[np.ndarray]:
