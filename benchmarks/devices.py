@@ -12,7 +12,9 @@ import argparse
 import contextlib
 import itertools
 import os
+import shlex
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -74,7 +76,8 @@ def main() -> None:
             rows.append(row)
             print(row, flush=True)
     facts = {"dataset": args.dataset, "density": args.density, "threads": args.threads, "device": device_name(gpu)}
-    common.save("devices", "python benchmarks/devices.py", {**facts, "steps": args.steps, "rows": rows})
+    command = shlex.join(["python", "benchmarks/devices.py", *sys.argv[1:]])
+    common.save("devices", command, {**facts, "steps": args.steps, "rows": rows})
 
 
 if __name__ == "__main__":

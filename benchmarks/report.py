@@ -23,6 +23,7 @@ TITLES = {
     "main_job_spectral": "Recipe spectral through the command line",
     "main_job": "Matrix factorisation through the command line",
     "training_step": "A training step against torch",
+    "devices": "A training step on the CPU and on a CUDA device",
     "distillation_step": "A step over the whole catalogue with each distillation loss",
     "table_memory": "Memory of training against dense Adam",
     "published": "Dense LightGCN against its published figures",

@@ -11,6 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import torch
+
 import common
 
 HERE = Path(__file__).resolve().parent
@@ -32,6 +34,8 @@ def main() -> None:
     args = parser.parse_args()
     gowalla = common.data_path("gowalla")
     run("training_step.py")
+    if torch.cuda.is_available():
+        run("devices.py")
     run("table_memory.py")
     run("backward_memory.py")
     run("large_catalogue.py")

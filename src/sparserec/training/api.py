@@ -20,7 +20,7 @@ from sparserec.errors import SparserecError
 from sparserec.files import filling
 from sparserec.interactions import Dataset, Split
 from sparserec.recommenders import Recommender
-from sparserec.tables import choose_device
+from sparserec.tables import choose_device, device_name
 from sparserec.training.build import build, build_plan, build_trainer, build_view
 from sparserec.training.config import RunConfig, load_config
 from sparserec.training.data import cut, read
@@ -95,7 +95,7 @@ def train(
         if known:
             say("resuming")
             trainer.resume()
-        say("training")
+        say("training" if where.type == "cpu" else f"training on {device_name(where)}")
         run.ended = trainer.run()
         refits = run.ended != "interrupted" and chosen.refit and parts.valid.nnz > 0
         if refits and not _refit(run, parts, say, report, stop, lender, where):
