@@ -63,7 +63,7 @@ def test_from_the_command_line(sparserec, tmp_path, monkeypatch):
         from sparserec.bench import one
 
         call = {"job": job.__dict__, "data": conditions.data, "folder": work.folder_of(job, conditions.runs)}
-        return one.one({**call, "threads": 1, "keep": False})
+        return one.one({**call, "threads": 1, "device": "cpu", "workers": 1, "keep": False})
 
     monkeypatch.setattr(work, "_in_a_process", do)
     code, out, err = sparserec("bench", "ablations", "--quick", "--out", tmp_path, "--runs", tmp_path / "runs")

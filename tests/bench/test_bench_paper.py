@@ -179,13 +179,22 @@ def test_the_page_says_how_the_claims_stand():
     assert "| 0.1 | SparseRec | 8 | 0.0970 ± 0.0014 | 0.0970 ± 0.0014 | 100 | 50 |" in text
 
 
+def test_the_page_says_where_runs_were_trained():
+    elsewhere = {"device": "Some GPU", "workers": 3, "seconds": 5.0}
+    text = page([entry("SparseRec", 0.1, 0, 0.5), entry("static", 0.1, 0, 0.4, **elsewhere)], "A page", "x")
+    assert "CPU (1 thread), Some GPU (3 runs at a time)" in " ".join(text.split())
+    rows = {line.split(" | ")[1]: line for line in text.splitlines() if line.startswith("| 0.1 | ")}
+    assert "5 s GPU" in rows["static"]
+    assert "GPU" not in rows["SparseRec"]
+
+
 @pytest.fixture
 def here(monkeypatch):
     """Jobs in this process: a process each would take longer than the work."""
 
     def do(job, conditions, module):
         call = {"job": job.__dict__, "data": conditions.data, "folder": work_module.folder_of(job, conditions.runs)}
-        return one_module.one({**call, "threads": 1, "keep": conditions.keep})
+        return one_module.one({**call, "threads": 1, "device": "cpu", "workers": 1, "keep": conditions.keep})
 
     monkeypatch.setattr(work_module, "_in_a_process", do)
 
@@ -196,7 +205,7 @@ def test_the_grid_from_the_command_line(here, sparserec, tmp_path, monkeypatch):
     call = ["bench", "paper", "--quick", "--out", tmp_path, "--runs", tmp_path / "runs", *options]
     code, out, err = sparserec(*call)
     assert code == 0, err
-    assert "12 of 12 done" in out
+    assert "14 of 14 done" in out
     assert "6 of 6 done" in out
     entries = Results(tmp_path / "paper.jsonl").entries()
     by_base = {(e.job.base, e.job.method): e.found for e in entries if e.job.phase == "run"}
