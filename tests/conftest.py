@@ -10,7 +10,7 @@ import torch
 from hypothesis import HealthCheck, settings
 
 # The first call of a kernel compiles it, so the time of a single example says nothing.
-settings.register_profile("sparserec", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=45)
+settings.register_profile("sparserec", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=35)
 settings.load_profile("sparserec")
 
 
