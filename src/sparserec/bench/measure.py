@@ -15,11 +15,10 @@ from sparserec.errors import SparserecError
 from sparserec.evaluation import evaluate
 from sparserec.interactions import Split
 from sparserec.recommenders import Recommender
-from sparserec.tables import DenseTable, SparseTable
+from sparserec.tables import CPU, DenseTable, SparseTable
 from sparserec.training import Run, evaluate_on_device
 from sparserec.training.kinds import KINDS
 
-CPU = torch.device("cpu")
 METRICS = ("recall@20", "ndcg@20")
 
 

@@ -2,7 +2,7 @@
 
 from sparserec.tables.base import SlotGradients, Table
 from sparserec.tables.dense import DenseTable
-from sparserec.tables.devices import choose_device, device_name
+from sparserec.tables.devices import CPU, choose_device, device_name
 from sparserec.tables.ops import sum_bags
 from sparserec.tables.optimizer import RowAdam
 from sparserec.tables.propagation import Propagation
@@ -10,6 +10,7 @@ from sparserec.tables.sparse import SparseTable, column_dtype
 from sparserec.tables.threshold import ThresholdTable
 
 __all__ = [
+    "CPU",
     "DenseTable",
     "Propagation",
     "RowAdam",

@@ -9,6 +9,7 @@ import torch
 
 from sparserec.errors import SparserecError
 
+CPU = torch.device("cpu")
 DeviceName = Literal["auto", "cpu", "cuda"]
 
 
@@ -25,13 +26,13 @@ def choose_device(name: str, usable: bool = True) -> torch.device:
     if name not in get_args(DeviceName):
         raise SparserecError(f"device must be one of {', '.join(get_args(DeviceName))}, not {name!r}")
     if name == "cpu":
-        return torch.device("cpu")
+        return CPU
     lacking = _lacking(usable)
     if not lacking:
         return torch.device("cuda")
     if name == "cuda":
         raise SparserecError(f"device cuda can't be used: {lacking}; leave it out, or give cpu")
-    return torch.device("cpu")
+    return CPU
 
 
 def _lacking(usable: bool) -> str:

@@ -1,4 +1,4 @@
-"""Triton kernels for CUDA devices, held equal to `reference.py` by the same tests as those for the CPU.
+"""Triton kernels for CUDA devices, held equal to `reference.py` and to the kernels for the CPU by tests.
 
 A program sums what belongs to one row, in an order fixed by the data, so that the same run gives the same result on the
 same device. Imported where a tensor lies on such a device, and nowhere else: Triton comes with PyTorch's CUDA builds.
@@ -83,6 +83,22 @@ def add_columns(columns: Tensor, indptr: Tensor, first: int, gradients: Tensor, 
 
 
 @triton.jit
+def _sum_group(gradients, sources, weights, begin, last, column, own, dim, WIDTH: tl.constexpr, ENTRIES: tl.constexpr):
+    """The weighted sum of a group's gradients, entries `begin` to `last`, at the columns (WIDTH,) where `own`."""
+    total = tl.zeros([WIDTH], dtype=tl.float32)
+    for number in range(begin, last, ENTRIES):
+        entry = number + tl.arange(0, ENTRIES)
+        some = entry < last
+        source = tl.load(sources + entry, mask=some, other=0)
+        weight = tl.load(weights + entry, mask=some, other=0.0)
+        tile = tl.load(
+            gradients + source[:, None] * dim + column[None, :], mask=some[:, None] & own[None, :], other=0.0
+        )
+        total += tl.sum(tile * weight[:, None], axis=0)
+    return total
+
+
+@triton.jit
 def _reduce_active(
     gradients,
     sources,
@@ -105,16 +121,7 @@ def _reduce_active(
         place = start + tl.arange(0, SLOTS)
         own = place < end
         column = tl.load(columns + first + (place - base), mask=own, other=0).to(tl.int64)
-        total = tl.zeros([SLOTS], dtype=tl.float32)
-        for number in range(begin, last, ENTRIES):
-            entry = number + tl.arange(0, ENTRIES)
-            some = entry < last
-            source = tl.load(sources + entry, mask=some, other=0)
-            weight = tl.load(weights + entry, mask=some, other=0.0)
-            tile = tl.load(
-                gradients + source[:, None] * dim + column[None, :], mask=some[:, None] & own[None, :], other=0.0
-            )
-            total += tl.sum(tile * weight[:, None], axis=0)
+        total = _sum_group(gradients, sources, weights, begin, last, column, own, dim, SLOTS, ENTRIES)
         tl.store(out + place, total, mask=own)
 
 
@@ -126,16 +133,7 @@ def _sum_groups(gradients, sources, weights, bounds, which, out, dim, WIDTH: tl.
     for start in range(0, dim, WIDTH):
         column = start + tl.arange(0, WIDTH)
         own = column < dim
-        total = tl.zeros([WIDTH], dtype=tl.float32)
-        for number in range(begin, last, ENTRIES):
-            entry = number + tl.arange(0, ENTRIES)
-            some = entry < last
-            source = tl.load(sources + entry, mask=some, other=0)
-            weight = tl.load(weights + entry, mask=some, other=0.0)
-            tile = tl.load(
-                gradients + source[:, None] * dim + column[None, :], mask=some[:, None] & own[None, :], other=0.0
-            )
-            total += tl.sum(tile * weight[:, None], axis=0)
+        total = _sum_group(gradients, sources, weights, begin, last, column, own, dim, WIDTH, ENTRIES)
         tl.store(out + w * dim + column, total, mask=own)
 
 

@@ -197,20 +197,10 @@ def _(
 
 
 @reduce_rows.register_kernel("cuda")
-def _(
-    gradients: Tensor,
-    sources: Tensor,
-    weights: Tensor,
-    products: Tensor,
-    transposed: Tensor,
-    rows: Tensor,
-    columns: Tensor,
-    indptr: Tensor,
-    watched: Tensor,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+def _(*arguments: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     from sparserec.tables import gpu
 
-    return gpu.reduce_rows(gradients, sources, weights, products, transposed, rows, columns, indptr, watched)
+    return gpu.reduce_rows(*arguments)
 
 
 def _multiply(factors: np.ndarray, matrix: np.ndarray, out: np.ndarray) -> None:

@@ -23,10 +23,7 @@ class _Lookup(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, *gradients: Tensor):
-        count = len(ctx.rows)
-        device = ctx.table.device
-        entries = torch.arange(count, device=device), torch.ones(count, device=device)
-        ctx.table.inbox.append((ctx.rows, gradients[0], *entries))
+        ctx.table.inbox.append((ctx.rows, gradients[0], *_each(ctx.rows)))
         return None, None, None
 
 
@@ -151,13 +148,7 @@ class SparseTable:
             # One product keeps its matrix; the gradients of any others are made dense and join those of the lookups.
             last = self.product_inbox[-1:]
             dense = self.inbox + [
-                (
-                    rows,
-                    back @ matrix.T,
-                    torch.arange(len(rows), device=self.device),
-                    torch.ones(len(rows), device=self.device),
-                )
-                for rows, back, matrix in self.product_inbox[:-1]
+                (rows, back @ matrix.T, *_each(rows)) for rows, back, matrix in self.product_inbox[:-1]
             ]
             self.inbox, self.product_inbox = [], []
             rows = torch.cat([rows for rows, *_ in [*dense, *last]])
@@ -293,6 +284,11 @@ class SparseTable:
         self._attached = saved_attached(self._attached, state)
         self._set_structure(indptr, columns, self.device)
         self.values = state["values"].to(self.device, copy=True)
+
+
+def _each(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Sources and weights of entries that have a gradient each, one for each of the rows (B,)."""
+    return torch.arange(len(rows), device=rows.device), torch.ones(len(rows), device=rows.device)
 
 
 def _joined(entries: list[tuple[Tensor, Tensor, Tensor, Tensor]], none: Tensor) -> tuple[Tensor, Tensor, Tensor]:

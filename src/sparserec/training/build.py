@@ -19,7 +19,7 @@ from sparserec.interactions import Split
 from sparserec.objectives import BPR, DISTILLATION, NegativeSampler, Objective, SampledSoftmax
 from sparserec.recommenders import FISM, History, Recommender
 from sparserec.sparsity import EXPLORERS, Explorer, ExplorerConfig, make_explorer, parse_budget
-from sparserec.tables import DenseTable, RowAdam, SparseTable, Table
+from sparserec.tables import CPU, DenseTable, RowAdam, SparseTable, Table
 from sparserec.teachers import Scorer
 from sparserec.training.config import RunConfig, load_config
 from sparserec.training.kinds import KINDS
@@ -30,7 +30,6 @@ from sparserec.training.tables import NORMAL_SCALE, active_parameters, dense_sta
 from sparserec.training.tasks import DistillationTask, NextItemTask, RankingTask, Task
 from sparserec.training.trainer import CHOSEN_BY, Plan, Progress, Trainer
 
-CPU = torch.device("cpu")
 EVIDENCE_BYTES = 128_000_000
 """Memory that the evidence of watched rows may take: very wide tables watch fewer rows."""
 SMALLEST_BATCH = 32

@@ -19,8 +19,8 @@ from sparserec.evaluation import Metrics, evaluate
 from sparserec.files import make_folder, together, write_text
 from sparserec.interactions import Split
 from sparserec.recommenders import Recommender
-from sparserec.tables import DenseTable, SparseTable, Table
-from sparserec.training.build import CPU, assemble
+from sparserec.tables import CPU, DenseTable, SparseTable, Table
+from sparserec.training.build import assemble
 from sparserec.training.checkpoint import load_state, section
 from sparserec.training.config import RunConfig, load_config
 from sparserec.training.data import cut, read
