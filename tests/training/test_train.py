@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 
@@ -17,9 +18,12 @@ from sparserec.evaluation import Popularity, evaluate
 from sparserec.interactions import Interactions
 from sparserec.sparsity import EXPLORERS
 from sparserec.training import evaluate_on_device
+from sparserec.training.api import default_threads
 from sparserec.training.checkpoint import load_state, save_state
 from sparserec.training.pruned import PRUNED
 from sparserec.training.trainer import Trainer
+
+ALL = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def tensors(run, name="checkpoint.safetensors"):
@@ -71,6 +75,16 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(catalogue, q
         files.append((tmp_path / f"{name}.safetensors").read_bytes())
     assert files[0] == files[1]
     assert files[0] != files[2]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"), [("1", 1), ("3", 3), ("2,4", 2), ("", None), ("0", None), ("many", None), (None, None)]
+)
+def test_the_number_of_threads_is_that_of_the_environment_or_of_the_cores(monkeypatch, asked, expected):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if asked is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    assert default_threads() == (expected or ALL)
 
 
 def test_the_number_of_threads_does_not_change_the_result(catalogue, quick, tmp_path):

@@ -21,7 +21,7 @@ def demo(
         Path | None, typer.Option("--out", "-o", help="Keep the run folders and the exported files here.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the catalogue and of training.")] = 0,
-    threads: Annotated[int | None, typer.Option(help="CPU threads; all when not given.")] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads; OMP_NUM_THREADS, else all, when not given.")] = None,
 ) -> None:
     """Make a small catalogue, train on it, compare with dense and popularity, export, recommend.
 

@@ -25,7 +25,7 @@ def evaluate(
     k: Annotated[
         list[int] | None, typer.Option("--k", "-k", help="Length of the list; may be repeated. [default: 20]")
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="CPU threads; all when not given.")] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads; OMP_NUM_THREADS, else all, when not given.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Rank all items for every user with held-out interactions and print the metrics.

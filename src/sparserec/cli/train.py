@@ -56,7 +56,7 @@ def train(
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the interactions, at most.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random in training.")] = None,
-    threads: Annotated[int | None, typer.Option(help="CPU threads; all when not given.")] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads; OMP_NUM_THREADS, else all, when not given.")] = None,
     device: Annotated[
         str, typer.Option(help="cpu, cuda, or auto: a CUDA device where there is one and the model can use it.")
     ] = "auto",

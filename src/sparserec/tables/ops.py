@@ -279,6 +279,15 @@ def sum_bags(matrix: Tensor, indices: Tensor, indptr: Tensor) -> Tensor:
     return F.embedding_bag(indices, matrix, indptr, mode="sum", include_last_offset=True)
 
 
+def sum_weighted(rows: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
+    """Weighted sums (B, dim) of dense rows (L, dim): sum `b` takes the rows `offsets[b]:offsets[b + 1]`, weights (L,).
+
+    Differentiable in the rows and in the weights.
+    """
+    bags = torch.repeat_interleave(torch.arange(len(offsets) - 1, device=rows.device), torch.diff(offsets))
+    return torch.zeros(len(offsets) - 1, rows.shape[1], device=rows.device).index_add(0, bags, rows * weights[:, None])
+
+
 def read_columns(values: Tensor, columns: Tensor, indptr: Tensor, first: int, out: Tensor) -> None:
     """Write the columns from number `first` on of every row of a sparse table into `out` (n_rows, w), contiguous."""
     if out.is_cuda:

@@ -58,7 +58,8 @@ def train(
         out: the run folder; a new temporary folder when None.
         recipe: name of a recipe of the package.
         config: a complete `RunConfig`, or a TOML file, instead of a recipe.
-        threads: CPU threads; all when None. The result does not depend on it, see docs/guide/training.md.
+        threads: CPU threads; when None as many as OMP_NUM_THREADS says, else all. The result does not depend on it,
+            see docs/guide/training.md.
         device: "cpu", "cuda", or "auto": a CUDA device where there is one and the recommender can be trained there (mf,
             lightgcn and neumf can). Results of two devices are not the same to the last digit.
         resume: continue the run in `out` if there is one.
@@ -165,8 +166,8 @@ def _refit(
 
 
 def set_threads(threads: int | None) -> None:
-    """Set the number of CPU threads of torch, of the kernels and of BLAS; None takes what the machine has."""
-    count = threads if threads is not None else os.cpu_count() or 1
+    """Set the number of CPU threads of torch, of the kernels and of BLAS; None takes `default_threads`."""
+    count = threads if threads is not None else default_threads()
     if count < 1:
         raise SparserecError(f"threads must be at least 1, not {count}")
     torch.set_num_threads(count)
@@ -174,6 +175,15 @@ def set_threads(threads: int | None) -> None:
     most = numba_config.NUMBA_NUM_THREADS  # pyright: ignore[reportAttributeAccessIssue]
     numba.set_num_threads(min(count, most))
     threadpool_limits(count, user_api="blas")
+
+
+def default_threads() -> int:
+    """What the environment variable OMP_NUM_THREADS says, else the cores that this process may use."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if asked.isdecimal() and int(asked):
+        return int(asked)
+    allowed = getattr(os, "sched_getaffinity", None)  # not on macOS
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def _settle(
