@@ -16,8 +16,9 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/sparserec demo
 
+# A process for each core, each with one thread; files are handed out whole, since their tests share trained runs.
 test: setup
-	$(BIN)/python -m pytest --cov --cov-report=term
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --cov --cov-report=term
 
 # The browser runtime and the demo page alone. `make test` has these tests too, and skips those that lack a program.
 test-web: setup
