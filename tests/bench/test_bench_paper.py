@@ -181,10 +181,12 @@ def test_the_page_says_how_the_claims_stand():
 
 def test_the_page_says_where_runs_were_trained():
     elsewhere = {"device": "Some GPU", "workers": 3, "seconds": 5.0}
-    text = page([entry("SparseRec", 0.1, 0, 0.5), entry("static", 0.1, 0, 0.4, **elsewhere)], "A page", "x")
+    both = [entry("RigL", 0.1, 0, 0.3, **elsewhere), entry("RigL", 0.1, 1, 0.3, seconds=8.0)]
+    text = page([entry("SparseRec", 0.1, 0, 0.5), entry("static", 0.1, 0, 0.4, **elsewhere), *both], "A page", "x")
     assert "CPU (1 thread), Some GPU (3 runs at a time)" in " ".join(text.split())
     rows = {line.split(" | ")[1]: line for line in text.splitlines() if line.startswith("| 0.1 | ")}
     assert "5 s GPU" in rows["static"]
+    assert "| 8 s, 5 s GPU |" in rows["RigL"]
     assert "GPU" not in rows["SparseRec"]
 
 

@@ -160,10 +160,12 @@ def _table(groups: Groups) -> list[str]:
 
 
 def training_time(group: Sequence[Entry]) -> str:
-    """Median seconds of the runs that one process trained from beginning to end."""
-    whole = [entry.found["seconds"] for entry in group if not entry.found.get("resumed")]
-    where = " GPU" if any(entry.found.get("device", "cpu") != "cpu" for entry in group) else ""
-    return f"{statistics.median(whole):.0f} s{where}" if whole else "-"
+    """Median seconds of the runs that one process trained from beginning to end, on a CPU and on a GPU apart."""
+    whole: dict[str, list[float]] = {"": [], " GPU": []}
+    for entry in group:
+        if not entry.found.get("resumed"):
+            whole["" if entry.found.get("device", "cpu") == "cpu" else " GPU"].append(entry.found["seconds"])
+    return ", ".join(f"{statistics.median(times):.0f} s{where}" for where, times in whole.items() if times) or "-"
 
 
 def _tuning(entries: Sequence[Entry]) -> list[str]:
