@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sparserec.errors import SparserecError
-from sparserec.tables import ops
+from sparserec.tables import ops, reference
 from sparserec.tables.base import SlotGradients
 from sparserec.tables.sparse import saved_attached
 
@@ -72,7 +72,7 @@ class DenseTable:
 
     def pool(self, rows: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
         """Weighted sums (B, dim) of rows (L,), sum `b` over the entries `offsets[b]:offsets[b + 1]`, weights (L,)."""
-        return ops.sum_weighted(self.lookup(rows), offsets, weights)
+        return reference.sum_weighted(self.lookup(rows), offsets, weights)
 
     def read_columns(self, first: int, out: Tensor) -> None:
         """Write the columns from number `first` on of all rows into `out` (n_rows, w)."""

@@ -130,8 +130,8 @@ def pool_rows_back(
     values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, offsets: Tensor, gradients: Tensor
 ) -> Tensor:
     """Gradients (L,) of the weights of `pool_rows`, from those of its sums (B, dim)."""
-    bag = torch.repeat_interleave(torch.arange(len(offsets) - 1, device=rows.device), torch.diff(offsets))
-    return (reference.lookup(values, columns, indptr, rows, gradients.shape[1]) * gradients[bag]).sum(1)
+    entries = reference.lookup(values, columns, indptr, rows, gradients.shape[1])
+    return (entries * gradients[reference.bags_of(offsets)]).sum(1)
 
 
 @pool_rows_back.register_kernel("cpu")
@@ -277,15 +277,6 @@ def sum_bags(matrix: Tensor, indices: Tensor, indptr: Tensor) -> Tensor:
         return gpu.sum_bags(matrix, indices, indptr)
     # In less than half the time of a loop of our own.
     return F.embedding_bag(indices, matrix, indptr, mode="sum", include_last_offset=True)
-
-
-def sum_weighted(rows: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
-    """Weighted sums (B, dim) of dense rows (L, dim): sum `b` takes the rows `offsets[b]:offsets[b + 1]`, weights (L,).
-
-    Differentiable in the rows and in the weights.
-    """
-    bags = torch.repeat_interleave(torch.arange(len(offsets) - 1, device=rows.device), torch.diff(offsets))
-    return torch.zeros(len(offsets) - 1, rows.shape[1], device=rows.device).index_add(0, bags, rows * weights[:, None])
 
 
 def read_columns(values: Tensor, columns: Tensor, indptr: Tensor, first: int, out: Tensor) -> None:

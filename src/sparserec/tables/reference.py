@@ -66,13 +66,23 @@ def product(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, matri
     return lookup(values, columns, indptr, rows, matrix.shape[1]) @ matrix.T
 
 
+def bags_of(offsets: Tensor) -> Tensor:
+    """The bag (L,) of each entry: bag `b` has the entries `offsets[b]:offsets[b + 1]`."""
+    return torch.repeat_interleave(torch.arange(len(offsets) - 1, device=offsets.device), torch.diff(offsets))
+
+
+def sum_weighted(rows: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
+    """Weighted sums (B, dim) of dense rows (L, dim) by bag, weights (L,); differentiable in both."""
+    entries = rows * weights[:, None]
+    out = torch.zeros(len(offsets) - 1, rows.shape[1], dtype=entries.dtype, device=rows.device)
+    return out.index_add(0, bags_of(offsets), entries)
+
+
 def pool(
     values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, offsets: Tensor, weights: Tensor, dim: int
 ) -> Tensor:
     """Weighted sums of sparse rows (B, dim): bag `b` sums `weights[e] * row(rows[e])` over `offsets[b:b + 2]`."""
-    bag = torch.repeat_interleave(torch.arange(len(offsets) - 1, device=rows.device), torch.diff(offsets))
-    entries = lookup(values, columns, indptr, rows, dim) * weights[:, None]
-    return torch.zeros(len(offsets) - 1, dim, dtype=entries.dtype, device=rows.device).index_add(0, bag, entries)
+    return sum_weighted(lookup(values, columns, indptr, rows, dim), offsets, weights)
 
 
 def reduce_rows(

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sparserec.tables import ops
+from sparserec.tables import reference
 from sparserec.tables.base import SlotGradients
 from sparserec.tables.dense import DenseTable
 
@@ -70,7 +70,7 @@ class ThresholdTable:
 
     def pool(self, rows: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
         """Weighted sums (B, dim) of rows (L,), sum `b` over the entries `offsets[b]:offsets[b + 1]`, weights (L,)."""
-        return ops.sum_weighted(self.lookup(rows), offsets, weights)
+        return reference.sum_weighted(self.lookup(rows), offsets, weights)
 
     def read_columns(self, first: int, out: Tensor) -> None:
         """Write the columns from number `first` on of all rows into `out` (n_rows, w)."""

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numba
 import torch
 from numba.core import config as numba_config
@@ -178,12 +179,12 @@ def set_threads(threads: int | None) -> None:
 
 
 def default_threads() -> int:
-    """What the environment variable OMP_NUM_THREADS says, else the cores that this process may use."""
+    """What the environment variable OMP_NUM_THREADS says, else the cores that this process may use.
+
+    These are as joblib counts them: those of its affinity, and within a container's quota.
+    """
     asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    if asked.isdecimal() and int(asked):
-        return int(asked)
-    allowed = getattr(os, "sched_getaffinity", None)  # not on macOS
-    return len(allowed(0)) if allowed else os.cpu_count() or 1
+    return int(asked) if asked.isdecimal() and int(asked) else joblib.cpu_count()
 
 
 def _settle(
