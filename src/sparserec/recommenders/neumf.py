@@ -11,6 +11,7 @@ from torch import Tensor
 
 from sparserec.errors import SparserecError
 from sparserec.recommenders.base import Batch, History, Served
+from sparserec.recommenders.network import network_of_pairs
 from sparserec.tables import Table
 
 PAIRS = 1 << 17
@@ -22,8 +23,9 @@ class NeuMF:
 
     A score is <h, p_u * q_i> + MLP(p'_u, q'_i), the network a stack of layers with ReLU between them and the output a
     weighted sum of the last. The first layer is linear in the user and in the item, so its two halves are computed once
-    a user and once an item; a batch with negatives of its own or shared then takes B x K x `hidden[0]` numbers. Layers
-    are matrices with the bias as their last column, kept as tables beside the others: small, dense, in every step.
+    a user and once an item. With shared negatives the hidden numbers of a pair exist for a tile of pairs at a time
+    (`network_of_pairs`); with a user's own there are B x K x `hidden[0]` of them. Layers are matrices with the bias as
+    their last column, kept as tables beside the others: small, dense, in every step.
 
     Source: He et al., "Neural collaborative filtering" (arXiv 1708.05031). Unlike the original nothing is trained
     before, both parts have rows of one width, and the loss is whatever the recommender is trained with.
@@ -95,7 +97,8 @@ class _Parts:
     def every(self, items: slice) -> Tensor:
         """Scores (B, K) of all users with the items of a slice."""
         products = self._users @ self._items[items].T
-        return products + self._network(self._of_users[:, None] + self._of_items[items])
+        found = network_of_pairs(self._of_users, self._of_items[items], self._rest, self._output)
+        return products + found + self._bias
 
     def _network(self, first: Tensor) -> Tensor:
         """What the network adds to the scores (...,), from the inputs (..., hidden[0]) of the first ReLU."""
