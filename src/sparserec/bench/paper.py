@@ -42,7 +42,7 @@ DST = tuple(name for name, own in METHODS.items() if own["method"] in ("static",
 COMMON: dict[str, dict[str, Any]] = {
     "mf": {"recipe": "mf", "epochs": 8},
     "lightgcn": {"recipe": "lightgcn", "epochs": 12},
-    "neumf": {"recipe": "neumf", "epochs": 8},
+    "neumf": {"recipe": "neumf", "epochs": 4},
     "sasrec": {"recipe": "sasrec", "epochs": 60},
 }
 """What all methods share, by base."""
