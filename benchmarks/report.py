@@ -12,6 +12,8 @@ from pathlib import Path
 import common
 import fism_report
 import mf_results
+from sparserec.bench import page as paper_page
+from sparserec.bench.results import Results
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST = {
@@ -51,6 +53,13 @@ RIVALS = (
     "ml-latest-small; it has a share there alone. On these three the test part was read once more after that, with the "
     "present rotation. Douban and thinned played no part in any choice; ours was "
     "measured there with an earlier rotation (docs/decisions/0024-wide-rotations.md):"
+)
+PAPER = (
+    "Base recommenders over sparse tables: what SparseRec gains in test NDCG@20 over the best other method of dynamic "
+    "sparse training, SET, RigL, DSL and masks that never move, with the same loss, epochs and tuning, and its place "
+    "among them, by density (`sparserec bench paper`; [the grid](docs/results/paper.md), "
+    "[the ablations](docs/results/ablations.md), [what they say](docs/decisions/0027-what-the-paper-claims.md)). Most "
+    "have one seed:"
 )
 FACTORISATION = (
     "Matrix factorisation, all methods with the same loss, epochs and tuning, int8 values, mean ± standard deviation "
@@ -142,6 +151,8 @@ def summary() -> list[str]:
             f"{theirs[0]:.4f} and {theirs[1]:.4f} "
             "(`python benchmarks/outside.py`)."
         )
+    if grid := paper_page.overview(Results(common.RESULTS / "paper.jsonl").entries()):
+        found += [*paragraph(PAPER), *grid, ""]
     found += paragraph(FACTORISATION)
     entries = list(mf_results.done("run").values())
     lines = ["| data | method | Recall@20 | NDCG@20 | bytes of the file | seeds |", "|---" * 6 + "|"]

@@ -10,7 +10,7 @@ from sparserec.bench import one as one_module
 from sparserec.bench import plots
 from sparserec.bench import work as work_module
 from sparserec.bench.ablations import ablation_jobs
-from sparserec.bench.page import page
+from sparserec.bench.page import overview, page
 from sparserec.bench.paper import (
     CANDIDATES,
     DENSE,
@@ -157,9 +157,9 @@ def test_differences_by_hand():
     assert spread([0.1, 0.2]) == "0.1500 ± 0.0707"
 
 
-def entry(method, density, seed, ndcg, **more):
+def entry(method, density, seed, ndcg, base="mf", **more):
     found = {"ndcg@20": ndcg, "recall@20": ndcg, "valid": ndcg, "epoch": 2, "bytes": 100, "parameters": 50}
-    job = Job("run", "d", "mf", method, density, {"dim": 8, "seed": seed})
+    job = Job("run", "d", base, method, density, {"dim": 8, "seed": seed})
     return Entry(job, {**found, "seconds": 1.0, "threads": 1, **more})
 
 
@@ -177,6 +177,21 @@ def test_the_page_says_how_the_claims_stand():
     assert "Largest gain: SparseRec +19.75 %; SparseRec, NMF start +14.00 %." in text
     assert "97.0 % at 0.1, 60.0 % at 0.05. At least 95 %: at 0.1 still" in text
     assert "| 0.1 | SparseRec | 8 | 0.0970 ± 0.0014 | 0.0970 ± 0.0014 | 100 | 50 |" in text
+
+
+def test_an_overview_has_a_line_for_each_base_and_a_cell_for_each_density():
+    entries = [entry("SparseRec", 0.1, 0, 0.06), entry("RigL", 0.1, 0, 0.05), entry("SET", 0.1, 0, 0.07)]
+    entries += [entry("SparseRec", 0.05, 0, 0.06), entry("RigL", 0.05, 0, 0.05)]
+    entries += [entry("SparseRec", 0.05, 0, 0.04, "neumf"), entry("static", 0.05, 0, 0.05, "neumf")]
+    entries += [entry("SparseRec", 0.05, 0, 0.04, "lightgcn")]  # nothing beside it
+    assert overview(entries) == [
+        "| data | base | 0.1 | 0.05 |",
+        "|---|---|---|---|",
+        "| d | mf | -14.29 % (2 of 3) | +20.00 % (1 of 2) |",
+        "| d | neumf | - | -20.00 % (2 of 2) |",
+    ]
+    assert "\n".join(overview(entries)) in page(entries, "A title", "x")
+    assert overview(entries[-1:]) == []
 
 
 def test_the_page_says_where_runs_were_trained():

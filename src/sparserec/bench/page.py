@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sparserec.bench.paper import DENSE, DST, METHODS, OURS, TUNED, current
@@ -50,8 +51,12 @@ def page(entries: Sequence[Entry], title: str, command: str) -> str:
     """
     groups = grouped(current(entries))
     lines = [f"# {title}", "", *_method(entries, command), *_notes(groups)]
-    for name, base in dict.fromkeys((key[0], key[1]) for key in groups):
-        own = {key: group for key, group in groups.items() if key[:2] == (name, base)}
+    parts = dict.fromkeys((key[0], key[1]) for key in groups)
+    if len(parts) > 1 and (table := overview(entries)):
+        lines += ["", "## SparseRec against the best other DST method", ""]
+        lines += ["Gain in test NDCG@20 by density, and its place among all DST methods.", "", *table]
+    for name, base in parts:
+        own = _part(groups, (name, base))
         lines += ["", f"## {name}, {base}", "", *_claims(own), "", *_table(own)]
     return "\n".join([*lines, *_tuning(entries)]) + "\n"
 
@@ -99,10 +104,31 @@ def _notes(groups: Groups) -> list[str]:
     return lines
 
 
-def _claims(groups: Groups) -> list[str]:
-    """What the paper claims beside what was measured, for one data set and base."""
-    lines = ["| density | method | best other | gain in NDCG@20 | standard errors | rank |", "|---" * 6 + "|"]
-    gains: dict[str, list[float]] = {}
+@dataclass(frozen=True)
+class Gain:
+    """One of ours beside the best of the methods it is compared with, at one density.
+
+    Attributes:
+        density: share of active parameters.
+        ours: name of the method.
+        best: name of the best other one.
+        share: of its test NDCG@20 that ours has more.
+        errors: standard errors of the difference, None with one seed of either.
+        rank: place of ours among `among` methods, 1 the first.
+    """
+
+    density: float
+    ours: str
+    best: str
+    share: float
+    errors: float | None
+    rank: int
+    among: int
+
+
+def gains(groups: Groups) -> list[Gain]:
+    """Ours against the others at every density, for the groups of one data set and base."""
+    found = []
     for density in densities(groups):
         for ours, others in COMPARED.items():
             rivals = _by_method(groups, density, others)
@@ -111,17 +137,50 @@ def _claims(groups: Groups) -> list[str]:
                 continue
             means = {name: statistics.mean(values(group, "ndcg@20")) for name, group in rivals.items()}
             best = max(means, key=lambda name: means[name])
-            mean = statistics.mean(values(own, "ndcg@20"))
-            gain, errors = 100 * (mean / means[best] - 1), "-"
+            mean, errors = statistics.mean(values(own, "ndcg@20")), None
             if min(len(own), len(rivals[best])) > 1:
-                errors = f"{difference(values(own, 'ndcg@20'), values(rivals[best], 'ndcg@20')).errors:+.1f}"
+                errors = difference(values(own, "ndcg@20"), values(rivals[best], "ndcg@20")).errors
             rank = 1 + sum(other > mean for other in means.values())
-            gains.setdefault(ours, []).append(gain)
-            lines.append(f"| {density:g} | {ours} | {best} | {gain:+.2f} % | {errors} | {rank} of {1 + len(means)} |")
-    if not gains:
+            found.append(Gain(density, ours, best, mean / means[best] - 1, errors, rank, 1 + len(means)))
+    return found
+
+
+def overview(entries: Sequence[Entry]) -> list[str]:
+    """A table of SparseRec's gains over the best other method of its family: a line a data set and base.
+
+    Args:
+        entries: of the results file of the paper's grid.
+    """
+    groups = grouped(current(entries))
+    parts = {key[:2]: [gain for gain in gains(_part(groups, key[:2])) if gain.ours == OURS] for key in groups}
+    shown = sorted({gain.density for found in parts.values() for gain in found}, reverse=True)
+    lines = [f"| data | base | {' | '.join(f'{density:g}' for density in shown)} |", "|---" * (2 + len(shown)) + "|"]
+    for (name, base), found in parts.items():
+        cells = {gain.density: f"{100 * gain.share:+.2f} % ({gain.rank} of {gain.among})" for gain in found}
+        if cells:
+            lines.append(f"| {name} | {base} | {' | '.join(cells.get(density, '-') for density in shown)} |")
+    return lines if len(lines) > 2 else []
+
+
+def _part(groups: Groups, key: tuple[str, str]) -> Groups:
+    """The groups of one data set and base."""
+    return {own: group for own, group in groups.items() if own[:2] == key}
+
+
+def _claims(groups: Groups) -> list[str]:
+    """What the paper claims beside what was measured, for one data set and base."""
+    found = gains(groups)
+    if not found:
         return ["SparseRec has no other DST method beside it yet."]
-    largest = "; ".join(f"{name} {max(found):+.2f} %" for name, found in gains.items())
-    lines += ["", f"Largest gain: {largest}. The paper's abstract claims up to {PUBLISHED_GAIN} %."]
+    lines = ["| density | method | best other | gain in NDCG@20 | standard errors | rank |", "|---" * 6 + "|"]
+    largest: dict[str, float] = {}
+    for gain in found:
+        errors = "-" if gain.errors is None else f"{gain.errors:+.1f}"
+        cells = [f"{gain.density:g}", gain.ours, gain.best, f"{100 * gain.share:+.2f} %", errors]
+        lines.append(f"| {' | '.join(cells)} | {gain.rank} of {gain.among} |")
+        largest[gain.ours] = max(gain.share, largest.get(gain.ours, gain.share))
+    words = "; ".join(f"{name} {100 * share:+.2f} %" for name, share in largest.items())
+    lines += ["", f"Largest gain: {words}. The paper's abstract claims up to {PUBLISHED_GAIN} %."]
     return [*lines, *_kept(groups)]
 
 
