@@ -49,7 +49,7 @@ COMMON: dict[str, dict[str, Any]] = {
 CANDIDATES: dict[str, tuple[dict[str, Any], ...]] = {
     "mf": ({"weight_decay": 3e-5}, {"weight_decay": 1e-4}),
     "lightgcn": ({"l2": 0.003}, {"l2": 0.01}, {"l2": 0.03}),
-    "neumf": ({"weight_decay": 1e-5}, {"weight_decay": 1e-4}),
+    "neumf": ({"weight_decay": 1e-4}, {"weight_decay": 3e-4}),
     "sasrec": ({"weight_decay": 1e-4}, {"weight_decay": 1e-3}),
 }
 """Settings that each method chooses from on validation, by base."""
