@@ -38,6 +38,7 @@ def main() -> None:
         run("devices.py")
     run("table_memory.py")
     run("backward_memory.py")
+    run("neumf_network.py")
     run("large_catalogue.py")
     run("evaluation.py")
     run("splits.py")

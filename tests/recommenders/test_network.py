@@ -4,20 +4,11 @@ import itertools
 
 import pytest
 import torch
-import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparserec.recommenders import network
-from sparserec.recommenders.network import network_of_pairs
-
-
-def plainly(users, items, layers, output):
-    """The same for all pairs at once, as PyTorch differentiates it."""
-    hidden = torch.relu(users[:, None] + items)
-    for layer in layers:
-        hidden = torch.relu(F.linear(hidden, layer[:, :-1], layer[:, -1]))
-    return hidden @ output
+from sparserec.recommenders import network as module
+from sparserec.recommenders.network import network, network_of_pairs
 
 
 @settings(deadline=None, max_examples=60)
@@ -39,18 +30,18 @@ def test_scores_and_gradients_are_those_of_all_pairs_at_once(users, items, width
     output, upstream = numbers(widths[-1]), torch.randn(users, items, generator=draw, dtype=torch.float64)
     asked = [*parts, *layers, output]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(network.TILE, "cpu", pairs)
+        patch.setitem(module.TILE, "cpu", pairs)
         found = network_of_pairs(*parts, layers, output)
         gradients = torch.autograd.grad(found, asked, upstream)
-    expected = plainly(*parts, layers, output)
+    expected = network(parts[0][:, None] + parts[1], layers, output)
     torch.testing.assert_close(found, expected)
     torch.testing.assert_close(gradients, torch.autograd.grad(expected, asked, upstream))
 
 
 def test_the_hidden_numbers_of_all_pairs_never_exist_at_once(monkeypatch):
-    seen, hidden = [], network._hidden
-    monkeypatch.setitem(network.TILE, "cpu", 64)
-    monkeypatch.setattr(network, "_hidden", lambda *given: seen.append(hidden(*given)) or seen[-1])
+    seen, hidden = [], module._hidden
+    monkeypatch.setitem(module.TILE, "cpu", 64)
+    monkeypatch.setattr(module, "_hidden", lambda *given: seen.append(hidden(*given)) or seen[-1])
     users, items = torch.randn(50, 8, requires_grad=True), torch.randn(16, 8)
     network_of_pairs(users, items, [torch.randn(4, 9)], torch.randn(4)).sum().backward()
     assert len(seen) == 2 * 13  # of 4 users each but the last, forward and backward

@@ -1,10 +1,11 @@
-"""A small network over all pairs of users and items, a tile of pairs at a time."""
+"""A small network over pairs of users and items; over all pairs of many, a tile at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -14,18 +15,32 @@ TILE_ELSEWHERE = 1 << 20
 """Pairs in a tile on other devices, which want large ones."""
 
 
-def network_of_pairs(users: Tensor, items: Tensor, layers: Sequence[Tensor], output: Tensor) -> Tensor:
-    """What a network with ReLU gives every user with every item: (B, K), differentiable once in all arguments.
+def network(first: Tensor, layers: Sequence[Tensor], output: Tensor) -> Tensor:
+    """What a network with ReLU gives each of some pairs (...,), differentiable.
 
-    Its first layer is linear in the user and in the item, so the sum of their two parts is what the first ReLU sees.
+    Args:
+        first: (..., h) float32, what its first layer makes of a pair, before the ReLU.
+        layers: (h', h + 1), (h'', h' + 1), ...: weights of the layers after the first, the bias as the last column.
+        output: (h'',) weights of the last layer's numbers.
+    """
+    hidden = torch.relu(first)
+    for layer in layers:
+        hidden = torch.relu(F.linear(hidden, layer[:, :-1], layer[:, -1]))
+    return hidden @ output
+
+
+def network_of_pairs(users: Tensor, items: Tensor, layers: Sequence[Tensor], output: Tensor) -> Tensor:
+    """`network` of every user with every item: (B, K), differentiable once in all arguments.
+
+    The first layer is linear in the user and in the item, so the sum of their two parts is what the first ReLU sees.
     The hidden numbers of a pair, many times its score, exist for the pairs of one tile only; backward computes them
     again, which is faster than reading back what doesn't fit a cache.
 
     Args:
         users: (B, h) float32, what the first layer makes of the users' rows.
         items: (K, h) float32, the same of the items'.
-        layers: (h', h + 1), (h'', h' + 1), ...: weights of the layers after the first, the bias as the last column.
-        output: (h'',) weights of the last layer's numbers.
+        layers: as for `network`.
+        output: as for `network`.
     """
     return _Network.apply(users, items, output, *layers)
 
@@ -43,7 +58,7 @@ class _Network(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, ...]:
+    def backward(ctx, gradient: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
         users, items, output, *layers = ctx.saved_tensors
         columns, rows = users.T.contiguous(), items.T.contiguous()
         of_users, of_items, of_output = torch.empty_like(columns), torch.zeros_like(rows), torch.zeros_like(output)

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from sparserec.errors import SparserecError
 from sparserec.recommenders.base import Batch, History, Served
-from sparserec.recommenders.network import network_of_pairs
+from sparserec.recommenders.network import network, network_of_pairs
 from sparserec.tables import Table
 
 PAIRS = 1 << 17
@@ -92,20 +91,14 @@ class _Parts:
     def pairs(self, users: Tensor, items: Tensor) -> Tensor:
         """Scores (P,) of the users number (P,) with the items number (P,)."""
         products = (self._users[users] * self._items[items]).sum(1)
-        return products + self._network(self._of_users[users] + self._of_items[items])
+        found = network(self._of_users[users] + self._of_items[items], self._rest, self._output)
+        return products + found + self._bias
 
     def every(self, items: slice) -> Tensor:
         """Scores (B, K) of all users with the items of a slice."""
         products = self._users @ self._items[items].T
         found = network_of_pairs(self._of_users, self._of_items[items], self._rest, self._output)
         return products + found + self._bias
-
-    def _network(self, first: Tensor) -> Tensor:
-        """What the network adds to the scores (...,), from the inputs (..., hidden[0]) of the first ReLU."""
-        hidden = torch.relu(first)
-        for layer in self._rest:
-            hidden = torch.relu(F.linear(hidden, layer[:, :-1], layer[:, -1]))
-        return hidden @ self._output + self._bias
 
 
 class NeuMFScorer:
