@@ -192,6 +192,8 @@ def test_an_overview_has_a_line_for_each_base_and_a_cell_for_each_density():
     ]
     assert "\n".join(overview(entries)) in page(entries, "A title", "x")
     assert overview(entries[-1:]) == []
+    judged = [entry("SparseRec", 0.1, 0, 0.06, valid=0.09), entry("RigL", 0.1, 0, 0.05, valid=0.1)]
+    assert overview(judged, "valid")[2:] == ["| d | mf | -10.00 % (2 of 2) |"]
 
 
 def test_the_page_says_where_runs_were_trained():

@@ -54,7 +54,9 @@ def page(entries: Sequence[Entry], title: str, command: str) -> str:
     parts = dict.fromkeys((key[0], key[1]) for key in groups)
     if len(parts) > 1 and (table := overview(entries)):
         lines += ["", "## SparseRec against the best other DST method", ""]
-        lines += ["Gain in test NDCG@20 by density, and its place among all DST methods.", "", *table]
+        lines += ["Gain in test NDCG@20 by density, and its place among all DST methods:", "", *table]
+        lines += ["", "The same on the validation part, where settings and epochs were chosen:"]
+        lines += ["", *overview(entries, "valid")]
     for name, base in parts:
         own = _part(groups, (name, base))
         lines += ["", f"## {name}, {base}", "", *_claims(own), "", *_table(own)]
@@ -112,7 +114,7 @@ class Gain:
         density: share of active parameters.
         ours: name of the method.
         best: name of the best other one.
-        share: of its test NDCG@20 that ours has more.
+        share: of its NDCG@20 that ours has more.
         errors: standard errors of the difference, None with one seed of either.
         rank: place of ours among `among` methods, 1 the first.
     """
@@ -126,8 +128,13 @@ class Gain:
     among: int
 
 
-def gains(groups: Groups) -> list[Gain]:
-    """Ours against the others at every density, for the groups of one data set and base."""
+def gains(groups: Groups, figure: str = "ndcg@20") -> list[Gain]:
+    """Ours against the others at every density, for the groups of one data set and base.
+
+    Args:
+        groups: of one data set and base.
+        figure: "ndcg@20", on the test part, or "valid", the same on the validation part.
+    """
     found = []
     for density in densities(groups):
         for ours, others in COMPARED.items():
@@ -135,24 +142,25 @@ def gains(groups: Groups) -> list[Gain]:
             own = rivals.pop(ours, None)
             if own is None or not rivals:
                 continue
-            means = {name: statistics.mean(values(group, "ndcg@20")) for name, group in rivals.items()}
+            means = {name: statistics.mean(values(group, figure)) for name, group in rivals.items()}
             best = max(means, key=lambda name: means[name])
-            mean, errors = statistics.mean(values(own, "ndcg@20")), None
+            mean, errors = statistics.mean(values(own, figure)), None
             if min(len(own), len(rivals[best])) > 1:
-                errors = difference(values(own, "ndcg@20"), values(rivals[best], "ndcg@20")).errors
+                errors = difference(values(own, figure), values(rivals[best], figure)).errors
             rank = 1 + sum(other > mean for other in means.values())
             found.append(Gain(density, ours, best, mean / means[best] - 1, errors, rank, 1 + len(means)))
     return found
 
 
-def overview(entries: Sequence[Entry]) -> list[str]:
+def overview(entries: Sequence[Entry], figure: str = "ndcg@20") -> list[str]:
     """A table of SparseRec's gains over the best other method of its family: a line a data set and base.
 
     Args:
         entries: of the results file of the paper's grid.
+        figure: as for `gains`.
     """
     groups = grouped(current(entries))
-    parts = {key[:2]: [gain for gain in gains(_part(groups, key[:2])) if gain.ours == OURS] for key in groups}
+    parts = {key[:2]: [gain for gain in gains(_part(groups, key[:2]), figure) if gain.ours == OURS] for key in groups}
     shown = sorted({gain.density for found in parts.values() for gain in found}, reverse=True)
     lines = [f"| data | base | {' | '.join(f'{density:g}' for density in shown)} |", "|---" * (2 + len(shown)) + "|"]
     for (name, base), found in parts.items():
