@@ -58,7 +58,7 @@ RIVALS = (
 PAPER = (
     "Base recommenders over sparse tables: what SparseRec gains in test NDCG@20 over the best other method of dynamic "
     "sparse training, SET, RigL, DSL and masks that never move, with the same loss, epochs and tuning, and its place "
-    "among them, by density (`sparserec bench paper`; [the grid](docs/results/paper.md), "
+    "among them, those from random masks too, by density (`sparserec bench paper`; [the grid](docs/results/paper.md), "
     "[the ablations](docs/results/ablations.md), [what they say](docs/decisions/0027-what-the-paper-claims.md)). Most "
     "have one seed:"
 )

@@ -54,7 +54,8 @@ def page(entries: Sequence[Entry], title: str, command: str) -> str:
     parts = dict.fromkeys((key[0], key[1]) for key in groups)
     if len(parts) > 1 and (table := overview(entries)):
         lines += ["", "## SparseRec against the best other DST method", ""]
-        lines += ["Gain in test NDCG@20 by density, and its place among all DST methods:", "", *table]
+        lines += ["Gain in test NDCG@20 by density, and its place among all DST methods, those from random masks too:"]
+        lines += ["", *table]
         lines += ["", "The same on the validation part, where settings and epochs were chosen:"]
         lines += ["", *overview(entries, "valid")]
     for name, base in parts:
