@@ -7,6 +7,7 @@ import pytest
 from sparserec.bench.ablations import QUESTIONS, ablation_jobs, ablations_page
 from sparserec.bench.paper import Grid
 from sparserec.bench.results import Entry
+from sparserec.errors import SparserecError
 from sparserec.training import load_config
 
 GRID = Grid.quick(bases=("mf",), seeds=(0, 1), extra={"epochs": 2})
@@ -36,6 +37,18 @@ def test_equal_settings_are_one_job():
     assert len({job.key for job in jobs}) == len(jobs)
     defaults = [job for job in jobs if job.settings["method"] == "sparserec" and "exploration" not in job.settings]
     assert len([job for job in defaults if not any(name.startswith("init") for name in job.settings)]) == 2
+
+
+def test_questions_can_be_asked_by_title():
+    every, some = ablation_jobs(GRID), ablation_jobs(GRID, ["Evidence", "How rows are sampled"])
+    assert {job.key for job in some} < {job.key for job in every}
+    asked = {variant for q in QUESTIONS if q.title in ("Evidence", "How rows are sampled") for variant in q.variants}
+    assert len(some) == len(asked) * len(GRID.seeds)
+
+
+def test_an_unknown_question_is_an_error_that_names_those_there_are():
+    with pytest.raises(SparserecError, match=r"unknown question 'Weather'.*'Evidence'"):
+        ablation_jobs(GRID, ["Weather"])
 
 
 def test_the_page_compares_with_the_first_line_and_names_the_best():
@@ -72,3 +85,10 @@ def test_from_the_command_line(sparserec, tmp_path, monkeypatch):
     text = (tmp_path / "ablations.md").read_text()
     for variant in ("raw", "not balanced", "last batch", "chance"):
         assert f"| {variant} |" in text
+
+
+def test_one_question_from_the_command_line(sparserec, tmp_path):
+    asked = ("bench", "ablations", "--quick", "--out", tmp_path, "--question", "Weather")
+    code, _, err = sparserec(*asked)
+    assert code == 2
+    assert "unknown question 'Weather'" in err

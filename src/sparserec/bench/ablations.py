@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from sparserec.bench.page import training_time, values
 from sparserec.bench.paper import COMMON, Grid, all_epochs
 from sparserec.bench.results import Entry, Job
 from sparserec.bench.statistics import difference, spread
+from sparserec.errors import SparserecError
 
 
 @dataclass(frozen=True)
@@ -119,15 +120,27 @@ QUESTIONS: tuple[Question, ...] = (
 )
 
 
-def ablation_jobs(grid: Grid) -> list[Job]:
+def ablation_jobs(grid: Grid, titles: Collection[str] | None = None) -> list[Job]:
     """Every variant of every question, at every density and seed; settings are those of the recipe, not tuned anew.
 
     Variants of several questions with the same settings are one job.
+
+    Args:
+        grid: what is run.
+        titles: of the questions that are asked; None for all.
+
+    Raises:
+        SparserecError: for a title that no question has.
     """
+    known = [question.title for question in QUESTIONS]
+    for title in titles or ():
+        if title not in known:
+            raise SparserecError(f"unknown question {title!r}; there are: {', '.join(map(repr, known))}")
+    asked = [question for question in QUESTIONS if titles is None or question.title in titles]
     jobs = {}
     for name in grid.datasets:
         for base in grid.bases:
-            for question in QUESTIONS:
+            for question in asked:
                 for own in question.variants.values():
                     for density in grid.densities:
                         for seed in grid.seeds:

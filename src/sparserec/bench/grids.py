@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from sparserec.bench.ablations import ablation_jobs, ablations_page
@@ -56,13 +56,21 @@ def paper(
 
 
 def ablations(
-    grid: Grid, out: Path, conditions: Conditions, tell: Callable[[Standing], None], report_only: bool = False
+    grid: Grid,
+    out: Path,
+    conditions: Conditions,
+    tell: Callable[[Standing], None],
+    report_only: bool = False,
+    titles: Collection[str] | None = None,
 ) -> list[Path]:
-    """Run all variants and write ablations.md; arguments as for `paper`, but the methods of the grid have no part."""
+    """Run all variants of the questions with these titles, None for all, and write ablations.md with all that is known.
+
+    The other arguments are those of `paper`, but the methods of the grid have no part.
+    """
     grid.check()
     results = Results(out / "ablations.jsonl")
     if not report_only:
-        work(ablation_jobs(grid), results, conditions, tell, MODULE)
+        work(ablation_jobs(grid, titles), results, conditions, tell, MODULE)
     entries = results.entries()
     if not entries:
         raise SparserecError(f"{results.path} holds no results yet")

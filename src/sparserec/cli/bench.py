@@ -133,6 +133,9 @@ def ablations_command(
     bases: Annotated[list[str] | None, typer.Option("--base", help="mf, lightgcn, neumf; may be repeated.")] = None,
     densities: Annotated[list[float] | None, typer.Option("--density", help="May be repeated.")] = None,
     seeds: Annotated[list[int] | None, typer.Option("--seed", help="May be repeated.")] = None,
+    questions: Annotated[
+        list[str] | None, typer.Option("--question", help="Title of a table on the page; may be repeated.")
+    ] = None,
     dim: Annotated[int | None, typer.Option(help="Columns of a table.", min=2)] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of every run, instead of those of its base.")] = None,
     threads: _Threads = 1,
@@ -150,6 +153,8 @@ def ablations_command(
     Examples:
 
         sparserec bench ablations --dataset gowalla --seed 0 --seed 1 --workers 2
+
+        sparserec bench ablations --dataset gowalla --density 0.05 --question Evidence
     """
     from sparserec.bench.grids import ablations
     from sparserec.bench.paper import Grid
@@ -165,7 +170,7 @@ def ablations_command(
     }
     grid = Grid.quick(**given) if quick else Grid.of(**given)
     conditions = Conditions(_root(data, grid.datasets), runs, threads, workers, keep, device)
-    written = ablations(grid, out, conditions, tell, report)
+    written = ablations(grid, out, conditions, tell, report, questions)
     screen.print(f"wrote {', '.join(str(path) for path in written)}", highlight=False, soft_wrap=True)
 
 
