@@ -30,6 +30,7 @@ TITLES = {
     "table_memory": "Memory of training against dense Adam",
     "published": "Dense LightGCN against its published figures",
     "backward_memory": "Gradients of sampled rows against dense gradients",
+    "loss_and_ranking": "Whether a mask that follows the loss ranks better",
     "neumf_network": "NeuMF's network over all pairs of a batch, in tiles and at once",
     "large_catalogue": "25 million rows of 256 columns",
     "many_users": "The start of the default recipe on a million users",

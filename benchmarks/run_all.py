@@ -68,6 +68,7 @@ def main() -> None:
         run("fism_results.py", "valid")
         run("fism_results.py", "test")
         run("fism_results.py", "report")
+        run("loss_and_ranking.py", "--data", "gowalla", "yelp2018")
     run("report.py")
 
 
