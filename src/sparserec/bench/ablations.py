@@ -38,9 +38,9 @@ def _exploring(**settings: Any) -> dict[str, Any]:
 
 METHOD = """
 Made by `{command}`. One setting at a time differs from the first line of a table; all others are those of the recipe,
-the same for all. Mean and standard deviation over seeds; the gain is in test NDCG@20 over the first line, with standard
-errors of the difference where there are two seeds or more. Peak memory is that of the whole process, data and
-factorisation included.
+the same for all. Mean and standard deviation over seeds; the gain is in test NDCG@20 over the first line, of the seeds
+that both have, with standard errors of the difference where those are two or more. Peak memory is that of the whole
+process, data and factorisation included.
 """
 QUESTIONS: tuple[Question, ...] = (
     Question(
@@ -187,16 +187,25 @@ def _table(question: Question, found: Mapping[str, Sequence[Entry]]) -> list[str
     head = "variant | Recall@20 | NDCG@20 | gain | standard errors | training | peak memory | seeds"
     lines = ["", f"### {question.title}", "", question.claim, "", f"| {head} |", "|---" * 8 + "|"]
     first = next(iter(found.values()))
+    gains = {}
     for variant, group in found.items():
-        ours, theirs = values(group, "ndcg@20"), values(first, "ndcg@20")
-        gain = 100 * (statistics.mean(ours) / statistics.mean(theirs) - 1)
-        several = min(len(ours), len(theirs)) > 1 and group is not first
+        ours, theirs = _of_shared_seeds(group, first)
+        gains[variant] = 100 * (statistics.mean(ours) / statistics.mean(theirs) - 1) if ours else None
+        several = len(ours) > 1 and group is not first
         errors = f"{difference(ours, theirs).errors:+.1f}" if several else "-"
         peaks = [peak for peak in values(group, "peak_rss") if peak is not None]
         peak = f"{statistics.mean(peaks) / 1e6:,.0f} MB" if peaks else "-"
         cells = [variant, *(spread(values(group, name)) for name in ("recall@20", "ndcg@20"))]
-        cells += ["-" if group is first else f"{gain:+.1f} %", errors]
+        gain = gains[variant]
+        cells += ["-" if group is first or gain is None else f"{gain:+.1f} %", errors]
         cells += [training_time(group), peak, str(len(group))]
         lines.append(f"| {' | '.join(cells)} |")
-    best = max(found, key=lambda variant: statistics.mean(values(found[variant], "ndcg@20")))
-    return [*lines, "", f"Best here: {best}."]
+    known = {variant: gain for variant, gain in gains.items() if gain is not None}
+    return [*lines, "", f"Best here: {max(known, key=known.__getitem__)}."]
+
+
+def _of_shared_seeds(group: Sequence[Entry], first: Sequence[Entry]) -> tuple[list[float], list[float]]:
+    """NDCG@20 of both for the seeds that both have."""
+    ours, theirs = ({entry.job.settings["seed"]: entry.found["ndcg@20"] for entry in each} for each in (group, first))
+    shared = sorted(ours.keys() & theirs.keys())
+    return [ours[seed] for seed in shared], [theirs[seed] for seed in shared]
