@@ -58,6 +58,7 @@ def measure(data: str, density: float, method: str, folder: Path, threads: int) 
     active = split.train.user_degrees()[judged]
     many = active > np.median(active)
     of_user = found.per_user["ndcg@20"]
+    held = np.diff(model.tables["users"].structure()[0])[judged]
     return {
         "data": data,
         "density": density,
@@ -67,6 +68,7 @@ def measure(data: str, density: float, method: str, folder: Path, threads: int) 
         "valid NDCG@20": round(found["ndcg@20"], 4),
         "of users with many interactions": round(float(of_user[many].mean()), 4),
         "of those with few": round(float(of_user[~many].mean()), 4),
+        "parameters a row of these": f"{held[many].mean():.2f}, {held[~many].mean():.2f}",
         "items that are recommended": round(found["coverage@20"], 3),
     }
 
