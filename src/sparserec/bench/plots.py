@@ -12,6 +12,9 @@ from sparserec.bench.paper import DENSE, METHODS, OURS
 from sparserec.bench.results import Entry
 from sparserec.files import replacing
 
+PANELS_ACROSS = 3
+"""Panels side by side at most: a page shows no more of them in a size that can be read."""
+
 
 def plot(entries: Sequence[Entry], against: str, path: Path) -> None:
     """Write a PNG with test NDCG@20 of every method; a line is the mean over seeds, a mark is a seed.
@@ -28,10 +31,15 @@ def plot(entries: Sequence[Entry], against: str, path: Path) -> None:
 
     groups = grouped(entries)
     panels = list(dict.fromkeys(key[:2] for key in groups))
-    figure, axes = plt.subplots(1, len(panels), figsize=(5.2 * len(panels), 4.2), squeeze=False)
+    across = min(len(panels), PANELS_ACROSS)
+    down = -(-len(panels) // across)
+    figure, grid = plt.subplots(down, across, figsize=(5.2 * across, 3.6 * down + 0.6), squeeze=False)
+    axes, unused = grid.flat[: len(panels)], grid.flat[len(panels) :]
+    for axis in unused:
+        axis.set_visible(False)
     colours = {name: plt.get_cmap("tab20")(number % 20) for number, name in enumerate(METHODS)}
     colours[OURS] = (0.0, 0.0, 0.0, 1.0)
-    for axis, panel in zip(axes[0], panels, strict=True):
+    for axis, panel in zip(axes, panels, strict=True):
         for method in METHODS:
             own = [group for key, group in groups.items() if key[:2] == panel and key[2] == method]
             if own:
@@ -41,11 +49,11 @@ def plot(entries: Sequence[Entry], against: str, path: Path) -> None:
         axis.grid(alpha=0.3)
         _cut(axis, [values(group, "ndcg@20") for key, group in groups.items() if key[:2] == panel])
     known = {}
-    for axis in axes[0]:
+    for axis in axes:
         handles, labels = axis.get_legend_handles_labels()
         known |= dict(zip(labels, handles, strict=True))
     figure.legend(list(known.values()), list(known), loc="lower center", ncols=5, fontsize=8)
-    figure.tight_layout(rect=(0, 0.14, 1, 1))
+    figure.tight_layout(rect=(0, 0.6 / figure.get_figheight(), 1, 1))
     with replacing(path) as part:
         figure.savefig(part, dpi=120, format="png", metadata={"Software": None})
     plt.close(figure)
