@@ -79,6 +79,18 @@ def test_only_seeds_that_both_lines_have_are_compared():
     assert "| last batch | 0.1000 | 0.1000 | +0.0 % | - |" in text
 
 
+@pytest.mark.parametrize(("noise", "words"), [(0.01, ", not clearly apart from the first."), (0.00001, ".")])
+def test_the_best_is_said_to_be_level_where_seeds_differ_as_much(noise, words):
+    title = "Evidence"
+    grid = Grid.quick(bases=("mf",), seeds=(0, 1, 2))
+    entries = []
+    for job in ablation_jobs(grid, [title]):
+        best = job.settings.get("exploration", {}).get("accumulate") == "absolute"
+        score = 0.10 + 0.002 * best + noise * (job.settings["seed"] - 1)
+        entries.append(Entry(job, {"recall@20": score, "ndcg@20": score, "seconds": 3.0, "peak_rss": None}))
+    assert f"Best here: accumulated magnitudes{words}\n" in ablations_page(entries, grid, "the command")
+
+
 def test_from_the_command_line(sparserec, tmp_path, monkeypatch):
     from sparserec.bench import ablations, work
 

@@ -201,7 +201,10 @@ def _table(question: Question, found: Mapping[str, Sequence[Entry]]) -> list[str
         cells += [training_time(group), peak, str(len(group))]
         lines.append(f"| {' | '.join(cells)} |")
     known = {variant: gain for variant, gain in gains.items() if gain is not None}
-    return [*lines, "", f"Best here: {max(known, key=known.__getitem__)}."]
+    best = max(known, key=known.__getitem__)
+    ours, theirs = _of_shared_seeds(found[best], first)
+    level = best != next(iter(found)) and len(ours) > 1 and not difference(ours, theirs).clear
+    return [*lines, "", f"Best here: {best}{', not clearly apart from the first' if level else ''}."]
 
 
 def _of_shared_seeds(group: Sequence[Entry], first: Sequence[Entry]) -> tuple[list[float], list[float]]:
