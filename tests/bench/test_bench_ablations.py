@@ -112,7 +112,7 @@ def test_from_the_command_line(sparserec, tmp_path, monkeypatch):
         assert f"| {variant} |" in text
 
 
-def test_one_question_from_the_command_line(sparserec, tmp_path):
+def test_an_unknown_question_from_the_command_line(sparserec, tmp_path):
     asked = ("bench", "ablations", "--quick", "--out", tmp_path, "--question", "Weather")
     code, _, err = sparserec(*asked)
     assert code == 2
