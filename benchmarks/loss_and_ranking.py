@@ -4,7 +4,8 @@
 
 Matrix factorisation with a mask that never moves and with SparseRec, the same start and settings for both. Beside
 NDCG@20 stands the loss that training minimises: of the last epoch, and of the held-out interactions of the validation
-part with the tables of the epoch that it chose. The test part is not read. A row takes minutes; rows that are in FOLDER already are not trained again.
+part with the tables of the epoch that it chose. The test part is not read. A row takes minutes; rows that are in FOLDER
+already are not trained again.
 """
 
 from __future__ import annotations
