@@ -20,22 +20,22 @@ import torch
 import common
 import sparserec
 from sparserec import Run
-from sparserec.evaluation import evaluate
-from sparserec.objectives import SampledSoftmax
-from sparserec.training.build import build_sampler
+from sparserec.bench.paper import CANDIDATES, COMMON, all_epochs
+from sparserec.recommenders import Recommender
+from sparserec.tables import SparseTable
+from sparserec.training.build import build_objective, build_sampler
 from sparserec.training.tasks import RankingTask
 
 METHODS = ("static", "sparserec")
-SETTINGS = {"recipe": "mf", "epochs": 8, "patience": 8, "weight_decay": 3e-5}
-"""Those of `sparserec bench paper`, with the decay that most sparse tables chose there."""
+SETTINGS = all_epochs({**COMMON["mf"], **CANDIDATES["mf"][0]})
+"""Those of `sparserec bench paper`, with the first of its candidates, the weaker decay, for both methods."""
 BATCH = 4096
 
 
-def held_out_loss(run: Run) -> float:
+def held_out_loss(run: Run, model: Recommender) -> float:
     """Mean loss of the validation interactions, against negatives drawn as in training."""
-    model, _ = run.best()
     split, config = run.split(), run.config
-    task = RankingTask(split.valid, build_sampler(config, split), SampledSoftmax(config.temperature))
+    task = RankingTask(split.valid, build_sampler(config, split), build_objective(config))
     total = 0.0
     with torch.no_grad():
         for number, first in enumerate(range(0, task.size, BATCH)):
@@ -45,31 +45,31 @@ def held_out_loss(run: Run) -> float:
     return total / task.size
 
 
-def measure(data: str, density: float, method: str, folder: Path, threads: int) -> dict[str, str | float]:
+def measure(data: str, density: float, method: str, folder: Path, threads: int) -> dict[str, object]:
     """One row."""
     run = sparserec.train(
         common.data_path(data), folder, density=density, method=method, threads=threads, resume=True, **SETTINGS
     )
     if run.ended == "interrupted":
         raise SystemExit("interrupted; the same command goes on")
-    model, _ = run.best()
-    split = run.split()
-    found = evaluate(model.scorer(split.train), split.train, split.valid, ks=(20,), per_user=True)
+    (model, _), split, found = run.best(), run.split(), run.evaluate("valid", per_user=True)
     judged = np.flatnonzero(split.valid.user_degrees())
-    active = split.train.user_degrees()[judged]
-    many = active > np.median(active)
+    interactions = split.train.user_degrees()[judged]
+    many = interactions > np.median(interactions)
     of_user = found.per_user["ndcg@20"]
-    held = np.diff(model.tables["users"].structure()[0])[judged]
+    users = model.tables["users"]
+    assert isinstance(users, SparseTable)
+    parameters = np.diff(users.structure()[0])[judged]
     return {
         "data": data,
         "density": density,
         "method": method,
         "training loss": round(run.history()[-1]["loss"], 4),
-        "held-out loss": round(held_out_loss(run), 4),
+        "held-out loss": round(held_out_loss(run, model), 4),
         "valid NDCG@20": round(found["ndcg@20"], 4),
         "of users with many interactions": round(float(of_user[many].mean()), 4),
         "of those with few": round(float(of_user[~many].mean()), 4),
-        "parameters a row of these": f"{held[many].mean():.2f}, {held[~many].mean():.2f}",
+        "parameters a row of these": [round(float(parameters[of].mean()), 2) for of in (many, ~many)],
         "items that are recommended": round(found["coverage@20"], 3),
     }
 

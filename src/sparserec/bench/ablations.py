@@ -186,24 +186,19 @@ def _table(question: Question, found: Mapping[str, Sequence[Entry]]) -> list[str
         return []
     head = "variant | Recall@20 | NDCG@20 | gain | standard errors | training | peak memory | seeds"
     lines = ["", f"### {question.title}", "", question.claim, "", f"| {head} |", "|---" * 8 + "|"]
-    first = next(iter(found.values()))
-    gains = {}
+    first = next(iter(found))
+    pairs = {variant: _of_shared_seeds(group, found[first]) for variant, group in found.items()}
+    gains = {name: statistics.mean(own) / statistics.mean(base) - 1 for name, (own, base) in pairs.items() if own}
+    apart = {name: difference(*pair) for name, pair in pairs.items() if len(pair[0]) > 1 and name != first}
     for variant, group in found.items():
-        ours, theirs = _of_shared_seeds(group, first)
-        gains[variant] = 100 * (statistics.mean(ours) / statistics.mean(theirs) - 1) if ours else None
-        several = len(ours) > 1 and group is not first
-        errors = f"{difference(ours, theirs).errors:+.1f}" if several else "-"
         peaks = [peak for peak in values(group, "peak_rss") if peak is not None]
-        peak = f"{statistics.mean(peaks) / 1e6:,.0f} MB" if peaks else "-"
         cells = [variant, *(spread(values(group, name)) for name in ("recall@20", "ndcg@20"))]
-        gain = gains[variant]
-        cells += ["-" if group is first or gain is None else f"{gain:+.1f} %", errors]
-        cells += [training_time(group), peak, str(len(group))]
+        cells += [f"{100 * gains[variant]:+.1f} %" if variant in gains and variant != first else "-"]
+        cells += [f"{apart[variant].errors:+.1f}" if variant in apart else "-"]
+        cells += [training_time(group), f"{statistics.mean(peaks) / 1e6:,.0f} MB" if peaks else "-", str(len(group))]
         lines.append(f"| {' | '.join(cells)} |")
-    known = {variant: gain for variant, gain in gains.items() if gain is not None}
-    best = max(known, key=known.__getitem__)
-    ours, theirs = _of_shared_seeds(found[best], first)
-    level = best != next(iter(found)) and len(ours) > 1 and not difference(ours, theirs).clear
+    best = max(gains, key=gains.__getitem__)
+    level = best in apart and not apart[best].clear
     return [*lines, "", f"Best here: {best}{', not clearly apart from the first' if level else ''}."]
 
 
