@@ -114,7 +114,7 @@ class _Site:
 
 def mutants_of(file: str, tree: ast.Module) -> list[Mutant]:
     """Every change of a module; applying one changes `tree`."""
-    found, seen = [], Counter[tuple[str, str, str]]()
+    mutants, seen = [], Counter[tuple[str, str, str]]()
     for function, statement, site in _sites(tree):
         before, whole = text_of(statement), _is_statement(site, statement)
         for other in site.others:
@@ -131,8 +131,8 @@ def mutants_of(file: str, tree: ast.Module) -> list[Mutant]:
             def apply(site: _Site = site, other: ast.AST | None = other) -> Callable[[], None]:
                 return site.put(other)
 
-            found.append(Mutant(file, function, before, after, number, statement.lineno, _assigned(statement), apply))
-    return found
+            mutants.append(Mutant(file, function, before, after, number, statement.lineno, _assigned(statement), apply))
+    return mutants
 
 
 def text_of(statement: ast.AST | None) -> str:
@@ -183,13 +183,13 @@ def _of_body(body: list[ast.stmt], function: str, *, inside: bool) -> Iterator[t
                 yield from _of_body(statement.body, _join(function, statement.name), inside=False)
             continue
         if isinstance(statement, ast.FunctionDef):
-            own = function if inside else _join(function, statement.name)
+            name = function if inside else _join(function, statement.name)
             defaults = statement.args
             for parts in (defaults.defaults, defaults.kw_defaults):
                 for place, node in enumerate(parts):
                     if node is not None:
-                        yield from ((own, statement, site) for site in _of_node(parts, place, node))
-            yield from _of_body(statement.body, own, inside=True)
+                        yield from ((name, statement, site) for site in _of_node(parts, place, node))
+            yield from _of_body(statement.body, name, inside=True)
             continue
         yield from ((function, statement, site) for site in _of_statement(body, number, statement))
         for name in ("body", "orelse", "finalbody"):
@@ -217,36 +217,48 @@ def _is_typing(statement: ast.stmt) -> bool:
 
 
 def _of_statement(body: list[ast.stmt], number: int, statement: ast.stmt) -> Iterator[_Site]:
-    removed: list[ast.AST | None] = [ast.Pass()]
-    if isinstance(statement, ast.Raise | ast.Expr | ast.Delete):
-        yield _Site(body, number, removed)
-        if isinstance(statement, ast.Raise):
-            return
-    elif isinstance(statement, ast.Continue | ast.Break):
-        yield _Site(body, number, [ast.Pass(), ast.Break() if isinstance(statement, ast.Continue) else ast.Continue()])
-    elif isinstance(statement, ast.AugAssign):
-        others = [ast.Pass(), ast.Assign([statement.target], statement.value)]
-        if type(statement.op) in ARITHMETIC:
-            others.append(ast.AugAssign(statement.target, ARITHMETIC[type(statement.op)](), statement.value))
-        yield _Site(body, number, list(others))
-    elif isinstance(statement, ast.Assign):
-        if all(isinstance(target, ast.Subscript | ast.Attribute) for target in statement.targets):
-            yield _Site(body, number, removed)
-    elif isinstance(statement, ast.Return) and statement.value is not None:
-        if not (isinstance(statement.value, ast.Constant) and statement.value.value is None):
-            yield _Site(body, number, [ast.Return(ast.Constant(None))])
-    elif isinstance(statement, ast.If | ast.While) and not isinstance(statement.test, ast.Compare | ast.UnaryOp):
+    others = _other_statements(statement)
+    if others:
+        yield _Site(body, number, others)
+    if isinstance(statement, ast.Raise):
+        return
+    if isinstance(statement, ast.If | ast.While) and not isinstance(statement.test, ast.Compare | ast.UnaryOp):
         yield _Site(statement, "test", [ast.UnaryOp(ast.Not(), statement.test)])
     for name, value in ast.iter_fields(statement):
-        if name in {"body", "orelse", "finalbody", "handlers", "annotation", "target", "targets"}:
-            if name in {"target", "targets"}:  # of which only what is written to is left alone
-                for node in value if isinstance(value, list) else [value]:
-                    if isinstance(node, ast.Subscript):
-                        yield from _of_node(node, "slice", node.slice)
+        if name in {"body", "orelse", "finalbody", "handlers", "annotation"}:
             continue
-        for place, node in enumerate(value) if isinstance(value, list) else [(name, value)]:
+        parts = value if isinstance(value, list) else [value]
+        if name in {"target", "targets"}:  # names that are written to stay as they are
+            for node in parts:
+                if isinstance(node, ast.Subscript):
+                    yield from _of_node(node, "slice", node.slice)
+            continue
+        for place, node in enumerate(parts):
             if isinstance(node, ast.AST):
-                yield from _of_node(value if isinstance(value, list) else statement, place, node)
+                yield from _of_node(*((value, place) if isinstance(value, list) else (statement, name)), node)
+
+
+def _other_statements(statement: ast.stmt) -> list[ast.AST | None]:
+    """What may stand in the place of a statement."""
+    match statement:
+        case ast.Raise() | ast.Expr() | ast.Delete():
+            return [ast.Pass()]
+        case ast.Continue():
+            return [ast.Pass(), ast.Break()]
+        case ast.Break():
+            return [ast.Pass(), ast.Continue()]
+        case ast.AugAssign(target, op, value):
+            turned = [ast.AugAssign(target, ARITHMETIC[type(op)](), value)] if type(op) in ARITHMETIC else []
+            return [ast.Pass(), ast.Assign([target], value), *turned]
+        case ast.Assign(targets) if all(isinstance(target, ast.Subscript | ast.Attribute) for target in targets):
+            return [ast.Pass()]
+        case ast.Return(value) if value is not None and not _is_none(value):
+            return [ast.Return(ast.Constant(None))]
+    return []
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
 
 
 def _of_node(owner: ast.AST | list, name: str | int, node: ast.AST) -> Iterator[_Site]:
@@ -261,7 +273,10 @@ def _of_node(owner: ast.AST | list, name: str | int, node: ast.AST) -> Iterator[
             if keyword.arg is not None:
                 fewer = node.keywords[:place] + node.keywords[place + 1 :]
                 yield _Site(owner, name, [ast.Call(node.func, node.args, fewer)])
+    whole_shape = isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "reshape"
     for part, value in ast.iter_fields(node):
+        if part == "args" and whole_shape and ast.unparse(node).endswith("(-1)"):
+            continue  # any negative number means the same
         if part in {"annotation", "op", "ops", "ctx"}:
             continue
         for place, child in enumerate(value) if isinstance(value, list) else [(part, value)]:
@@ -272,13 +287,10 @@ def _of_node(owner: ast.AST | list, name: str | int, node: ast.AST) -> Iterator[
 def _others(node: ast.AST) -> Iterator[ast.AST]:
     """What may stand in the place of an expression."""
     match node:
-        case ast.Compare(left, [op], right):
-            yield from (ast.Compare(left, [other()], right) for other in COMPARISONS[type(op)])
-        case ast.Compare(left, [first, second], right):  # a chain: at each of its two ends
-            for other in COMPARISONS[type(first)]:
-                yield ast.Compare(left, [other(), second], right)
-            for other in COMPARISONS[type(second)]:
-                yield ast.Compare(left, [first, other()], right)
+        case ast.Compare(left, ops, right):  # of a chain, one at a time
+            for place, op in enumerate(ops):
+                for other in COMPARISONS[type(op)]:
+                    yield ast.Compare(left, [*ops[:place], other(), *ops[place + 1 :]], right)
         case ast.BoolOp(op, values):
             yield ast.BoolOp(ast.Or() if isinstance(op, ast.And) else ast.And(), values)
         case ast.BinOp(left, op, right) if type(op) in ARITHMETIC:

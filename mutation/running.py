@@ -7,7 +7,6 @@ the old one, decorated or not; a compiled kernel is compiled again. Nothing is w
 
 from __future__ import annotations
 
-import __future__
 import ast
 import gc
 import importlib.abc
@@ -56,7 +55,7 @@ class Module:
     def __post_init__(self) -> None:
         self.tree = ast.parse((ROOT / self.file).read_text())
         for node in ast.walk(self.tree):
-            if isinstance(node, ast.FunctionDef) and any("njit" in ast.unparse(own) for own in node.decorator_list):
+            if isinstance(node, ast.FunctionDef) and any("njit" in ast.unparse(part) for part in node.decorator_list):
                 node.decorator_list = [ast.Name("__compiled__", ast.Load(), lineno=node.lineno, col_offset=0)]
                 ast.fix_missing_locations(node)
                 self.kernels.add(node.name)
@@ -86,10 +85,8 @@ class Module:
         return compile(tree, self.path, "exec", dont_inherit=True)
 
     def fragment(self, statement: ast.stmt) -> types.CodeType:
-        """One statement of the module."""
-        return compile(
-            ast.Module([statement], []), self.path, "exec", __future__.annotations.compiler_flag, dont_inherit=True
-        )
+        """One statement of the module; `annotations` is the feature of this name, imported above."""
+        return compile(ast.Module([statement], []), self.path, "exec", annotations.compiler_flag, dont_inherit=True)
 
 
 def _tell(body: list[ast.stmt], prefix: str) -> None:
@@ -97,7 +94,7 @@ def _tell(body: list[ast.stmt], prefix: str) -> None:
         if isinstance(node, ast.ClassDef):
             _tell(node.body, f"{prefix}{node.name}.")
         elif isinstance(node, ast.FunctionDef):
-            if any(isinstance(own, ast.Name) and own.id == "__compiled__" for own in node.decorator_list):
+            if any(isinstance(part, ast.Name) and part.id == "__compiled__" for part in node.decorator_list):
                 continue
             call = ast.Expr(ast.Call(ast.Name("__entered__", ast.Load()), [ast.Constant(prefix + node.name)], []))
             node.body.insert(1 if ast.get_docstring(node) else 0, ast.copy_location(call, node.body[0]))
@@ -146,12 +143,12 @@ Functions = dict[tuple[str, str], list[types.FunctionType]]
 
 def functions_of(modules: Iterable[Module]) -> Functions:
     """Those of the modules, all that are in memory."""
-    found: Functions = defaultdict(list)
+    functions: Functions = defaultdict(list)
     paths = {module.path for module in modules}
     for thing in gc.get_objects():
         if type(thing) is types.FunctionType and thing.__code__.co_filename in paths:
-            found[thing.__code__.co_filename, thing.__code__.co_qualname].append(thing)
-    return found
+            functions[thing.__code__.co_filename, thing.__code__.co_qualname].append(thing)
+    return functions
 
 
 class Swap:
@@ -183,11 +180,11 @@ class Swap:
         """The function or the statement of the module that is changed, and the class it is in."""
         body, owner = self._module.tree.body, None
         for name in self._mutant.function.split(".") if self._mutant.function else []:
-            found = next(node for node in body if getattr(node, "name", "") == name)
-            if isinstance(found, ast.FunctionDef):
-                return owner, found
-            assert isinstance(found, ast.ClassDef)
-            owner, body = found, found.body
+            definition = next(node for node in body if getattr(node, "name", "") == name)
+            if isinstance(definition, ast.FunctionDef):
+                return owner, definition
+            assert isinstance(definition, ast.ClassDef)
+            owner, body = definition, definition.body
         line = self._mutant.line
         return owner, next(node for node in body if node.lineno <= line <= (node.end_lineno or line))
 
@@ -232,7 +229,9 @@ class Swap:
                         holder[key] = value
             for function in itertools.chain.from_iterable(self._functions.values()):
                 if function.__defaults__:
-                    function.__defaults__ = tuple(value if own is old else own for own in function.__defaults__)
+                    function.__defaults__ = tuple(
+                        value if default is old else default for default in function.__defaults__
+                    )
         for kernel in self._module.kernels - {name}:
             dispatcher = self._loaded.__dict__[kernel]
             if name in dispatcher.py_func.__code__.co_names:
@@ -313,10 +312,10 @@ class Tests:
 
     def _names(self, module: Module, mutant: Mutant) -> list[str]:
         """Tests that enter the mutant's function: those that failed at its other mutants first, then quick ones."""
-        own = [test for test in self._time if test.startswith(module.tests)]
-        reached = [test for test in own if self._reaches(module, mutant, test)]
+        tests = [test for test in self._time if test.startswith(module.tests)]
+        reached = [test for test in tests if self._reaches(module, mutant, test)]
         killers = self._killers[mutant.file, mutant.function]
-        return sorted(reached or own, key=lambda test: (-killers[test], self._time[test]))
+        return sorted(reached or tests, key=lambda test: (-killers[test], self._time[test]))
 
     def _reaches(self, module: Module, mutant: Mutant, test: str) -> bool:
         """Whether a test enters the mutant's function, or one that names the kernel or the value that is mutated."""
@@ -365,8 +364,8 @@ class Tests:
                     os.kill(child, signal.SIGKILL)
                 continue
             del running[child]
-            with os.fdopen(trial.read) as told:
-                text = told.read()
+            with os.fdopen(trial.read) as pipe:
+                text = pipe.read()
             module, mutant = self.todo[trial.number]
             outcome, by = SURVIVED, ""
             if os.WIFSIGNALED(status):
@@ -420,4 +419,4 @@ def _mentions(module: Module, name: str, names: set[str]) -> bool:
     body: list[ast.stmt] = module.tree.body
     for part in name.split("."):
         body = next(node for node in body if getattr(node, "name", "") == part).body  # type: ignore[attr-defined]
-    return any(isinstance(node, ast.Name) and node.id in names for own in body for node in ast.walk(own))
+    return any(isinstance(node, ast.Name) and node.id in names for statement in body for node in ast.walk(statement))

@@ -79,16 +79,16 @@ def test_softmax_writes_over_none_of_its_arguments():
 
 def plain_regression(scores, lesson, emphasis):
     """Squared errors of the listed, and of what is above the list's end; over the square of the best twenty's mean."""
-    wanted = lesson.scores.double()
-    best = wanted[:, :20].mean(1)
+    teacher = lesson.scores.double()
+    best = teacher[:, :20].mean(1)
     best = best.clamp(min=max(1e-6, 0.05 * best.mean().item()))
     listed = scores.T.gather(1, lesson.items)
-    weight = 1 + emphasis * wanted / wanted[:, :1]
+    weight = 1 + emphasis * teacher / teacher[:, :1]
     rest = torch.ones_like(scores, dtype=torch.bool)
     rest[lesson.items.T, torch.arange(scores.shape[1])] = False
     rest[lesson.taken[0], lesson.taken[1]] = False
-    over = torch.where(rest, (scores - wanted[:, -1]).clamp(min=0), 0)
-    errors = (weight * (listed - wanted).square()).sum(1) + over.square().sum(0)
+    over = torch.where(rest, (scores - teacher[:, -1]).clamp(min=0), 0)
+    errors = (weight * (listed - teacher).square()).sum(1) + over.square().sum(0)
     return (errors / best.square()).mean() / 2
 
 
@@ -96,12 +96,12 @@ def lesson_of(n_items, users, length, taken, seed):
     """Scores (n_items, users), every other one above the end of its list, and a lesson."""
     generator = np.random.default_rng(seed)
     order = np.stack([generator.permutation(n_items) for _ in range(users)])
-    wanted = np.sort(generator.uniform(1, 4, (users, length)), axis=1)[:, ::-1].astype(np.float32)
+    teacher = np.sort(generator.uniform(1, 4, (users, length)), axis=1)[:, ::-1].astype(np.float32)
     pairs = [(item, user) for user in range(users) for item in order[user, length : length + taken]]
-    scores = wanted[:, -1] + np.where(np.arange(n_items) % 2, 1, -1)[:, None] * generator.uniform(0.1, 2, (n_items, 1))
+    scores = teacher[:, -1] + np.where(np.arange(n_items) % 2, 1, -1)[:, None] * generator.uniform(0.1, 2, (n_items, 1))
     lesson = Lesson(
         torch.from_numpy(order[:, :length]),
-        torch.from_numpy(wanted.copy()),
+        torch.from_numpy(teacher.copy()),
         torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2).T,
     )
     return torch.from_numpy(scores.astype(np.float32)), lesson

@@ -16,6 +16,7 @@ from sparserec.sparsity.masks import (
     forget_active,
     largest,
     largest_growable,
+    largest_of_blocks,
     smallest_droppable,
     smallest_indices,
 )
@@ -41,6 +42,11 @@ def test_largest(scores, budget, indptr, columns):
     assert (pointers.tolist(), found.tolist()) == (indptr, columns)
 
 
+def test_largest_compares_single_precision_so_that_what_ties_there_goes_by_index():
+    pointers, found = largest(np.array([[1.0, 1.0 + 1e-9, 1.0 + 1e-6, 0.0]]), 2)
+    assert (pointers.tolist(), found.tolist()) == ([0, 2], [0, 2])
+
+
 @pytest.mark.parametrize("budget", [1, 9])
 def test_largest_refuses_a_budget_that_does_not_fit(budget):
     with pytest.raises(SparserecError, match="does not fit"):
@@ -64,6 +70,12 @@ def test_largest_refuses_a_budget_that_does_not_fit(budget):
 )
 def test_smallest_indices(count, indices):
     assert smallest_indices(np.array([3.0, 1, 2, 1, 5, 1, 4, 2]), count).tolist() == indices
+
+
+@pytest.mark.parametrize("count", [1, 2, 333, 998, 999])
+def test_smallest_indices_of_many_distinct_values(count):
+    values = (np.arange(1000) * 7919) % 1000  # a permutation
+    assert set(values[smallest_indices(values, count)].tolist()) == set(range(count))
 
 
 INDPTR = np.array([0, 3, 4, 8])
@@ -97,6 +109,42 @@ def test_forget_active_marks_the_active_coordinates_of_the_watched_rows():
     scores = np.array([[8, 7, 6, 5], [4, 3, 2, 1]])
     forget_active(scores, np.array([0, 2]), indptr, columns)
     assert scores.tolist() == [[-1, 7, 6, -1], [4, -1, -1, -1]]
+
+
+def test_forget_active_follows_each_rows_own_columns():
+    # Rows of 3, 1, 0, 2 and 4 columns, every one different.
+    indptr = np.array([0, 3, 4, 4, 6, 10])
+    columns = np.array([0, 2, 5, 1, 3, 4, 0, 1, 4, 5], dtype=np.uint8)
+    active = [[0, 2, 5], [1], [], [3, 4], [0, 1, 4, 5]]
+    for rows in ([0, 1, 2, 3, 4], [4, 0], [3], [2, 3, 1, 0, 4]):
+        scores = np.ones((len(rows), 6))
+        forget_active(scores, np.array(rows), indptr, columns)
+        assert [np.flatnonzero(own == -1).tolist() for own in scores] == [active[row] for row in rows]
+        assert set(np.unique(scores)) <= {-1.0, 1.0}
+
+
+@pytest.mark.parametrize("block", [1, 2, 3])
+def test_active_rows_are_gone_through_in_blocks(block, monkeypatch):
+    monkeypatch.setattr(masks, "ROWS", block)
+    # As above with every row twice, so that blocks begin at rows other than the first.
+    may = droppable(np.concatenate([INDPTR, INDPTR[1:] + 8]), np.tile(SCORES, 2))
+    assert may.tolist() == [True, False, True, False, True, False, True, True] * 2
+    test_forget_active_follows_each_rows_own_columns()
+
+
+@pytest.mark.parametrize(
+    ("count", "indices"), [(0, []), (1, [4]), (2, [1, 4]), (3, [1, 4, 5]), (4, [1, 2, 4, 5]), (6, [0, 1, 2, 3, 4, 5])]
+)
+def test_largest_of_blocks(count, indices):
+    """Over the values 1, 6, 3, 2, infinity, 6; of the two of 6 the first goes first."""
+    blocks = [np.array([1, 6, 3], np.float32), np.zeros(0, np.float32), np.array([2, np.inf, 6], np.float32)]
+    assert largest_of_blocks(iter(blocks), count).tolist() == indices
+
+
+def test_tables_and_scores_that_do_not_belong_together_are_refused():
+    for indptrs, scores in (([INDPTR], [SCORES, SCORES]), ([INDPTR, INDPTR], [SCORES])):
+        with pytest.raises(ValueError, match="zip"):
+            smallest_droppable(indptrs, [part.copy() for part in scores], 2)
 
 
 @given(
