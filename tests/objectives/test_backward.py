@@ -30,7 +30,7 @@ def scores_of(users, count, seed, forbidden):
     return positive.requires_grad_(), negative.requires_grad_(), allowed
 
 
-@pytest.mark.parametrize("temperature", [0.05, 0.1, 0.7, 1.0, 3.0])
+@pytest.mark.parametrize("temperature", [0.05, 0.1, 0.7, 1.0, 2.0, 3.0])
 @pytest.mark.parametrize(("users", "count"), [(1, 1), (5, 4), (3, 600)])
 @pytest.mark.parametrize("forbidden", [0.0, 0.4])
 @pytest.mark.parametrize("upstream", [1.0, -2.5])
@@ -58,12 +58,12 @@ def test_the_gradients_of_softmax_worked_by_hand():
 
 def test_softmax_of_scores_that_overflow_has_finite_gradients():
     positive = torch.tensor([900.0, -900.0], requires_grad=True)
-    negative = torch.tensor([[-900.0], [900.0]], requires_grad=True)
-    loss = SampledSoftmax(1.0)(positive, negative, torch.ones(2, 1, dtype=torch.bool))
+    negative = torch.tensor([[-900.0, -900.0], [900.0, -900.0]], requires_grad=True)
+    loss = SampledSoftmax(1.0)(positive, negative, torch.ones(2, 2, dtype=torch.bool))
     loss.backward()
     assert loss.item() == 900  # (0 + 1800) / 2
     assert positive.grad.tolist() == [0.0, -0.5]
-    assert negative.grad.tolist() == [[0.0], [0.5]]
+    assert negative.grad.tolist() == [[0.0, 0.0], [0.5, 0.0]]
 
 
 def test_softmax_writes_over_none_of_its_arguments():
@@ -111,7 +111,7 @@ def lesson_of(n_items, users, length, taken, seed):
     ("n_items", "users", "length", "taken"), [(7, 1, 3, 2), (ROWS, 2, 5, 0), (2 * ROWS + 88, 3, 30, 40), (60, 4, 1, 9)]
 )
 @pytest.mark.parametrize("emphasis", [0.0, 6.0])
-@pytest.mark.parametrize("upstream", [1.0, -0.75])
+@pytest.mark.parametrize("upstream", [1.0, 2.0, -0.75])
 def test_regression_has_the_gradients_of_the_plain_formula(n_items, users, length, taken, emphasis, upstream):
     scores, lesson = lesson_of(n_items, users, length, taken, seed=n_items)
     ours, theirs = scores.clone().requires_grad_(), scores.double().requires_grad_()
@@ -137,6 +137,13 @@ def test_regression_leaves_the_scores_as_they_were():
     through = leaf * 1
     ListRegression()(through, lesson).backward()
     assert torch.equal(through.detach(), scores)
+
+
+def test_where_nothing_flows_back_regression_has_no_gradient():
+    scores, lesson = lesson_of(40, 3, 5, 4, seed=2)
+    leaf = scores.clone().requires_grad_()
+    (0 * ListRegression()(leaf * 1, lesson)).backward()
+    assert (leaf.grad == 0).all()
 
 
 def test_the_emphasis_of_the_list_is_six_unless_told_otherwise():

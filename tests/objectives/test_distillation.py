@@ -248,3 +248,23 @@ def test_only_the_best_scores_of_the_teacher_set_the_scale():
     scores[0] += 1
     scale = sum(wanted[:20]) / 20
     assert ListRegression(0)(torch.from_numpy(scores), lesson).item() == pytest.approx(0.5 / scale**2)
+
+
+def test_the_temperatures_and_the_length_that_the_losses_have_unless_told_otherwise():
+    scores, lesson = case(3, n_items=90, users=2, length=60)
+    for loss, same in ((ListSoftmax(), ListSoftmax(0.2)), (RelaxedRanking(), RelaxedRanking(50, 0.2))):
+        assert loss(torch.from_numpy(scores), lesson).item() == same(torch.from_numpy(scores), lesson).item()
+
+
+def test_a_user_of_low_teacher_scores_counts_by_a_twentieth_of_the_mean():
+    # Best scores 10 and 0.1, on average 5.05: the second user's errors are over 0.2525 instead of 0.1.
+    lesson = lesson_of([[0], [1]], [[10.0], [0.1]], [[1, 2], [0, 2]])
+    scores = np.array([[10.0, 0], [0, 0.3], [0, 0]], dtype=np.float32)
+    loss = ListRegression(0)(torch.from_numpy(scores), lesson).item()
+    assert loss == pytest.approx((0.2 / 0.2525) ** 2 / 2 / 2, rel=1e-5)
+
+
+def test_where_the_teacher_knows_nothing_a_millionth_is_the_unit():
+    lesson = lesson_of([[0]], [[0.0]], [[1]])
+    scores = np.array([[2e-6], [0]], dtype=np.float32)
+    assert ListRegression()(torch.from_numpy(scores), lesson).item() == pytest.approx(2, rel=1e-5)

@@ -41,3 +41,15 @@ def test_bpr_worked_by_hand():
     value = BPR()(torch.tensor([1.0]), torch.tensor([[0.0, 3.0]]), torch.tensor([[True, True]]))
     expected = (math.log(1 + math.exp(-1)) + math.log(1 + math.exp(2))) / 2
     assert value.item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_bpr_is_the_mean_over_users_of_the_mean_over_their_allowed_negatives():
+    allowed = torch.tensor([[True, False, False], [True, True, True]])
+    value = BPR()(torch.tensor([1.0, 0.0]), torch.tensor([[0.0, 50, 50], [0.0, 0, 0]]), allowed)
+    # Of the first user one negative counts, of the second three, all alike.
+    assert value.item() == pytest.approx((math.log(1 + math.exp(-1)) + math.log(2)) / 2, rel=1e-6)
+
+
+def test_the_temperature_is_a_tenth_unless_told_otherwise():
+    arguments = torch.tensor([0.2]), torch.tensor([[0.1]]), torch.tensor([[True]])
+    assert SampledSoftmax()(*arguments).item() == pytest.approx(math.log(1 + math.exp(-1)), rel=1e-5)

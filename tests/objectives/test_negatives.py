@@ -24,8 +24,8 @@ def test_shared_negatives_are_distinct_and_positives_are_forbidden_exactly(inter
     indptr, indices = csr(interactions)
     sampler = NegativeSampler(indptr, indices, 12, count=count, kind=kind)
     users = np.arange(len(interactions)).repeat(2)
-    for _ in range(2):  # the second draw shows that the scratch array was cleaned
-        items, allowed = sampler.draw(users, np.random.default_rng(seed))
+    for number in range(3):  # other items each time, so that the later draws show that the scratch array was cleaned
+        items, allowed = sampler.draw(users, np.random.default_rng(seed + number))
         assert (np.diff(items) > 0).all()
         expected = [[int(item) not in interactions[user] for item in items] for user in users]
         np.testing.assert_array_equal(allowed, np.array(expected).reshape(allowed.shape))
@@ -71,3 +71,60 @@ def test_the_same_generator_draws_the_same():
 def test_count_must_be_positive():
     with pytest.raises(SparserecError, match="n_negatives must be at least 1"):
         NegativeSampler(*csr([{0}]), 4, count=0)
+
+
+class Constant:
+    """In the place of a generator: every number is the same."""
+
+    def __init__(self, number):
+        self._number = number
+
+    def random(self, size):
+        return np.full(size, self._number)
+
+
+def drawn(sampler, count, seed=0):
+    """Items drawn for users without interactions, each count of them."""
+    items, allowed = sampler.draw(np.zeros(count, dtype=np.int64), np.random.default_rng(seed))
+    assert allowed.all()
+    return np.bincount(items.reshape(-1), minlength=5)
+
+
+def test_uniform_negatives_are_every_item_alike():
+    sampler = NegativeSampler(*csr([set(), {0}]), 5, count=4, shared=False)
+    counts = drawn(sampler, 1000)
+    assert len(counts) == 5
+    # 800 each, with a standard deviation of about 25.
+    assert np.abs(counts - 800).max() < 120
+
+
+def test_popularity_is_the_degree_to_a_power():
+    # Degrees 0, 16, 1, 0 and 16: to the power 0.75 they are 0, 8, 1, 0 and 8.
+    interactions = [set()] + [{1, 4}] * 15 + [{1, 2, 4}]
+    counts = drawn(NegativeSampler(*csr(interactions), 5, count=4, kind="popularity", shared=False), 4250)
+    assert counts[0] == counts[3] == 0
+    np.testing.assert_allclose(counts[[1, 2, 4]], [8000, 1000, 8000], rtol=0.1)
+
+
+@pytest.mark.parametrize(("number", "item"), [(0.0, 1), (0.49, 1), (0.51, 2), (1.0, 3)])
+def test_the_ends_of_popularity(number, item):
+    """An item of no interactions is not drawn, however small the number; rounding leads to no item that isn't there."""
+    indptr, indices = csr([set(), {1, 2}])
+    sampler = NegativeSampler(indptr, indices, 4, count=2, kind="popularity")
+    items, allowed = sampler.draw(np.array([0]), Constant(number))
+    assert (items.tolist(), allowed.tolist()) == ([item], [[True]])
+
+
+def test_shared_negatives_are_uniform_unless_told_otherwise():
+    items, allowed = NegativeSampler(*csr([set(), {0}]), 5, count=200).draw(np.array([0, 1]), np.random.default_rng(0))
+    assert items.tolist() == [0, 1, 2, 3, 4]
+    assert allowed.tolist() == [[True] * 5, [False] + [True] * 4]
+
+
+def test_own_negatives_are_drawn_again_until_none_is_a_positive():
+    # Half of the items are positives, so that without another draw hardly any user would have four others.
+    sampler = NegativeSampler(*csr([set(range(6)), set(range(6, 12))]), 12, count=4, shared=False)
+    items, allowed = sampler.draw(np.arange(2).repeat(100), np.random.default_rng(0))
+    assert allowed.all()
+    assert set(items[:100].reshape(-1).tolist()) == set(range(6, 12))
+    assert set(items[100:].reshape(-1).tolist()) == set(range(6))
