@@ -58,6 +58,7 @@ NAMES = {
     "abs": "negative",
 }
 """Functions and methods that stand for each other in what is called."""
+TINY = 1e-9
 WORDS = {"left": "right", "right": "left"}
 
 
@@ -326,6 +327,7 @@ def _other_constants(value: object) -> Iterator[ast.AST]:
     elif isinstance(value, int):
         yield from (ast.Constant(value + 1), ast.Constant(value - 1))
     elif isinstance(value, float):
-        yield ast.Constant(value * 2 if value else 1.0)
+        # Half and double of a tiny one are alike: it only keeps a division from being one by 0.
+        yield ast.Constant(1.0 if value == 0 else 0.0 if abs(value) < TINY else value * 2)
     elif isinstance(value, str):
         yield ast.Constant(WORDS.get(value, f"XX{value}"))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sparserec.errors import SparserecError
 from sparserec.sparsity import masks_of_factors, nmf_factors, random_mask, spectral_factors, varimax
-from sparserec.sparsity.initial import Normalisation, normalised, wide_varimax
+from sparserec.sparsity.initial import Normalisation, _turned, nearest_rotation, normalised, wide_varimax
 
 
 def interactions(n_users=14, n_items=12, seed=0):
@@ -109,6 +109,36 @@ def test_evenness_takes_the_size_of_a_row_out_of_the_competition():
     np.testing.assert_array_equal(even.values, np.array([10, 9, 0.3, 0.29], np.float32))
 
 
+def test_a_power_of_the_rows_size_lies_in_between():
+    # Over the root of their norms, 5 and 0.05, the rows are (1.34, 1.79) and (0.134, 0.179); over the norms, alike.
+    factors = [np.array([[3, 4], [0.03, 0.04]], np.float32), np.array([[0.9, 1.2]], np.float32)]
+    half = masks_of_factors(factors, 5, evenness=0.5)
+    assert [np.diff(mask.indptr).tolist() for mask in half] == [[2, 1], [2]]
+    # The third row, over the root of 1.5, is (0.73, 0.98): ahead of it come the two of the first.
+    assert [mask.columns.tolist() for mask in masks_of_factors(factors, 4, evenness=0.5)] == [[0, 1, 1], [1]]
+    # Over the square of the norm, it is the small row whose entries are large.
+    assert [np.diff(mask.indptr).tolist() for mask in masks_of_factors(factors, 4, evenness=2.0)] == [[1, 2], [1]]
+
+
+def test_evenness_holds_where_each_table_has_its_share():
+    factors = [np.array([[10, 9, 8], [0.3, 0.29, 0.01]], np.float32)] * 2
+    for mask in masks_of_factors(factors, 8, evenness=1, per_table=True):
+        assert np.diff(mask.indptr).tolist() == [2, 2]
+
+
+def test_rows_of_zeros_keep_one_entry_whatever_the_evenness():
+    (mask,) = masks_of_factors([np.array([[0, 0], [3, 4]], np.float32)], 3, evenness=1)
+    assert (mask.indptr.tolist(), mask.columns.tolist()) == ([0, 1, 3], [0, 0, 1])
+
+
+def test_three_tables_share_a_budget():
+    factors = [np.full((rows, 2), size, np.float32) for rows, size in ((1, 1), (2, 3), (3, 2))]
+    masks = masks_of_factors(factors, 6 + 4)
+    # The four that are free go to the rows of 3, which are two, and then to the first two rows of 2.
+    assert [mask.indptr.tolist() for mask in masks] == [[0, 1], [0, 2, 4], [0, 2, 4, 5]]
+    assert [set(mask.values.tolist()) for mask in masks] == [{1.0}, {3.0}, {2.0}]
+
+
 # -- factorisations -------------------------------------------------------------------------------------------------
 
 
@@ -116,6 +146,26 @@ def test_normalised_divides_by_the_roots_of_both_degrees():
     matrix = sp.csr_array(np.array([[1, 1, 0], [1, 0, 0], [0, 0, 0]], dtype=np.float32))
     expected = [[1 / 2, 1 / np.sqrt(2), 0], [1 / np.sqrt(2), 0, 0], [0, 0, 0]]
     np.testing.assert_allclose(normalised(matrix).toarray(), expected, rtol=1e-6)
+
+
+def test_normalised_is_single_precision_and_by_default_the_plain_one():
+    matrix = interactions()
+    assert normalised(matrix.astype(np.float64)).dtype == np.float32
+    assert normalised(matrix, Normalisation(0.5, 1.0)).dtype == np.float32
+    assert Normalisation() == Normalisation(user_power=1.0, smoothing=0.0)
+    # Its largest singular value is 1 without another division.
+    assert np.linalg.norm(normalised(matrix).toarray(), 2) == pytest.approx(1, abs=1e-6)
+
+
+def test_the_degrees_that_stand_for_items():
+    degrees = Normalisation(smoothing=2.5).degrees(np.array([0, 1, 7]))
+    assert degrees.tolist() == [3.5, 3.5, 9.5]
+    assert degrees.dtype == np.float32
+
+
+def test_no_interactions_at_all_are_normalised_to_none():
+    empty = sp.csr_array((4, 3), dtype=np.float32)
+    assert normalised(empty, Normalisation(0.5, 1.0)).nnz == 0
 
 
 @given(st.floats(0, 2), st.floats(0, 50), st.integers(0, 99))
@@ -142,6 +192,36 @@ def test_nmf_factors_are_nonnegative_balanced_and_repeatable(normalise):
     again = nmf_factors(interactions(), 4, normalise=normalise)
     assert np.array_equal(users, again[0])
     assert np.array_equal(items, again[1])
+
+
+def test_the_settings_that_factorisations_have_unless_told_otherwise():
+    matrix = interactions(60, 40)
+    for one, two in (
+        (nmf_factors(matrix, 6), nmf_factors(matrix, 6, normalise=True, balance=True, seed=0, max_iter=40)),
+        (spectral_factors(matrix, 6), spectral_factors(matrix, 6, power=0.5, seed=0)),
+    ):
+        for ours, same in zip(one, two, strict=True):
+            np.testing.assert_array_equal(ours, same)
+    assert not np.array_equal(nmf_factors(matrix, 6)[0], nmf_factors(matrix, 6, seed=1)[0])
+    assert not np.array_equal(spectral_factors(matrix, 6)[0], spectral_factors(matrix, 6, seed=1)[0])
+
+
+def test_more_sweeps_bring_nmf_factors_closer():
+    matrix = interactions(60, 40)
+    gaps = []
+    for sweeps in (1, 5, 40):
+        users, items = nmf_factors(matrix, 8, max_iter=sweeps)
+        gaps.append(np.linalg.norm(normalised(matrix).toarray() - users @ items.T))
+    assert gaps[0] > 1.01 * gaps[1] > 1.01 * gaps[2]
+
+
+def test_nmf_columns_that_hold_nothing_are_balanced_too():
+    # Users of the same two items: one column is enough, and the other, of zeros, has no norm to divide by.
+    matrix = sp.csr_array(np.tile([[1, 1, 0]], (5, 1)).astype(np.float32))
+    users, items = nmf_factors(matrix, 3)
+    assert np.isfinite(users).all()
+    assert np.isfinite(items).all()
+    np.testing.assert_allclose(users @ items.T, normalised(matrix).toarray(), atol=1e-3)
 
 
 def test_nmf_factors_reconstruct_and_balancing_leaves_the_product_as_it_is():
@@ -226,11 +306,58 @@ def test_wide_varimax_comes_as_far_as_varimax(seed):
     assert found[1] > 0.98 * found[0]
 
 
-def test_wide_varimax_stands_still_where_varimax_does():
-    loadings = np.random.default_rng(0).standard_normal((200, 12)) ** 3
+@pytest.mark.parametrize("alike", [True, False])
+def test_wide_varimax_stands_still_where_varimax_does(alike):
+    """Also where columns differ in how much of the rows they hold, and rows have something in common."""
+    generator = np.random.default_rng(0)
+    loadings = generator.standard_normal((200, 12)) ** 3
+    if not alike:
+        loadings = loadings * np.linspace(0.3, 3, 12) + generator.standard_normal((200, 1)) * np.linspace(1, 0, 12)
     start = varimax(loadings, tolerance=1e-9, max_iter=500)
     found = wide_varimax(loadings, start, ((None, 5),))
     np.testing.assert_allclose(found, start, atol=0.02)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+@pytest.mark.parametrize(
+    ("slope", "angle", "tolerance"),
+    [(0.0, 0.0, 1e-6), (0.3, 0.3, 1e-3), (0.5, 0.5, 1e-3), (1.0, 1.0, 6e-3), (1.5, 1.0, 6e-3), (-30.0, -1.0, 6e-3)],
+)
+def test_a_turn_is_that_of_the_slope_and_of_an_eighth_of_a_circle_at_most(slope, angle, tolerance, scale):
+    """Two of four columns are turned, the others stay; singular values of a rotation are 1."""
+    towards = np.eye(4, dtype=np.float32)
+    towards[1, 2], towards[2, 1] = slope, -slope
+    turned = _turned(np.eye(4, dtype=np.float32), towards * np.float32(scale))
+    np.testing.assert_allclose(np.linalg.svd(turned)[1], 1, atol=tolerance)
+    assert turned[1, 2] / turned[1, 1] == pytest.approx(angle, rel=1e-3, abs=1e-6)
+    assert turned[2, 1] / turned[2, 2] == pytest.approx(-angle, rel=1e-3, abs=1e-6)
+    others = np.abs(turned)[[0, 0, 0, 1, 2, 3, 3, 3], [1, 2, 3, 0, 3, 0, 1, 2]]
+    np.testing.assert_array_equal(others, 0)
+
+
+def test_a_turn_goes_on_from_a_rotation():
+    start = np.array([[0, 1], [-1, 0]], dtype=np.float32)
+    turned = _turned(start, np.array([[2, 0.4], [0, 2]], dtype=np.float32))
+    one = np.array([[1, 0.1], [-0.1, 1]]) / np.hypot(1, 0.1)
+    np.testing.assert_allclose(turned, start @ one, atol=1e-3)
+
+
+def test_a_column_that_has_gone_the_wrong_way_has_no_size():
+    turned = _turned(np.eye(2, dtype=np.float32), np.array([[-5, 0.1], [-0.1, 1]], dtype=np.float32))
+    assert turned[0, 1] / turned[0, 0] == pytest.approx(0.2, rel=1e-3)
+    assert np.array_equal(_turned(np.eye(2, dtype=np.float32), np.zeros((2, 2), np.float32)), np.eye(2))
+
+
+def test_the_nearest_rotation_takes_the_stretching_out_of_a_matrix():
+    turn = np.array([[0.6, 0.8], [-0.8, 0.6]], dtype=np.float32)
+    stretch = np.array([[3, 1], [1, 0.5]], dtype=np.float32)
+    np.testing.assert_allclose(nearest_rotation(turn @ stretch), turn, atol=1e-5)
+
+
+def test_rows_of_zeros_do_not_disturb_a_rotation():
+    rows = np.array([[3, 0], [0, 2], [0, 0], [5, 0]], dtype=np.float32)
+    for rotate in (varimax, wide_varimax):
+        np.testing.assert_allclose(np.abs(rows @ rotate(rows)), rows, atol=1e-4)
 
 
 @pytest.mark.parametrize("factorise", [nmf_factors, spectral_factors])
