@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparserec.errors import SparserecError
-from sparserec.sparsity import EXPLORERS, ExplorerConfig, make_explorer, random_mask
+from sparserec.sparsity import EXPLORERS, ExplorerConfig, Policy, make_explorer, random_mask
 from sparserec.tables import RowAdam, SparseTable
 
 MOVING = [kind for kind in EXPLORERS if kind != "static"]
@@ -231,6 +231,43 @@ def test_an_unknown_explorer_is_refused():
         make_explorer("genetic", [], ExplorerConfig(interval=1, end=2), [], 0)
 
 
+def test_the_settings_that_an_explorer_has_unless_told_otherwise():
+    assert ExplorerConfig(interval=7, end=9) == ExplorerConfig(7, 9, 0.2, 0.2, "interactions", 0.5, "signed")
+    plain = Policy(watches="all", grow_scores=max)
+    assert (plain.explores, plain.per_table) == (True, False)
+
+
+def test_freed_memory_is_given_back_after_an_exploration(monkeypatch):
+    calls = []
+
+    class Library:
+        def __init__(self, name):
+            assert name is None  # the program itself
+
+        def malloc_trim(self, room):
+            calls.append(room.value)
+
+    monkeypatch.setattr("ctypes.CDLL", Library)
+    assert len(Setup("sparserec", 0).run(9)) == 3
+    assert calls == [0, 0, 0]
+
+
+def test_nothing_is_observed_where_nothing_is_watched():
+    setup = Setup("static", 0)
+    setup.explorer.observe()
+    state = setup.explorer.state()
+    assert state["round"].tolist() == [0]
+    assert not any(state[f"activity.{number}"].any() for number in range(2))
+
+
+def test_the_rounds_are_counted():
+    setup = Setup("sparserec", 0)
+    assert setup.explorer.state()["round"].dtype == np.int64
+    for rounds in range(1, 4):
+        setup.run(3)
+        assert setup.explorer.state()["round"].tolist() == [rounds]
+
+
 # -- each explorer --------------------------------------------------------------------------------------------------
 
 
@@ -384,6 +421,94 @@ def test_with_gradient_importance_the_rows_that_moved_are_remembered():
     for number, gradient in enumerate(gradients):
         activity = setup.explorer.state()[f"activity.{number}"]
         np.testing.assert_allclose(activity, 0.1 * np.linalg.norm(gradient, axis=1), rtol=1e-5)
+
+
+def test_what_a_row_showed_fades_by_a_tenth_whenever_it_is_seen():
+    setup = Setup("sparserec", 0, importance="gradient", sample_fraction=1.0)
+    expected = [np.zeros(size) for size in setup.sizes]
+    for _ in range(2):
+        for activity, gradient in zip(expected, setup.train(), strict=True):
+            touched = np.linalg.norm(gradient, axis=1) > 0
+            activity[touched] = 0.9 * activity[touched] + 0.1 * np.linalg.norm(gradient[touched], axis=1)
+    for number, activity in enumerate(expected):
+        seen = setup.explorer.state()[f"activity.{number}"]
+        assert seen.dtype == np.float32
+        np.testing.assert_allclose(seen[activity > 0], activity[activity > 0], rtol=1e-5)
+
+
+def watched_after(activities, count, *, rounds=1, importance="gradient", interactions=None, seed=0):
+    """The rows that are watched when an explorer goes on from these activities: a window's sample of `count`."""
+    fraction = count / sum(map(len, activities))
+    setup = Setup("sparserec", seed, sizes=tuple(map(len, activities)), importance=importance, sample_fraction=fraction)
+    if interactions is not None:
+        setup.explorer = make_explorer("sparserec", setup.tables, setup.config, interactions, seed)
+    state = {f"activity.{number}": np.array(own, dtype=np.float32) for number, own in enumerate(activities)}
+    setup.explorer.load(state | {"round": np.array([rounds])})
+    setup.explorer.watch(0)
+    return [rows.tolist() for rows in setup.watched()]
+
+
+def test_a_row_that_was_never_watched_counts_as_an_average_one_of_its_table():
+    for seed in range(10):
+        # Rows 0 of both tables: of the first they count as half a billion, of the second as a billionth.
+        assert watched_after([[0, 1e9, 1e-9], [0, 1e-9]], 2, seed=seed) == [[0, 1], []]
+
+
+def test_in_a_table_that_never_showed_anything_all_rows_count_as_one():
+    for seed in range(10):
+        assert watched_after([[1e-9, 0, 1e-9], [0, 0]], 2, seed=seed) == [[], [0, 1]]
+
+
+def test_in_the_first_round_gradients_are_not_known_and_interactions_count():
+    interactions = [np.array([0, 9, 0]), np.array([9, 0])]
+    for rounds, rows in ((0, [[1], [0]]), (1, [[0], [1]])):
+        activities = [[1e9, 1e-9, 1e-9], [1e-9, 1e9]]
+        assert watched_after(activities, 2, rounds=rounds, interactions=interactions) == rows
+
+
+def test_where_rows_count_alike_their_interactions_do_not_matter():
+    interactions = [np.array([0, 1e9, 0]), np.array([1e9, 0])]
+    seen = [
+        watched_after([[0] * 3, [0] * 2], 2, importance="uniform", interactions=interactions, seed=seed)
+        for seed in range(40)
+    ]
+    assert {row for first, _ in seen for row in first} == {0, 1, 2}
+    assert {row for _, second in seen for row in second} == {0, 1}
+
+
+def test_at_least_one_row_is_watched():
+    assert sum(map(len, watched_after([[1, 1, 1], [1, 1]], 0.01))) == 1
+
+
+@pytest.mark.parametrize("kind", ["rigl", "dsl"])
+def test_every_row_is_watched_from_the_last_step_of_a_window_on(kind):
+    setup = Setup(kind, 0, interval=2, end=5)
+    for step, watched in ((0, [0, 0]), (1, [9, 6]), (1, [9, 6]), (2, [0, 0]), (3, [9, 6])):
+        setup.explorer.watch(step)
+        assert [len(rows) for rows in setup.watched()] == watched
+    setup.explorer.watch(5)
+    assert not any(name.startswith("watched") for name in setup.explorer.state())
+
+
+def test_watching_a_window_again_keeps_its_evidence():
+    setup = Setup("sparserec", 0, sample_fraction=1.0)
+    first = setup.train()
+    setup.explorer.watch(setup.step)
+    for number, gradient in enumerate(first):
+        evidence = setup.explorer.state()[f"evidence.{number}"]
+        assert evidence.dtype == np.float32
+        np.testing.assert_array_equal(evidence, gradient)
+
+
+def test_what_is_put_back_is_a_copy():
+    one, other = Setup("sparserec", 0, importance="gradient"), Setup("sparserec", 0, importance="gradient")
+    one.train()
+    state = one.explorer.state()
+    before = {name: array.copy() for name, array in state.items()}
+    other.explorer.load(state)
+    for _ in range(2):
+        other.train()
+    assert all(np.array_equal(array, state[name]) for name, array in before.items())
 
 
 def test_the_evidence_is_freed_before_a_table_is_revised():

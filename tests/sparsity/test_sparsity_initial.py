@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sparserec.errors import SparserecError
 from sparserec.sparsity import masks_of_factors, nmf_factors, random_mask, spectral_factors, varimax
-from sparserec.sparsity.initial import Normalisation, _turned, nearest_rotation, normalised, wide_varimax
+from sparserec.sparsity.initial import Normalisation, _settle, _turned, nearest_rotation, normalised, wide_varimax
 
 
 def interactions(n_users=14, n_items=12, seed=0):
@@ -72,6 +72,47 @@ def test_the_number_of_threads_changes_no_random_mask(on_threads):
 def test_a_random_mask_refuses_a_budget_that_does_not_fit(budget):
     with pytest.raises(SparserecError, match="does not fit"):
         random_mask(10, 7, budget, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(("dim", "dtype"), [(1, np.uint8), (256, np.uint8), (257, np.uint16)])
+def test_a_full_random_mask_has_every_column_once_and_no_values_yet(dim, dtype):
+    mask = random_mask(3, dim, 3 * dim, np.random.default_rng(0))
+    assert mask.columns.dtype == dtype
+    assert mask.columns.tolist() == list(range(dim)) * 3
+    assert mask.values.dtype == np.float32
+    assert not mask.values.any()
+
+
+@pytest.mark.parametrize(
+    ("lengths", "missing", "settled"),
+    [
+        ([3, 3, 1], 1, [3, 3, 2]),
+        ([3, 3, 1], 2, [3, 3, 3]),
+        ([2, 3, 1], 3, [3, 3, 3]),
+        ([1, 1, 2], -1, [1, 1, 1]),
+        ([1, 1, 3], -2, [1, 1, 1]),
+        ([3, 2, 1], -3, [1, 1, 1]),
+        ([2, 1, 3], 0, [2, 1, 3]),
+    ],
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_single_coordinates_are_added_and_taken_where_there_is_room(lengths, missing, settled, seed):
+    lengths = np.array(lengths)
+    _settle(lengths, missing, 3, np.random.default_rng(seed))
+    assert lengths.tolist() == settled
+
+
+def test_coordinates_are_taken_from_different_rows_before_a_row_gives_two():
+    lengths = np.full(5, 4)
+    _settle(lengths, -7, 9, np.random.default_rng(0))
+    assert sorted(lengths.tolist()) == [2, 2, 3, 3, 3]
+
+
+def test_a_random_mask_has_rows_of_all_lengths():
+    mask = random_mask(500, 6, 1500, np.random.default_rng(0))
+    counts = np.bincount(np.diff(mask.indptr), minlength=7)
+    # Those of a draw of 1500 of 3000 coordinates: 500 times (6 choose k) / 64; the rows of none have one.
+    np.testing.assert_allclose(counts, [0, 55, 117, 156, 117, 47, 8], atol=35)
 
 
 # -- masks of factors -----------------------------------------------------------------------------------------------
