@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test test-web lint format bench clean
+.PHONY: setup demo test test-web mutants lint format bench clean
 
 setup: $(STAMP)
 
@@ -26,6 +26,10 @@ test-web: setup
 	@test -n "$$SPARSEREC_CHROMIUM" || command -v chromium >/dev/null || command -v google-chrome >/dev/null || { echo "test-web needs Chromium: apt-get install chromium, or set SPARSEREC_CHROMIUM to its program"; exit 1; }
 	@test -x web/node_modules/.bin/tsc || npm install --prefix web --no-audit --no-fund
 	$(BIN)/python -m pytest tests/web tests/page tests/cli/test_cli_web.py -m 'not gpu'
+
+# Small changes of the source, each of which a test should notice; of one module: make mutants MUTANTS=sparsity/masks.py
+mutants: setup
+	$(BIN)/python mutation $(MUTANTS)
 
 lint: setup
 	$(BIN)/ruff check src tests benchmarks fuzz

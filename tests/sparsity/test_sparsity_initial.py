@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from sparserec.errors import SparserecError
 from sparserec.sparsity import masks_of_factors, nmf_factors, random_mask, spectral_factors, varimax
-from sparserec.sparsity.initial import Normalisation, _settle, _turned, nearest_rotation, normalised, wide_varimax
+from sparserec.sparsity.initial import (
+    Normalisation,
+    _draw_columns,
+    _settle,
+    _turned,
+    nearest_rotation,
+    normalised,
+    wide_varimax,
+)
 
 
 def interactions(n_users=14, n_items=12, seed=0):
@@ -72,6 +80,40 @@ def test_the_number_of_threads_changes_no_random_mask(on_threads):
 def test_a_random_mask_refuses_a_budget_that_does_not_fit(budget):
     with pytest.raises(SparserecError, match="does not fit"):
         random_mask(10, 7, budget, np.random.default_rng(0))
+
+
+def plain_numbers(seed):
+    """xorshift64* in whole numbers of any length, from 0 to below 1.
+
+    Source: Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled" (arXiv 1402.6246).
+    """
+    low, state = (1 << 64) - 1, seed
+    while True:
+        state ^= state >> 12
+        state = (state ^ (state << 25)) & low
+        state ^= state >> 27
+        yield ((state * 2685821657736338717 & low) >> 11) / 2**53
+
+
+def test_the_first_number_of_the_plain_generator_is_the_published_one():
+    assert next(plain_numbers(1)) == (5180492295206395165 >> 11) / 2**53
+
+
+@pytest.mark.parametrize("dim", [5, 30])
+def test_columns_are_those_of_selection_sampling(dim):
+    generator = np.random.default_rng(0)
+    lengths = generator.integers(1, dim + 1, 60)
+    seeds = generator.integers(0, 2**63, 60, dtype=np.uint64)
+    indptr, columns = np.concatenate(([0], np.cumsum(lengths))), np.empty(lengths.sum(), np.uint8)
+    _draw_columns(indptr, dim, seeds, columns)
+    expected = []
+    for seed, length in zip(seeds.tolist(), lengths.tolist(), strict=True):
+        numbers, missing = plain_numbers(seed | 1), length
+        for column in range(dim):
+            if missing and next(numbers) < missing / (dim - column):
+                expected.append(column)
+                missing -= 1
+    assert columns.tolist() == expected
 
 
 @pytest.mark.parametrize(("dim", "dtype"), [(1, np.uint8), (256, np.uint8), (257, np.uint16)])
