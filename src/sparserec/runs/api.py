@@ -8,29 +8,24 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import joblib
-import numba
-import torch
-from numba.core import config as numba_config
-from threadpoolctl import threadpool_limits
-
+from sparserec.axes import RECOMMENDERS
 from sparserec.errors import SparserecError
 from sparserec.files import filling
 from sparserec.interactions import Dataset, Split
 from sparserec.recommenders import Recommender
+from sparserec.runs.data import cut, read
+from sparserec.runs.refit import FINAL, everything
+from sparserec.runs.run import Run
+from sparserec.runs.threads import set_threads
+from sparserec.settings import RunConfig, load_config
+from sparserec.starts import Context, begin, decided, has_teacher, remove_start, same_teacher
 from sparserec.tables import choose_device, device_name
-from sparserec.training.build import build, build_plan, build_trainer, build_view
-from sparserec.training.config import RunConfig, load_config
-from sparserec.training.data import cut, read
-from sparserec.training.kinds import KINDS
-from sparserec.training.refit import FINAL, everything, settled
-from sparserec.training.run import Run
-from sparserec.training.start import needs_teacher, same_teacher
-from sparserec.training.tasks import Task
-from sparserec.training.trainer import Reporter, Trainer
+from sparserec.training import Reporter, Task, Trainer, build_plan, build_trainer, needs_teacher
+from sparserec.training.build import build_view
 
 
 def train(
@@ -76,115 +71,114 @@ def train(
     say = stage or (lambda words: None)
     chosen = _settle(recipe, config, settings)
     set_threads(threads)
-    where = choose_device(device, KINDS[chosen.model].on_gpu)
+    where = choose_device(device, RECOMMENDERS[chosen.model].on_gpu)
     dataset = data if isinstance(data, Dataset) else _read(data, chosen, say)
+    chosen = _with_reading(chosen, dataset)
     say("splitting")
-    parts = cut(dataset, chosen.data)
+    split = cut(dataset, chosen.data)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="sparserec-"))
-    known = resume and (folder / "config.toml").exists()
-    if not known and (folder / "config.toml").exists():
-        raise SparserecError(f"{folder} holds a run already; resume it (--resume) or choose another folder")
-    run = Run.open(folder, parts) if known else None
-    if run is not None and run.config != chosen:  # before anything of the run is written over
-        raise SparserecError(f"{folder}: was made with other data or another configuration; train into a new folder")
-    lender = _lender(teacher_from, chosen, parts) if teacher_from is not None else None
+    run = _opened(folder, chosen, split, resume)
+    known = run is not None
+    lender = _teacher_run(teacher_from, chosen, split) if teacher_from is not None else None
+    context = Context(chosen, split, folder, say, where, lender)
     say("building the initial mask")
-    with filling(folder):
-        model, task = build(chosen, parts, folder, say, lender, device=where)
-        run = run or Run.create(folder, chosen, parts, dataset.source)
+    with filling(folder), _leaving_nothing(folder, unless=known):
+        model, task = begin(context)
+        run = run or Run.create(folder, chosen, split, dataset.source)
     with _stop_on_interrupt() as stop:
-        trainer = _trainer(chosen, parts, model, task, folder, report, stop)
+        session = _Session(report, stop)
+        trainer = session.trainer(context, model, task)
         if known:
             say("resuming")
             trainer.resume()
         say("training" if where.type == "cpu" else f"training on {device_name(where)}")
         run.ended = trainer.run()
-        refits = run.ended != "interrupted" and chosen.refit and parts.valid.nnz > 0
-        if refits and not _refit(run, parts, say, report, stop, lender, where):
+        refits = run.ended != "interrupted" and chosen.refit and split.valid.nnz > 0
+        if refits and not _refit(run, context, session):
             run.ended = "interrupted"
     return run
 
 
-def _trainer(
-    config: RunConfig,
-    parts: Split,
-    model: Recommender,
-    task: Task,
-    folder: Path,
-    report: Reporter | None,
-    stop: Callable[[], bool],
-    until: int | None = None,
-    rounds: bool | None = None,
-) -> Trainer:
-    plan, view = build_plan(config, parts, model, until, rounds), build_view(config, model)
-    return build_trainer(config, parts, model, task, plan, folder, report=report, stop=stop, view=view)
+@dataclass(frozen=True)
+class _Session:
+    """Whom both trainings of a run tell of their progress, and who may stop them."""
+
+    report: Reporter | None
+    stop: Callable[[], bool]
+
+    def trainer(
+        self, context: Context, model: Recommender, task: Task, until: int | None = None, rounds: bool | None = None
+    ) -> Trainer:
+        """The training of a model in the folder of a context; `until` and `rounds` as for `build_plan`."""
+        config, split = context.config, context.split
+        plan, view = build_plan(config, split, model, until, rounds), build_view(config, model)
+        return build_trainer(
+            config, split, model, task, plan, context.folder, report=self.report, stop=self.stop, view=view
+        )
 
 
-def _lender(folder: str | os.PathLike[str], config: RunConfig, parts: Split) -> Path:
+def _opened(folder: Path, config: RunConfig, split: Split, resume: bool) -> Run | None:
+    """The run in a folder that is to be resumed; None where there is none."""
+    if not (folder / "config.toml").exists():
+        return None
+    if not resume:
+        raise SparserecError(f"{folder} holds a run already; resume it (--resume) or choose another folder")
+    run = Run.open(folder, split)
+    if run.config != config:  # before anything of the run is written over
+        raise SparserecError(f"{folder}: was made with other data or another configuration; train into a new folder")
+    return run
+
+
+@contextmanager
+def _leaving_nothing(folder: Path, unless: bool) -> Iterator[None]:
+    """Settings that can't work leave no stages behind; an interruption does, and the next call goes on from them."""
+    try:
+        yield
+    except SparserecError:
+        if not unless:
+            remove_start(folder)
+        raise
+
+
+def _teacher_run(folder: str | os.PathLike[str], config: RunConfig, split: Split) -> Path:
     """The folder of a run whose teacher is the one of this configuration."""
-    other = Run.open(folder, parts)
+    other = Run.open(folder, split)
     if not needs_teacher(config):
         raise SparserecError(f"loss {config.loss} with {config.epochs} epochs has no teacher to take from {folder}")
     if not same_teacher(other.config, config):
         raise SparserecError(
             f"{folder} has another teacher, or none: dim, init_power, seed and the settings of teacher must be the same"
         )
-    if not _has_teacher(other.folder):
+    if not has_teacher(other.folder):
         raise SparserecError(f"{folder} has no teacher yet: resume it, or take another run's")
     return other.folder
 
 
-def _has_teacher(folder: Path) -> bool:
-    return (folder / "start.safetensors").exists() and (folder / "teacher.npy").exists()
-
-
-def _refit(
-    run: Run,
-    parts: Split,
-    say: Callable[[str], None],
-    report: Reporter | None,
-    stop: Callable[[], bool],
-    lender: Path | None,
-    device: torch.device,
-) -> bool:
+def _refit(run: Run, first: Context, session: _Session) -> bool:
     """Train once more on the training and validation parts together; whether it came to its end.
 
     What validation chose is taken as it is: the teacher's settings, and the number of epochs.
     """
-    folder, config, whole = run.folder / FINAL, settled(run.config, run.folder), everything(parts)
+    folder = run.folder / FINAL
     if (folder / "best.safetensors").exists():
         return True
-    say("once more with all interactions, validation included")
+    first.report("once more with all interactions, validation included")
     until, rounds = int(run.valid_metrics()["epoch"]) + 1, run.is_rounded
-    if lender is not None:
-        lender = lender / FINAL if _has_teacher(lender / FINAL) else None
+    lender = first.teacher_run and first.teacher_run / FINAL
+    context = replace(
+        first,
+        config=decided(run.config, run.folder),
+        split=everything(first.split),
+        folder=folder,
+        teacher_run=lender if lender and has_teacher(lender) else None,
+        earlier_run=run.folder if first.recommender.from_histories else None,
+    )
     with filling(folder):
-        model, task = build(config, whole, folder, say, lender, run.folder, device)
-    trainer = _trainer(config, whole, model, task, folder, report, stop, until, rounds)
+        model, task = begin(context)
+    trainer = session.trainer(context, model, task, until, rounds)
     trainer.resume()
-    say("training")
+    first.report("training")
     return trainer.run() != "interrupted"
-
-
-def set_threads(threads: int | None) -> None:
-    """Set the number of CPU threads of torch, of the kernels and of BLAS; None takes `default_threads`."""
-    count = threads if threads is not None else default_threads()
-    if count < 1:
-        raise SparserecError(f"threads must be at least 1, not {count}")
-    torch.set_num_threads(count)
-    # What the environment variable of this name allows, else all.
-    most = numba_config.NUMBA_NUM_THREADS  # pyright: ignore[reportAttributeAccessIssue]
-    numba.set_num_threads(min(count, most))
-    threadpool_limits(count, user_api="blas")
-
-
-def default_threads() -> int:
-    """What the environment variable OMP_NUM_THREADS says, else the cores that this process may use.
-
-    These are as joblib counts them: those of its affinity, and within a container's quota.
-    """
-    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return int(asked) if asked.isdecimal() and int(asked) else joblib.cpu_count()
 
 
 def _settle(
@@ -200,6 +194,13 @@ def _settle(
 def _read(data: str | os.PathLike[str], config: RunConfig, say: Callable[[str], None]) -> Dataset:
     say(f"reading {data}")
     return read(data, config.data)
+
+
+def _with_reading(config: RunConfig, dataset: Dataset) -> RunConfig:
+    """The configuration with how the data was read, so that a run can read it again."""
+    if not dataset.reading:
+        return config
+    return config.model_copy(update={"data": config.data.model_copy(update=dict(dataset.reading))})
 
 
 @contextmanager

@@ -10,9 +10,9 @@ from sparserec.device import Recommender
 from sparserec.errors import SparserecError
 from sparserec.evaluation import Metrics, evaluate
 from sparserec.interactions import Split
-from sparserec.training.config import parse_config
-from sparserec.training.data import cut, read
-from sparserec.training.run import Run
+from sparserec.runs.data import cut, read
+from sparserec.runs.run import Run
+from sparserec.settings import parse_config
 
 
 def evaluate_path(model: Path, data: Path, part: str = "test", ks: tuple[int, ...] = (20,)) -> Metrics:

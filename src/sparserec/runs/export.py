@@ -9,10 +9,12 @@ import numpy as np
 import torch
 
 from sparserec.artefact import ByteReport, TableData, write
-from sparserec.recommenders import Rows, Served
+from sparserec.axes import EXPLORERS, TABLES
+from sparserec.protocols import EmbeddingRows
+from sparserec.recommenders import Served
+from sparserec.settings import RunConfig
 from sparserec.sparsity import made_sparse, parse_budget
 from sparserec.tables import DenseTable, SparseTable
-from sparserec.training.config import RunConfig
 from sparserec.vocabulary import Vocabulary
 
 
@@ -31,7 +33,8 @@ def write_artefact(
     Args:
         path: the file to write.
         served: the tables and their row scales. Rows that are no table, such as those a graph makes, are made one:
-            dense for method "dense", else sparse with as many values as the model's own tables have parameters.
+            dense where the method trains dense tables, else sparse with as many values as the model's tables have
+            parameters.
         users: raw ids of the users.
         items: raw ids of the items.
         config: goes into the model card.
@@ -39,7 +42,8 @@ def write_artefact(
         metrics: validation metrics of the model, go into the card; anything that depends on the clock is left out.
         parameters: active parameters of the model's tables.
     """
-    served = _as_tables(served, None if config.method == "dense" else parameters, config.seed)
+    whole = TABLES[EXPLORERS[config.method].table].of_matrix is not None
+    served = _as_tables(served, None if whole else parameters, config.seed)
     return write(
         path,
         items=table_data(served.items, served.item_scale),
@@ -68,7 +72,7 @@ def _as_tables(served: Served, budget: int | None, seed: int) -> Served:
     return replace(served, items=tables[-1], users=tables[0] if len(tables) > 1 else None)
 
 
-def table_data(table: Rows, scale: np.ndarray | None) -> TableData | np.ndarray:
+def table_data(table: EmbeddingRows, scale: np.ndarray | None) -> TableData | np.ndarray:
     """A table as arrays, its rows multiplied by `scale` (n_rows,); in CSR when it is sparse, else (n_rows, dim)."""
     assert isinstance(table, SparseTable | DenseTable)
     values = table.values.numpy()

@@ -14,20 +14,20 @@ import torch
 from torch import Tensor
 
 from sparserec.artefact import ByteReport
+from sparserec.axes import RECOMMENDERS
 from sparserec.errors import SparserecError
 from sparserec.evaluation import Metrics, evaluate
 from sparserec.files import make_folder, together, write_text
 from sparserec.interactions import Split
 from sparserec.recommenders import Recommender
+from sparserec.runs.data import cut, read
+from sparserec.runs.export import write_artefact
+from sparserec.runs.ids import load_ids, save_ids
+from sparserec.runs.refit import FINAL, everything
+from sparserec.settings import RunConfig, load_config
 from sparserec.tables import CPU, DenseTable, SparseTable, Table
-from sparserec.training.build import assemble
-from sparserec.training.checkpoint import load_state, section
-from sparserec.training.config import RunConfig, load_config
-from sparserec.training.data import cut, read
-from sparserec.training.export import write_artefact
-from sparserec.training.ids import load_ids, save_ids
-from sparserec.training.kinds import KINDS
-from sparserec.training.refit import FINAL, everything
+from sparserec.training import assemble, load_state
+from sparserec.training.checkpoint import section
 
 
 @dataclass(frozen=True)
@@ -140,13 +140,13 @@ class Run:
         except (SparserecError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise SparserecError(f"{path}: not the tables of this run ({error}); train it anew") from None
         history = NOBODY
-        if KINDS[self.config.model].needs_history:
+        if RECOMMENDERS[self.config.model].needs_history:
             history = (everything(self.split()) if refitted else self.split()).train
         return assemble(self.config, tables, history, device), facts
 
     def _tables(self, tensors: dict[str, Tensor], dims: dict[str, int]) -> dict[str, Table]:
         """The tables in a state, checked against the kind and the rows of the run."""
-        kind = KINDS[self.config.model]
+        kind = RECOMMENDERS[self.config.model]
         tables: dict[str, Table] = {}
         for name, dim in dims.items():
             part = {key: tensor.numpy() for key, tensor in section(name, tensors).items()}
@@ -209,7 +209,7 @@ class Run:
             _explored(model),
         )
 
-    def history(self) -> list[dict[str, float]]:
+    def log(self) -> list[dict[str, float]]:
         """One entry for each finished epoch: epoch, loss, validation metrics, seconds."""
         return load_state(self.folder / "checkpoint.safetensors")[1]["history"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from sparserec.interactions import Dataset, Split, load, split
-from sparserec.training.config import DataConfig
+from sparserec.settings import DataConfig
 
 
 def read(source: str | os.PathLike[str], config: DataConfig) -> Dataset:
@@ -18,6 +18,7 @@ def read(source: str | os.PathLike[str], config: DataConfig) -> Dataset:
         rating=config.rating,
         min_rating=config.min_rating,
         kcore=config.kcore,
+        format=config.format,
     )
 
 
