@@ -62,14 +62,14 @@ def test_links_lead_somewhere(page):
 
 
 def test_every_setting_of_the_recipe_is_known():
-    from sparserec.training.config import load_config, recipe_names
+    from sparserec.settings import load_config, recipe_names
 
     for name in recipe_names():
         assert load_config(name).recipe == name
 
 
 def test_the_settings_of_the_guide_to_distillation_have_the_defaults_it_gives():
-    from sparserec.training.config import load_config
+    from sparserec.settings import load_config
 
     page = (ROOT / "docs" / "guide" / "distillation.md").read_text()
     rows = re.findall(r"^\| `([\w.]+)` \| ([^|]+) \|", page[page.index("## Settings") :], re.MULTILINE)

@@ -12,8 +12,6 @@ import sparserec
 from sparserec.evaluation import Popularity, evaluate
 from sparserec.interactions import split, synthetic
 from sparserec.sparsity import EXPLORERS
-from sparserec.training import KINDS
-from sparserec.training.pruned import PRUNED
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "guide" / "recommenders.md"
 SETTINGS = {"recipe": "mf", "model": "nearest", "dim": 8, "density": 0.5, "lr": 0.01}
@@ -37,13 +35,12 @@ def nearest(catalogue, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr("builtins.print", lambda *words: None)
-        patch.setitem(KINDS, "nearest", None)
         namespace = {}
         exec(compile(code, str(PAGE), "exec"), namespace)  # the project's own page
         yield namespace
 
 
-@pytest.mark.parametrize("method", [*EXPLORERS, *PRUNED, "dense"])
+@pytest.mark.parametrize("method", EXPLORERS)
 @pytest.mark.parametrize("loss", ["softmax", "bpr"])
 def test_it_learns_with_every_method_and_loss(catalogue, tmp_path, method, loss):
     own = {"loss": loss, "n_negatives": 16 if loss == "softmax" else 2}

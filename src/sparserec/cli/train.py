@@ -6,19 +6,16 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from sparserec.axes import EXPLORERS, OBJECTIVES, RECOMMENDERS, STARTS
+from sparserec.cli.choices import listed, one_of
 from sparserec.cli.console import errors, screen
 from sparserec.cli.progress import TrainingProgress
 from sparserec.errors import SparserecError
 
 NO_SETTINGS = ("recipe", "config", "out", "threads", "device", "resume", "quiet", "teacher_from", "report", "stage")
 """What training is told besides the settings of a run, so that --set can't give it."""
-
-
-METHODS, INITS, LOSSES = (click.Choice(list(names)) for names in (EXPLORERS, STARTS, OBJECTIVES))
 
 
 def train(
@@ -29,12 +26,17 @@ def train(
         typer.Option(help="A recipe of the package: the settings to start from. That of --model, else fism."),
     ] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML file of settings, instead of a recipe.")] = None,
-    model: Annotated[str | None, typer.Option(help=f"The base recommender: {', '.join(RECOMMENDERS)}.")] = None,
-    method: Annotated[str | None, typer.Option(click_type=METHODS, help="How the mask moves; dense has none.")] = None,
-    init: Annotated[
-        str | None, typer.Option(click_type=INITS, help="Where the active parameters are at the start.")
+    model: Annotated[str | None, typer.Option(help=listed("The base recommender", RECOMMENDERS))] = None,
+    method: Annotated[
+        str | None, typer.Option(callback=one_of(EXPLORERS), help=listed("How the mask moves", EXPLORERS))
     ] = None,
-    loss: Annotated[str | None, typer.Option(click_type=LOSSES, help="What is learned.")] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(callback=one_of(STARTS), help=listed("Where the active parameters are at the start", STARTS)),
+    ] = None,
+    loss: Annotated[
+        str | None, typer.Option(callback=one_of(OBJECTIVES), help=listed("What is learned", OBJECTIVES))
+    ] = None,
     dim: Annotated[int | None, typer.Option(help="Columns of a table.")] = None,
     density: Annotated[float | None, typer.Option(help="Share of active parameters, in (0, 1].")] = None,
     budget: Annotated[

@@ -17,7 +17,7 @@ from sparserec.starts.base import Context, SparseStart
 from sparserec.starts.budget import active_parameters
 from sparserec.starts.factorised import dense_matrices, filled
 from sparserec.starts.stages import belongs
-from sparserec.tables import DenseTable, Table
+from sparserec.tables import DenseTable, Table, TableKind
 from sparserec.training import assemble, build_plan, build_task, build_trainer, load_state, save_state
 from sparserec.training.checkpoint import as_tensors, section
 from sparserec.training.plan import dense_epochs
@@ -39,8 +39,10 @@ def pruned_tables(
     budget = active_parameters(context.config, context.split, context.config.dim)  # one too small is refused at once
     first = dense_matrices(context)
     if not belongs(result, context.fingerprint):
-        tables, others = _trained_dense(context, first, matrices)
-        _save(result, context, _prune(context, tables, first, budget), _after(context, others, matrices))
+        kind = TABLES[EXPLORERS[context.config.method].pruned_from or ""]
+        tables, others = _trained_dense(context, kind, first, matrices)
+        after = {name: _matrix(table) for name, table in others.items()} if kind.keeps_values else matrices
+        _save(result, context, prune(kind, tables, first, budget), after)
         shutil.rmtree(context.folder / "dense", ignore_errors=True)
     tensors, _ = load_state(result)
     starts = {}
@@ -52,16 +54,15 @@ def pruned_tables(
 
 
 def _trained_dense(
-    context: Context, first: Mapping[str, np.ndarray], matrices: Mapping[str, np.ndarray]
+    context: Context, kind: TableKind, first: Mapping[str, np.ndarray], matrices: Mapping[str, np.ndarray]
 ) -> tuple[dict[str, Table], dict[str, DenseTable]]:
     """The dense tables after their share of the epochs, and the other matrices; goes on where it was interrupted."""
     config, split, phase = context.config, context.split, context.folder / "dense"
     if not belongs(phase / "checkpoint.safetensors", context.fingerprint):
         shutil.rmtree(phase, ignore_errors=True)
     make_folder(phase)
-    of_matrix = TABLES[EXPLORERS[config.method].pruned_from or ""].of_matrix
-    assert of_matrix is not None
-    tables: dict[str, Table] = {name: of_matrix(matrix.copy()) for name, matrix in first.items()}
+    assert kind.of_matrix is not None
+    tables: dict[str, Table] = {name: kind.of_matrix(matrix.copy()) for name, matrix in first.items()}
     others = {name: DenseTable(matrix.copy()) for name, matrix in matrices.items()}
     epochs = dense_epochs(config)
     dense = config.model_copy(update={"method": "dense", "epochs": epochs, "patience": epochs})
@@ -74,11 +75,17 @@ def _trained_dense(
     return tables, others
 
 
-def _prune(
-    context: Context, tables: Mapping[str, Table], first: Mapping[str, np.ndarray], budget: int
+def prune(
+    kind: TableKind, tables: Mapping[str, Table], first: Mapping[str, np.ndarray], budget: int
 ) -> dict[str, CsrMask]:
-    """The `budget` entries with the largest scores over all tables, every row keeping one, with their values."""
-    kind = TABLES[EXPLORERS[context.config.method].pruned_from or ""]
+    """The `budget` entries with the largest scores over all tables, every row keeping one, with their values.
+
+    Args:
+        kind: of the tables.
+        tables: as they were trained, by name.
+        first: the values that they began with, (n_rows, dim).
+        budget: entries over all tables together.
+    """
     assert kind.prune_scores is not None
     scores = {name: kind.prune_scores(table) for name, table in tables.items()}
     indptr, columns = largest(np.vstack(list(scores.values())), budget)
@@ -91,15 +98,6 @@ def _prune(
         masks[name] = CsrMask(bounds - bounds[0], active, values[rows, active])
         row += len(part)
     return masks
-
-
-def _after(
-    context: Context, others: Mapping[str, DenseTable], matrices: Mapping[str, np.ndarray]
-) -> Mapping[str, np.ndarray]:
-    """The other matrices to go on with: as they were trained where the tables go on with their values."""
-    if not TABLES[EXPLORERS[context.config.method].pruned_from or ""].keeps_values:
-        return matrices
-    return {name: _matrix(table) for name, table in others.items()}
 
 
 def _save(path: Path, context: Context, masks: Mapping[str, CsrMask], matrices: Mapping[str, np.ndarray]) -> None:

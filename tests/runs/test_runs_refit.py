@@ -10,9 +10,9 @@ import sparserec
 from sparserec.device import Recommender
 from sparserec.errors import SparserecError
 from sparserec.interactions import synthetic
-from sparserec.training import evaluate_path
+from sparserec.runs import evaluate_path
+from sparserec.runs.refit import everything
 from sparserec.training.checkpoint import load_state, save_state
-from sparserec.training.refit import everything
 from sparserec.training.trainer import Trainer
 
 SETTINGS = {
@@ -132,7 +132,7 @@ def test_matrix_factorisation_can_be_refitted_too(small, tmp_path):
 def test_a_borrowed_teacher_changes_nothing_but_the_time(small, trained, tmp_path, monkeypatch):
     settings = {**SETTINGS, "budget": "40B/item"}
     own = sparserec.train(small, tmp_path / "own", **settings)
-    monkeypatch.setattr("sparserec.training.start.teachers", None)  # would fail if it were called
+    monkeypatch.setattr("sparserec.starts.lists.teacher_stage", None)  # would fail if it were called
     lent = sparserec.train(small, tmp_path / "lent", teacher_from=trained.folder, **settings)
     for name in ("teacher.npy", "final/teacher.npy"):
         assert (own.folder / name).read_bytes() == (lent.folder / name).read_bytes(), name

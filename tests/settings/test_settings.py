@@ -4,7 +4,7 @@ import pytest
 import tomli_w
 
 from sparserec.errors import SparserecError
-from sparserec.training import load_config, recipe_names
+from sparserec.settings import load_config, recipe_names
 
 
 def test_a_recipe_gives_a_complete_configuration():

@@ -13,16 +13,14 @@ from sparserec.device import Recommender
 from sparserec.errors import SparserecError
 from sparserec.evaluation import Popularity, evaluate
 from sparserec.interactions import Interactions, split, synthetic
+from sparserec.runs import api, evaluate_on_device
+from sparserec.settings import load_config
 from sparserec.sparsity import item_spectrum
 from sparserec.sparsity.initial import Normalisation
-from sparserec.teachers import open_lists
-from sparserec.training import api, evaluate_on_device
-from sparserec.training import build as build_module
-from sparserec.training import start as start_module
-from sparserec.training import teaching as teaching_module
-from sparserec.training.config import load_config
-from sparserec.training.start import needs_teacher, width
-from sparserec.training.teaching import choose_filters, choose_spectrum, taught_users
+from sparserec.starts import Context, filters, history, judging, spectrum, teaching, thresholds, width
+from sparserec.starts import trained as trained_teachers
+from sparserec.teachers import EaseTeacher, open_lists
+from sparserec.training import needs_teacher
 from sparserec.training.trainer import Trainer
 
 FISM = {"recipe": "fism", "dim": 64, "budget": "30B/item", "batch_size": 64, "epochs": 3, "threads": 1, "refit": False}
@@ -74,13 +72,13 @@ def interrupt_after(monkeypatch, stop_at):
 
 
 def count_calls(monkeypatch, name):
-    real, calls = getattr(start_module, name), []
+    real, calls = getattr(spectrum, name), []
 
     def counted(*args, **settings):
         calls.append(name)
         return real(*args, **settings)
 
-    monkeypatch.setattr(start_module, name, counted)
+    monkeypatch.setattr(spectrum, name, counted)
     return calls
 
 
@@ -91,7 +89,7 @@ def test_it_learns_more_than_popularity_and_is_no_worse_than_its_start(trained):
     parts = trained.split()
     popular = evaluate(Popularity(parts.history("test"), parts.test.n_items), parts.history("test"), parts.test)
     assert trained.evaluate("test")["ndcg@20"] > 1.15 * popular["ndcg@20"]
-    history = trained.history()
+    history = trained.log()
     assert [entry["epoch"] for entry in history] == list(range(-1, len(history) - 1))
     assert "loss" not in history[0]
     losses = [entry["loss"] for entry in history[1:]]
@@ -103,7 +101,7 @@ def test_it_learns_more_than_popularity_and_is_no_worse_than_its_start(trained):
 @pytest.mark.parametrize("loss", ["list-softmax", "relaxed-ranking", "softmax", "bpr"])
 def test_every_loss_trains(small, fism, tmp_path, loss):
     run = sparserec.train(small, tmp_path / "run", **fism, loss=loss, n_negatives=16, teacher=TEACHER, values="float16")
-    losses = [entry["loss"] for entry in run.history()[1:]]
+    losses = [entry["loss"] for entry in run.log()[1:]]
     assert np.isfinite(losses).all()
     assert losses[-1] < losses[0]
     assert (tmp_path / "run" / "teacher.npy").exists() == (loss in ("list-softmax", "relaxed-ranking"))
@@ -195,7 +193,7 @@ def test_without_epochs_the_start_is_the_model(small, tmp_path):
     run = sparserec.train(small, tmp_path / "run", recipe="spectral", dim=64, budget="30B/item", threads=1)
     assert run.ended == "finished"
     assert run.valid_metrics()["epoch"] == -1
-    assert len(run.history()) == 1
+    assert len(run.log()) == 1
     assert not (tmp_path / "run" / "teacher.npy").exists()
     kept, best = load_file(tmp_path / "run" / "start.safetensors"), load_file(tmp_path / "run" / "best.safetensors")
     for name in ("indptr", "columns", "values"):
@@ -210,7 +208,7 @@ def test_without_epochs_the_start_is_the_model(small, tmp_path):
         small, tmp_path / "run", recipe="spectral", dim=64, budget="30B/item", threads=1, resume=True
     )
     assert again.ended == "finished"
-    assert len(again.history()) == 1
+    assert len(again.log()) == 1
 
 
 def test_wide_recipes_fit_a_catalogue_that_is_smaller(small, tmp_path):
@@ -291,10 +289,14 @@ def test_another_configuration_is_refused_and_leaves_the_run_as_it_is(small, fis
 # -- the teacher ----------------------------------------------------------------------------------------------------
 
 
+def context_of(small, folder=None, report=lambda words: None, **settings):
+    config = load_config("fism", **{"dim": 64, "budget": "30B/item", **settings})
+    return Context(config, split(small), folder, report)
+
+
 def chosen(small, **settings):
-    config, parts = load_config("fism", dim=64, budget="30B/item", **settings), split(small)
-    spectrum = item_spectrum(parts.train.csr(), 64, seed=0)
-    return choose_filters(config, parts, spectrum, lambda words: None)[0]
+    context = context_of(small, **settings)
+    return filters.choose_filters(context, item_spectrum(context.split.train.csr(), 64, seed=0))[0]
 
 
 @pytest.mark.parametrize(
@@ -319,24 +321,29 @@ def test_a_rank_beyond_the_spectrum_takes_all_of_it(small):
 
 def test_the_teacher_is_chosen_among_its_options(small):
     teacher = chosen(small)
-    assert teacher.power in teaching_module.POWERS
+    assert teacher.power in thresholds.POWERS
     assert teacher.rank in (64, 32, 16)
-    assert teacher.neighbours in teaching_module.NEIGHBOURS
+    assert teacher.neighbours in thresholds.NEIGHBOURS
 
 
 def test_of_powers_about_as_good_the_largest_and_of_the_graph_only_what_is_worth_it():
-    settled = teaching_module._settled
-    assert settled("power", {0.0: 0.2, 0.125: 0.1999, 0.25: 0.1985, 0.5: 0.15}) == 0.25
-    assert settled("power", {0.0: 0.1, 0.125: 0.2, 0.25: 0.15, 0.5: 0.1}) == 0.125
-    assert settled("neighbours", {0.0: 0.2, 0.3: 0.202, 1.0: 0.204}) == 0.0
-    assert settled("neighbours", {0.0: 0.2, 0.3: 0.205, 1.0: 0.22, 3.0: 0.1}) == 1.0
+    assert filters.smoothest({0.0: 0.2, 0.125: 0.1999, 0.25: 0.1985, 0.5: 0.15}) == 0.25
+    assert filters.smoothest({0.0: 0.1, 0.125: 0.2, 0.25: 0.15, 0.5: 0.1}) == 0.125
+    assert filters.largest_worth_it({0.0: 0.2, 0.3: 0.202, 1.0: 0.204}) == 0.0
+    assert filters.largest_worth_it({0.0: 0.2, 0.3: 0.205, 1.0: 0.22, 3.0: 0.1}) == 1.0
 
 
 def teachers_of(small, said=None, **teacher):
-    config, parts = load_config("fism", dim=64, budget="30B/item", teacher={"rank": 32, **teacher}), split(small)
-    spectrum = item_spectrum(parts.train.csr(), 64, seed=0)
     words = [] if said is None else said
-    return teaching_module.teachers(config, parts, spectrum, words.append), config, parts
+    context = context_of(small, report=words.append, teacher={"rank": 32, **teacher})
+    teachings = teaching.choose_teachers(context, item_spectrum(context.split.train.csr(), 64, seed=0))
+    return teachings, context.config, context.split
+
+
+def linear_of(one):
+    """EASE in a teacher, and its share."""
+    members = [member for member in one.members if isinstance(member.teacher, EaseTeacher)]
+    return (members[0].teacher, members[0].share) if members else (None, 0.0)
 
 
 @pytest.mark.parametrize("wanted", [{"ease": 0.4, "regularisation": 50.0}, {"ease": 0.25, "share": 0.5}, {"ease": 0.0}])
@@ -344,7 +351,7 @@ def test_a_share_of_ease_that_is_given_is_obeyed(small, wanted):
     (found,), _, parts = teachers_of(small, **{"share": 0.0, **wanted})
     facts = found.facts()
     assert facts["ease"] == wanted["ease"]
-    assert (found.linear is None) == (wanted["ease"] == 0)
+    assert (linear_of(found)[0] is None) == (wanted["ease"] == 0)
     if "regularisation" in wanted:
         assert facts["regularisation"] == 50.0
     users = np.arange(3)
@@ -356,22 +363,22 @@ def test_a_share_of_ease_that_is_given_is_obeyed(small, wanted):
 @pytest.mark.parametrize("share", [0.0, 0.5])
 def test_shares_are_those_that_validation_likes_best(small, share):
     (found,), config, parts = teachers_of(small, share=share, epochs=1)
-    users = teaching_module.judged_users(config, parts)
+    users = judging.judged_users(config, parts)
     by_share = found.by_share(parts, users)
     for other, quality in by_share.items():
-        alone = dataclasses.replace(found, linear_share=other)
-        measured = teaching_module._quality(alone.scorer(parts.train.csr()), parts, users)
+        alone = found.with_share(other)
+        measured = judging.quality(alone.scorer(parts.train.csr()), parts, users)
         assert quality == pytest.approx(measured, abs=1e-4)
     best = max(by_share, key=lambda value: by_share[value])
-    worth = by_share[best] >= (1 + teaching_module.WORTH_SHARE) * by_share[0.0]
-    assert found.linear_share == (best if worth else 0.0)
+    worth = by_share[best] >= (1 + thresholds.WORTH_SHARE) * by_share[0.0]
+    assert linear_of(found)[1] == (best if worth else 0.0)
 
 
 def test_large_catalogues_have_no_linear_model_unless_it_is_asked_for(small):
     said: list[str] = []
-    assert teachers_of(small, said, share=0.0, ease_items=20)[0][0].linear is None
+    assert teachers_of(small, said, share=0.0, ease_items=20)[0][0].members == ()
     assert not any("EASE" in words for words in said)
-    assert teachers_of(small, share=0.0, ease_items=20, ease=0.5)[0][0].linear_share == 0.5
+    assert teachers_of(small, share=0.0, ease_items=20, ease=0.5)[0][0].members[-1].share == 0.5
 
 
 @pytest.mark.parametrize("teacher", [{"ease": 0.5, "share": 0.0}, {"trained": "lightgcn", "share": 0.5, "epochs": 2}])
@@ -393,9 +400,9 @@ def test_the_second_training_has_the_teachers_of_the_first(small, fism, tmp_path
 
 
 def test_the_graph_teacher_is_dense_lightgcn_and_repeatable(small, fism, tmp_path):
-    config = load_config("fism", dim=64, budget="30B/item", teacher={"trained": "lightgcn", "epochs": 3, "dim": 16})
-    parts = split(small)
-    one, two = (build_module.train_graph_teacher(config, parts, tmp_path / "t", lambda words: None) for _ in range(2))
+    context = context_of(small, tmp_path, teacher={"trained": "lightgcn", "epochs": 3, "dim": 16})
+    parts = context.split
+    one, two = (trained_teachers.train_lightgcn(context, None) for _ in range(2))
     users = np.arange(parts.train.n_users)
     assert np.array_equal(one.score(users), two.score(users))
     assert np.abs(one.score(users)).max() <= 1 + 1e-5  # cosines
@@ -408,12 +415,11 @@ def test_the_graph_teacher_is_dense_lightgcn_and_repeatable(small, fism, tmp_pat
 
 
 def normalisation_of(small, judge=None, **teacher):
-    config, parts = load_config("fism", dim=32, budget="30B/item", teacher=teacher), split(small)
-    return choose_spectrum(config, parts, 32, lambda words: None, judge).normalisation
+    return spectrum.choose_spectrum(context_of(small, dim=32, teacher=teacher), 32, judge).normalisation
 
 
 def test_dense_data_keep_the_usual_normalisation_without_another_spectrum(small, monkeypatch):
-    monkeypatch.setattr(teaching_module, "WORTH_TRYING", 1e9)
+    monkeypatch.setattr(thresholds, "WORTH_TRYING", 1e9)
     tried = []
     assert normalisation_of(small, tried.append) == Normalisation()
     assert tried == []
@@ -429,15 +435,15 @@ def test_dense_data_keep_the_usual_normalisation_without_another_spectrum(small,
     ],
 )
 def test_the_normalisation_that_is_judged_best_is_taken_if_it_is_worth_it(small, monkeypatch, qualities, best):
-    monkeypatch.setattr(teaching_module, "WORTH_TRYING", -1.0)
-    order = [Normalisation(), *(Normalisation(*values) for values in teaching_module.NORMALISATIONS)]
+    monkeypatch.setattr(thresholds, "WORTH_TRYING", -1.0)
+    order = [Normalisation(), *(Normalisation(*values) for values in thresholds.NORMALISATIONS)]
     by_normalisation = dict(zip(order, qualities, strict=True))
     assert normalisation_of(small, lambda spectrum: by_normalisation[spectrum.normalisation]) == best
 
 
 @pytest.mark.parametrize("given", [{"smoothing": 3.0, "user_power": 0.25}, {"smoothing": 3.0}, {"user_power": 0.0}])
 def test_a_normalisation_that_is_given_is_obeyed(small, monkeypatch, given):
-    monkeypatch.setattr(teaching_module, "WORTH_TRYING", -1.0)
+    monkeypatch.setattr(thresholds, "WORTH_TRYING", -1.0)
     found = normalisation_of(small, **given)
     for name, value in given.items():
         assert getattr(found, name) == value
@@ -445,8 +451,8 @@ def test_a_normalisation_that_is_given_is_obeyed(small, monkeypatch, given):
 
 @pytest.mark.parametrize("recipe", ["fism", "spectral"])
 def test_the_second_training_has_the_normalisation_of_the_first(small, fism, tmp_path, monkeypatch, recipe):
-    monkeypatch.setattr(teaching_module, "WORTH_TRYING", -1.0)
-    monkeypatch.setattr(teaching_module, "WORTH_NORMALISATION", -1.0)
+    monkeypatch.setattr(thresholds, "WORTH_TRYING", -1.0)
+    monkeypatch.setattr(thresholds, "WORTH_NORMALISATION", -1.0)
     settings = {**fism, "epochs": 1} if recipe == "fism" else {"recipe": "spectral", "budget": "30B/item", "dim": 64}
     run = sparserec.train(small, tmp_path / "run", **{**settings, "refit": True, "threads": 1})
     found = [facts_of(folder / "start.safetensors") for folder in (run.folder, run.folder / "final")]
@@ -480,9 +486,7 @@ def test_a_run_remembers_its_teacher_and_lists_as_long_as_asked_for(small, fism,
 
 @pytest.mark.parametrize(("better", "columns"), [(64, 64), (32, 32)])
 def test_columns_of_the_start_are_chosen_on_validation(small, fism, tmp_path, monkeypatch, better, columns):
-    monkeypatch.setattr(
-        build_module, "after_an_epoch", lambda c, s, model, *_: float(model.tables["items"].dim == better)
-    )
+    monkeypatch.setattr(history, "after_an_epoch", lambda context, table, lists: float(table.dim == better))
     teacher = {**TEACHER, "rank": 64}
     run = sparserec.train(small, tmp_path / "run", **{**fism, "epochs": 1, "refit": True}, teacher=teacher)
     for folder in (run.folder, run.folder / "final"):
@@ -495,11 +499,8 @@ def test_columns_of_the_start_are_chosen_on_validation(small, fism, tmp_path, mo
 def test_the_rank_of_the_teacher_is_chosen_by_what_an_epoch_of_training_makes_of_it(
     small, fism, tmp_path, monkeypatch, better, rank, columns
 ):
-    def judged(config, split, model, *_):
-        return -abs(model.tables["items"].dim - better)
-
-    monkeypatch.setattr(build_module, "after_an_epoch", judged)
-    monkeypatch.setattr(teaching_module, "RANKS", (1, 2))
+    monkeypatch.setattr(history, "after_an_epoch", lambda context, table, lists: -abs(table.dim - better))
+    monkeypatch.setattr(thresholds, "RANKS", (1, 2))
     teacher = {name: value for name, value in TEACHER.items() if name != "rank"}
     run = sparserec.train(small, tmp_path / "run", **{**fism, "epochs": 1, "refit": True}, teacher=teacher)
     for folder in (run.folder, run.folder / "final"):
@@ -515,30 +516,19 @@ def test_the_lists_that_stay_are_those_of_the_chosen_teacher(small, fism, tmp_pa
     assert (run.folder / "teacher.npy").read_bytes() == (again.folder / "teacher.npy").read_bytes()
 
 
-def test_a_trial_leaves_nothing_and_changes_nothing(small, trained, tmp_path):
-    config, parts = trained.config, split(small)
-    seen = []
+def test_a_trial_leaves_nothing_and_changes_nothing(small, trained, tmp_path, monkeypatch):
+    real, seen = history.after_an_epoch, []
 
-    def again(start):
-        value = build_module.after_an_epoch(
-            config, parts, *build_module._from_start(config, parts, start), tmp_path / "trial"
-        )
-        seen.append(value)
-        return value
+    def twice(*arguments):
+        seen.extend(real(*arguments) for _ in range(2))
+        return seen[-1]
 
-    values = start_module.prepare(
-        config,
-        parts,
-        tmp_path,
-        lambda dim: 2000,
-        "print",
-        lambda words: None,
-        lambda start: again(start) + again(start),
-    )
+    monkeypatch.setattr(history, "after_an_epoch", twice)
+    start = history.history_start_of(Context(trained.config, split(small), tmp_path))
     assert seen[::2] == seen[1::2]
     assert len(set(seen)) > 1
     assert not (tmp_path / "trial").exists()
-    assert values.lists is not None
+    assert start.lists is not None
 
 
 def test_a_catalogue_too_large_for_its_columns_gets_fewer(small):
@@ -548,17 +538,17 @@ def test_a_catalogue_too_large_for_its_columns_gets_fewer(small):
 
 
 def test_of_very_many_users_a_sample_learns_from_the_teacher(small, fism, tmp_path, monkeypatch):
-    monkeypatch.setattr(teaching_module, "FEWEST_TAUGHT", 1)
+    monkeypatch.setattr(thresholds, "FEWEST_TAUGHT", 1)
     told = []
     settings = {**fism, "lesson_numbers": 50 * small.interactions.n_items + 1, "epochs": 1}
     run = sparserec.train(small, tmp_path / "run", stage=told.append, **settings)
     parts, config = run.split(), run.config
-    users = taught_users(config, parts)
+    users = judging.taught_users(config, parts)
     assert len(users) == 50
     assert (np.diff(users) > 0).all()
     assert (parts.train.user_degrees()[users] > 0).all()
-    np.testing.assert_array_equal(users, taught_users(config, parts))
-    assert not np.array_equal(users, taught_users(config.model_copy(update={"seed": 1}), parts))
+    np.testing.assert_array_equal(users, judging.taught_users(config, parts))
+    assert not np.array_equal(users, judging.taught_users(config.model_copy(update={"seed": 1}), parts))
     assert any(f"50 of {parts.train.n_users:,} users" in words for words in told)
     assert len(open_lists(run.folder / "teacher.npy", users, parts.train.n_items).users) == 50
     assert run.evaluate("valid")["ndcg@20"] > 0
@@ -570,7 +560,7 @@ def test_users_who_took_nearly_everything_do_not_shorten_the_lists_of_all(small)
     user, every = np.full(train.n_items, 7), np.arange(train.n_items)
     rows, items = np.concatenate([train.rows(), user]), np.concatenate([train.indices, every])
     greedy = dataclasses.replace(parts, train=Interactions.of(rows, items, train.users, train.items))
-    users = taught_users(load_config("fism"), greedy)
+    users = judging.taught_users(load_config("fism"), greedy)
     np.testing.assert_array_equal(users, np.delete(np.arange(train.n_users), 7))
 
 
@@ -581,7 +571,7 @@ def test_a_catalogue_that_everybody_has_taken_leaves_nothing_to_learn(small):
     rows, items = np.repeat(np.arange(n_users), n_items), np.tile(np.arange(n_items), n_users)
     whole = dataclasses.replace(parts, train=Interactions.of(rows, items, train.users, train.items))
     with pytest.raises(SparserecError, match="nothing to rank"):
-        taught_users(load_config("fism"), whole)
+        judging.taught_users(load_config("fism"), whole)
 
 
 def test_columns_of_the_start_that_are_given_are_obeyed(small, fism, tmp_path):
@@ -609,7 +599,7 @@ def test_only_distillation_needs_a_teacher():
 def test_few_users_are_passed_over_more_often(small, fism, tmp_path, settings, epochs):
     # 300 users: a 40th is less than the smallest batch, of 32, which a batch size of 32 is already
     run = sparserec.train(small, tmp_path / "run", **{**fism, "patience": 9, **settings}, teacher=TEACHER)
-    assert [entry["epoch"] for entry in run.history() if "loss" in entry] == list(range(epochs))
+    assert [entry["epoch"] for entry in run.log() if "loss" in entry] == list(range(epochs))
 
 
 def test_a_poisoned_test_part_changes_nothing_that_is_chosen(small, fism, trained, tmp_path, monkeypatch):
@@ -638,7 +628,7 @@ def test_users_and_items_that_training_knows_nothing_of_do_no_harm(fism, tmp_pat
     run = sparserec.train(dataset, tmp_path / "run", **fism, data={"split": "global-time", "test_fraction": 0.5})
     train = run.split().train
     assert (train.user_degrees() == 0).any()
-    assert np.isfinite([entry["loss"] for entry in run.history()[1:]]).all()
+    assert np.isfinite([entry["loss"] for entry in run.log()[1:]]).all()
     assert run.evaluate("test")["ndcg@20"] > 0
 
 

@@ -15,11 +15,10 @@ from sparserec.device import Recommender
 from sparserec.errors import SparserecError
 from sparserec.evaluation import Popularity, evaluate
 from sparserec.interactions import Interactions
+from sparserec.runs import evaluate_on_device
+from sparserec.runs.threads import default_threads
 from sparserec.sparsity import EXPLORERS
-from sparserec.training import evaluate_on_device
-from sparserec.training.api import default_threads
 from sparserec.training.checkpoint import load_state, save_state
-from sparserec.training.pruned import PRUNED
 from sparserec.training.trainer import Trainer
 
 
@@ -33,17 +32,17 @@ def assert_equal_states(one, other):
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)
 
 
-@pytest.mark.parametrize("method", [*EXPLORERS, *PRUNED, "dense"])
+@pytest.mark.parametrize("method", EXPLORERS)
 def test_every_method_learns_more_than_popularity(catalogue, quick, tmp_path, method):
     run = sparserec.train(catalogue, tmp_path / "run", recipe="mf", method=method, **{**quick, "epochs": 6})
     split = run.split()
     popular = evaluate(Popularity(split.history("test"), split.test.n_items), split.history("test"), split.test)
     assert run.evaluate("test")["ndcg@20"] > 1.15 * popular["ndcg@20"]
-    losses = [entry["loss"] for entry in run.history()]
+    losses = [entry["loss"] for entry in run.log()]
     assert losses[-1] < losses[0]
 
 
-@pytest.mark.parametrize("method", [*EXPLORERS, *PRUNED])
+@pytest.mark.parametrize("method", [name for name in EXPLORERS if name != "dense"])
 @pytest.mark.parametrize("init", ["nmf", "random", "spectral"])
 def test_the_budget_is_exact_from_the_first_step_to_the_artefact(catalogue, quick, tmp_path, method, init):
     seen = set()
@@ -178,7 +177,7 @@ def test_a_killed_process_resumes_to_the_same_bytes(tmp_path):
 
 def test_a_poisoned_test_part_changes_nothing_that_is_chosen(catalogue, quick, tmp_path, monkeypatch):
     honest = sparserec.train(catalogue, tmp_path / "honest", **quick)
-    from sparserec.training import api
+    from sparserec.runs import api
 
     real = api.cut
 
@@ -278,7 +277,7 @@ def test_a_damaged_run_folder_is_one_clear_error(catalogue, quick, tmp_path):
 
 def test_early_stopping_keeps_the_best_epoch(catalogue, quick, tmp_path):
     run = sparserec.train(catalogue, tmp_path / "run", **{**quick, "epochs": 40, "lr": 0.3, "density": 1.0}, patience=2)
-    values = [entry["ndcg@20"] for entry in run.history()]
+    values = [entry["ndcg@20"] for entry in run.log()]
     assert run.ended == "stopped early"
     assert run.valid_metrics()["epoch"] == int(np.argmax(values)) == len(values) - 3
 
@@ -292,7 +291,7 @@ def test_metrics_are_remembered_in_the_run_folder(catalogue, quick, tmp_path):
 
 def test_of_very_many_validation_users_a_sample_is_ranked_for(catalogue, quick, tmp_path, monkeypatch):
     def history(name):
-        return sparserec.train(catalogue, tmp_path / name, recipe="mf", **quick).history()
+        return sparserec.train(catalogue, tmp_path / name, recipe="mf", **quick).log()
 
     whole = history("whole")
     monkeypatch.setattr("sparserec.training.trainer.RANKED_USERS", 7)
