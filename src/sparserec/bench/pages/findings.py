@@ -135,4 +135,4 @@ def at_one_budget(folder: Path, _: str) -> list[str]:
         rows.append([ours["data"], ours["items"], *accuracy[0], best["recommender"], f"{best['bytes an item']:,.0f}"])
         rows[-1] += accuracy[1]
     head = ["data", "items", "Recall@20", "NDCG@20", "best of four others", "its bytes an item"]
-    return table([*head, "Recall@20", "NDCG@20"], rows)
+    return table([*head, "its Recall@20", "its NDCG@20"], rows)
