@@ -36,8 +36,9 @@ def _bytes(folder: Path) -> list[tuple[str, str]]:
         lines.append((words, "bytes.md"))
         words = f"{data}, beside the recommender of Create ML: {ours / apple['ndcg']:.1f} times its NDCG@20, in a file "
         lines.append((f"{words}{apple['bytes an item'] / BUDGET:.0f} times smaller.", "bytes.md#create-ml"))
-    verdict = factorisation.verdict(folder)
-    return [*lines, (f"Matrix factorisation: {verdict[0].lower()}{verdict[1:]}", "factorisation.md")]
+    signs = [sign for _, _, sign in factorisation.signs(folder)]
+    words = f"Matrix factorisation beside others of as many bytes: clearly ahead in {signs.count(1)} of {len(signs)} "
+    return [*lines, (f"{words}comparisons, clearly behind in {signs.count(-1)}.", "factorisation.md")]
 
 
 def _others(folder: Path) -> list[tuple[str, str]]:

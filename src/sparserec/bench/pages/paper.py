@@ -31,8 +31,8 @@ METHOD = (
     "epochs: that comparison tells of the start.",
     "Mean and standard deviation over seeds. Density: active parameters as a share of tables of the full width. Bytes: "
     "what a device needs for the accuracy beside it, without the list of item ids: of mf the exported file, of "
-    "lightgcn the tables of layer 0 and the graph (the exported file stands beside it), of neumf and sasrec the tables and the "
-    "network, which no file holds. A narrow dense table has as many columns as fit the bytes of sparse ones.",
+    "lightgcn the tables of layer 0 and the graph (the exported file stands beside it), of neumf and sasrec the "
+    "tables and the network, which no file holds. A narrow dense table has as many columns as fit the bytes.",
 )
 """Notes below the tables."""
 Groups = Mapping[tuple[str, str, str, float | None], Sequence[Entry]]
