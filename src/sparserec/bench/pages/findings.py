@@ -34,8 +34,9 @@ def _bytes(folder: Path) -> list[tuple[str, str]]:
         words += f"quantisation of as many bytes, {gain['dense teacher']} against the dense teacher of 6 kB an item, "
         words += f"{gain['LightGCN, as published']} against LightGCN as published."
         lines.append((words, "bytes.md"))
-        words = f"{data}, beside the recommender of Create ML: {ours / apple['ndcg']:.1f} times its NDCG@20, in a file "
-        lines.append((f"{words}{apple['bytes an item'] / BUDGET:.0f} times smaller.", "bytes.md#create-ml"))
+        words = f"{data}, beside the recommender of Create ML: {ours / apple['ndcg']:.1f} times its NDCG@20, at "
+        words += f"{BUDGET:g} bytes an item beside {apple['bytes an item']:,}."
+        lines.append((words, "bytes.md#create-ml"))
     signs = [sign for _, _, sign in factorisation.signs(folder)]
     words = f"Matrix factorisation beside others of as many bytes: clearly ahead in {signs.count(1)} of {len(signs)} "
     return [*lines, (f"{words}comparisons, clearly behind in {signs.count(-1)}.", "factorisation.md")]
