@@ -27,10 +27,11 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from importlib import resources
 from pathlib import Path
 
+from sparserec.training.config import TeacherConfig
+
 import common
 from mf_results import cancel
 from sparserec.bench.pages.files import lines_of
-from sparserec.training.config import TeacherConfig
 
 DATASETS = ("gowalla", "yelp2018")
 BUDGETS, SPECTRAL_BUDGETS = (6, 12, 24, 48), (12, 24)
@@ -152,10 +153,11 @@ def trained(job: dict, data) -> dict:
 
 def lender_of(job: dict, config, data) -> Path | None:
     """A finished run of an earlier job that had the same teacher, so that it need not be made again."""
-    from sparserec.errors import SparserecError
     from sparserec.training.data import cut
     from sparserec.training.run import Run
     from sparserec.training.start import needs_teacher, same_teacher
+
+    from sparserec.errors import SparserecError
 
     if not needs_teacher(config):
         return None
@@ -192,14 +194,15 @@ def configuration(settings: dict, data):
 
 def dense_teacher(job: dict, data) -> dict:
     """The teacher that validation chooses, with all its columns in float32; made once more for the test part."""
-    from sparserec.evaluation import evaluate
-    from sparserec.teachers import PooledTeacher
     from sparserec.training.api import set_threads
     from sparserec.training.config import parse_config
     from sparserec.training.data import cut
     from sparserec.training.refit import everything
     from sparserec.training.start import width
     from sparserec.training.teaching import choose_spectrum, teachers
+
+    from sparserec.evaluation import evaluate
+    from sparserec.teachers import PooledTeacher
 
     set_threads(job["threads"])
     settings = {"model": "fism", **job["settings"]}
@@ -228,12 +231,13 @@ def dense_teacher(job: dict, data) -> dict:
 
 def product_quantisation(job: dict, data) -> dict:
     """The way of quantising that validation chooses for a budget."""
-    from product_quantisation import Choice, Quantiser
-    from sparserec.sparsity import parse_budget
     from sparserec.training.api import set_threads
     from sparserec.training.config import DataConfig
     from sparserec.training.data import cut
     from sparserec.training.refit import everything
+
+    from product_quantisation import Choice, Quantiser
+    from sparserec.sparsity import parse_budget
 
     set_threads(job["threads"])
     split = cut(data, DataConfig())

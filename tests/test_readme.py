@@ -76,14 +76,12 @@ def test_the_shell_block(shell_block):
     assert "bytes" in printed
 
 
-@pytest.mark.xfail(strict=True, reason="filters given to load() are not recorded in the run")
 def test_the_shell_goes_on_with_what_the_python_block_made(python_block):
     first, *others = SHELL.splitlines()
     assert first.startswith("sparserec train ")
     run(python_block[0], "bash", "-ec", "\n".join(others))
 
 
-@pytest.mark.xfail(strict=True, reason="filters given to load() are not recorded in the run")
 def test_a_run_of_the_python_block_is_opened_and_evaluated_later(python_block):
     later = 'from sparserec import Run; print(Run.open("run").evaluate("test").as_dict())'
     assert "recall@20" in run(python_block[0], "python", "-c", later)
@@ -100,7 +98,6 @@ def test_the_makefile_has_what_the_readme_names(target):
     run(ROOT, "make", "--dry-run", target)
 
 
-@pytest.mark.xfail(strict=True, reason="the Makefile has no such target yet")
 def test_the_makefile_makes_a_wheel():
     assert "make wheel" in README
     run(ROOT, "make", "--dry-run", "wheel")

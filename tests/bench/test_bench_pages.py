@@ -17,6 +17,7 @@ from sparserec.errors import SparserecError
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "docs" / "results"
 PAGES = [ROOT / "README.md", ROOT / "docs" / "results.md", *sorted(RESULTS.glob("*.md"))]
+PAGES += sorted((ROOT / "docs" / "guide").glob("*.md"))
 WRITTEN = [page for page in PAGES if "<!-- figures:" in page.read_text()]
 
 

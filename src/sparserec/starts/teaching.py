@@ -187,7 +187,7 @@ def _remembered(teachings: list[Teaching]) -> tuple[dict[str, Any], dict[str, np
             "rank": one.closed.rank,
             "power": one.closed.power,
             "neighbours": one.closed.neighbours,
-            "members": {names[id(member.kind)]: member.share for member in one.members},
+            "members": [(names[id(member.kind)], member.share) for member in one.members],  # in their order
         }
         for one in teachings
     ]
@@ -202,13 +202,13 @@ def _restored(
     known = context.config.teacher.model_copy(update=facts["facts"])
     decided = replace(context, config=context.config.model_copy(update={"teacher": known}))
     teachers: dict[str, Any] = {}
-    for name in facts["teachers"][0]["members"]:
+    for name, _ in facts["teachers"][0]["members"]:
         parts = {key.removeprefix(f"{name}."): array for key, array in arrays.items() if key.startswith(f"{name}.")}
         kind = TEACHERS[name]
         teachers[name] = kind.restore(parts) if kind.restore and parts else kind.train(decided, spectrum)
     teachings = []
     for one in facts["teachers"]:
-        members = tuple(Member(TEACHERS[name], teachers[name], share) for name, share in one["members"].items())
+        members = tuple(Member(TEACHERS[name], teachers[name], share) for name, share in one["members"])
         teachings.append(Teaching(make(one["rank"], one["power"], one["neighbours"]), how, members))
     return teachings
 

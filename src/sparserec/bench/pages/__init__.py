@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sparserec.bench.pages import factorisation, files, findings, history, trials
+from sparserec.bench.pages import factorisation, files, findings, history, kinds, trials
 from sparserec.bench.pages.markdown import Block, fill
 from sparserec.bench.pages.plots import plot_bytes
 from sparserec.files import write_text
@@ -21,6 +21,7 @@ BLOCKS: dict[str, Block] = {
     "factorisation": factorisation.accuracy,
     "factorisation-compared": factorisation.comparison,
     "trials": trials.trials,
+    "kinds": kinds.kinds,
     "findings": findings.findings,
     "one-budget": findings.at_one_budget,
     "method": findings.method,
@@ -29,7 +30,7 @@ BLOCKS: dict[str, Block] = {
 
 
 def write_pages(root: Path) -> list[Path]:
-    """Write every block of README.md, docs/results.md and docs/results, the pages of grids, and the pictures.
+    """Write every block of README.md and of pages in docs, the pages of grids, and the pictures.
 
     Args:
         root: of the repository.
@@ -40,12 +41,16 @@ def write_pages(root: Path) -> list[Path]:
     folder = root / "docs" / "results"
     written = [*_grids(folder), folder / "bytes.png"]
     plot_bytes(folder, written[-1])
-    for page in [root / "README.md", root / "docs" / "results.md", *sorted(folder.glob("*.md"))]:
+    for page in [root / "README.md", root / "docs" / "results.md", *sorted(folder.glob("*.md")), *_guides(root)]:
         text = page.read_text()
         if "<!-- figures:" in text:
             write_text(page, fill(text, BLOCKS, folder))
             written.append(page)
     return written
+
+
+def _guides(root: Path) -> list[Path]:
+    return sorted((root / "docs" / "guide").glob("*.md"))
 
 
 def _grids(folder: Path) -> list[Path]:
