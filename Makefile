@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test test-web mutants lint format bench clean
+.PHONY: setup demo test test-web mutants lint format bench wheel clean
 
 setup: $(STAMP)
 
@@ -43,6 +43,10 @@ format: setup
 
 bench: setup
 	$(BIN)/python benchmarks/run_all.py
+
+# What a device needs, and the command line: dist/sparserec-*.whl.
+wheel: setup
+	$(BIN)/python -m build --wheel --outdir dist .
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .coverage

@@ -22,6 +22,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from sparserec.training.api import set_threads
+from sparserec.training.kinds import KINDS, Kind
 from torch import Tensor
 
 import common
@@ -37,10 +39,8 @@ from sparserec.sparsity.spectral import TYPICAL_VALUE
 from sparserec.tables import DenseTable, SparseTable, Table
 from sparserec.teachers import open_lists
 from sparserec.training import Run
-from sparserec.training.api import set_threads
 from sparserec.training.build import build_explorer, build_optimizers, build_plan
 from sparserec.training.checkpoint import load_state
-from sparserec.training.kinds import KINDS, Kind
 from sparserec.training.tasks import DistillationTask
 from sparserec.training.trainer import Trainer
 

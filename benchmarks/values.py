@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from sparserec.training.api import set_threads
 
 import common
 from sparserec import Run
@@ -27,7 +28,6 @@ from sparserec.evaluation import evaluate
 from sparserec.recommenders import FISM
 from sparserec.tables import SparseTable
 from sparserec.training import evaluate_on_device
-from sparserec.training.api import set_threads
 
 CODED = (8, 6, 5, 4, 3)
 """Bits a value."""

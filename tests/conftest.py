@@ -13,6 +13,22 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("sparserec", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=35)
 settings.load_profile("sparserec")
 
+QUICK = {"model": "mf", "dim": 16, "density": 0.25, "epochs": 3, "batch_size": 256, "n_negatives": 64, "threads": 1}
+
+
+@pytest.fixture(scope="session")
+def catalogue():
+    """A small catalogue with structure."""
+    from sparserec.interactions import synthetic
+
+    return synthetic(n_users=300, n_items=200, interactions_per_user=20, n_clusters=8, seed=3)[0]
+
+
+@pytest.fixture
+def quick():
+    """Settings that train on it in about a second."""
+    return dict(QUICK)
+
 
 @pytest.fixture(scope="module")
 def one_thread():

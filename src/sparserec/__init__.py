@@ -15,7 +15,8 @@ from sparserec.version import __version__
 
 if TYPE_CHECKING:
     from sparserec.interactions import Dataset, Interactions, Split, load, split
-    from sparserec.training import Run, RunConfig, train
+    from sparserec.runs import Run, train
+    from sparserec.settings import RunConfig
 
 # Read by OpenMP when torch is loaded: its idle threads then sleep instead of spinning on cores that the Numba kernels
 # need between torch's operations. Without it a training step takes two to three times as long on two cores.
@@ -27,9 +28,9 @@ _HOMES = {
     "Split": "interactions",
     "load": "interactions",
     "split": "interactions",
-    "Run": "training",
-    "RunConfig": "training",
-    "train": "training",
+    "Run": "runs",
+    "RunConfig": "settings",
+    "train": "runs",
 }
 
 __all__ = [

@@ -8,7 +8,7 @@ from sparserec.bench.ablations import QUESTIONS, ablation_jobs, ablations_page
 from sparserec.bench.paper import Grid
 from sparserec.bench.results import Entry
 from sparserec.errors import SparserecError
-from sparserec.training import load_config
+from sparserec.settings import load_config
 
 GRID = Grid.quick(bases=("mf",), seeds=(0, 1), extra={"epochs": 2})
 

@@ -157,9 +157,9 @@ def test_interrupted_then_resumed(ratings, tmp_path):
     assert process.returncode == 130, err
     assert b"--resume continues it" in err
     assert not [name for name in os.listdir(run) if name.endswith(".part")]
-    from sparserec.training import Run
+    from sparserec.runs import Run
 
-    assert len(Run.open(run).history()) < 400
+    assert len(Run.open(run).log()) < 400
 
 
 def test_demo(sparserec, tmp_path, monkeypatch):

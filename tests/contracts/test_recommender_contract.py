@@ -1,4 +1,4 @@
-"""What every recommender promises, through the same trainer. A new one joins with its line in `KINDS`."""
+"""What every recommender promises, through the same trainer. A new one joins with its line in `RECOMMENDERS`."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import torch
 from safetensors.numpy import load_file
 
 import sparserec
+from sparserec.axes import RECOMMENDERS
 from sparserec.device import Recommender as DeviceRecommender
 from sparserec.errors import SparserecError
 from sparserec.evaluation import Popularity, evaluate
 from sparserec.interactions import split as cut
 from sparserec.interactions import synthetic
 from sparserec.recommenders import Batch
+from sparserec.runs import evaluate_on_device
+from sparserec.settings import load_config
+from sparserec.starts import Context, begin
 from sparserec.tables import SparseTable
-from sparserec.training import evaluate_on_device, load_config
-from sparserec.training.build import build
-from sparserec.training.kinds import KINDS
 from sparserec.training.trainer import Trainer
 
 SETTINGS = {"dim": 16, "density": 0.25, "epochs": 3, "batch_size": 256, "n_negatives": 32, "seed": 1, "loss": "softmax"}
@@ -36,7 +37,7 @@ def parts(catalogue):
     return cut(catalogue)
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=RECOMMENDERS)
 def kind(request):
     return request.param
 
@@ -52,7 +53,7 @@ def trained(kind, catalogue, tmp_path):
 class TestRecommenderContract:
     def model(self, kind, parts, tmp_path, **more):
         config = load_config(model=kind, **{**SETTINGS, **more})
-        return build(config, parts, tmp_path / "built", lambda words: None)
+        return begin(Context(config, parts, tmp_path / "built"))
 
     def test_training_scores_are_those_of_full_ranking(self, kind, parts, tmp_path):
         model, _ = self.model(kind, parts, tmp_path)
@@ -77,16 +78,16 @@ class TestRecommenderContract:
             gradients = table.take_gradients()
             assert gradients is not None, name
             assert gradients.values.abs().sum() > 0, name
-            assert isinstance(table, SparseTable) == (name in KINDS[kind].tables), name
+            assert isinstance(table, SparseTable) == (name in RECOMMENDERS[kind].tables), name
 
     def test_the_budget_spans_the_tables_and_is_exact_throughout(self, kind, parts, trained):
         seen = set()
         run = trained("run", report=lambda progress: seen.add(progress.active))
-        sides = list(KINDS[kind].tables.values())
+        sides = list(RECOMMENDERS[kind].tables.values())
         rows = sides.count("users") * parts.train.n_users + sides.count("items") * parts.train.n_items
         model, _ = run.best()
         assert len(seen) == 1
-        assert sum(model.tables[name].nnz for name in KINDS[kind].tables) == rows * 4
+        assert sum(model.tables[name].nnz for name in RECOMMENDERS[kind].tables) == rows * 4
 
     @pytest.mark.parametrize("loss", ["softmax", "bpr"])
     def test_it_learns_more_than_popularity(self, kind, parts, trained, loss):
@@ -117,7 +118,7 @@ class TestRecommenderContract:
 
     def test_it_is_exported_and_ranks_like_the_run_or_says_why_not(self, kind, trained, tmp_path):
         run = trained("run", density=1.0 if kind != "fism" else 0.5)
-        if not KINDS[kind].exports:
+        if not RECOMMENDERS[kind].exports:
             with pytest.raises(SparserecError, match="can't be exported"):
                 run.export(tmp_path / "model.safetensors")
             assert not (tmp_path / "model.safetensors").exists()
@@ -137,6 +138,6 @@ def test_every_method_goes_with_every_recommender(model, method, catalogue, tmp_
     )
     assert run.valid_metrics()["ndcg@20"] > 0.15
     tables = run.best()[0].tables
-    cells = sum(tables[name].n_rows * 16 for name in KINDS[model].tables)
-    kept = sum(tables[name].nnz for name in KINDS[model].tables)
+    cells = sum(tables[name].n_rows * 16 for name in RECOMMENDERS[model].tables)
+    kept = sum(tables[name].nnz for name in RECOMMENDERS[model].tables)
     assert kept == (cells if method == "dense" else cells // 4)

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from sparserec.recommenders import MF, Batch
+from sparserec.runs.run import NOBODY
 from sparserec.tables import DenseTable, SparseTable
-from sparserec.training.run import NOBODY
 
 
 def tables(kind, generator):

@@ -6,8 +6,8 @@ import torch
 
 from sparserec.errors import SparserecError
 from sparserec.recommenders import Batch, NeuMF, neumf
+from sparserec.runs.run import NOBODY
 from sparserec.tables import DenseTable
-from sparserec.training.run import NOBODY
 
 
 def by_hand(matrices, user, item):

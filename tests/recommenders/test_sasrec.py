@@ -9,8 +9,8 @@ from sparserec.errors import SparserecError
 from sparserec.interactions import Dataset, Interactions
 from sparserec.recommenders import SASRec, sasrec
 from sparserec.recommenders.sequences import Sequences
+from sparserec.runs.run import NOBODY
 from sparserec.tables import DenseTable
-from sparserec.training.run import NOBODY
 from sparserec.vocabulary import Vocabulary
 
 

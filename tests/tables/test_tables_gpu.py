@@ -13,8 +13,8 @@ if DEVICE.type == "cpu":
     os.environ["TRITON_INTERPRET"] = "1"  # read when kernels are defined
 pytest.importorskip("triton")
 
+from sparserec.tables import cpu, reference  # noqa: E402
 from sparserec.tables import gpu as triton_kernels  # noqa: E402
-from sparserec.tables import kernels, reference  # noqa: E402
 
 ROWS = 10
 """In the interpreter a program takes milliseconds."""
@@ -58,12 +58,12 @@ def test_columns_are_read_and_their_gradients_added(case, first, width):
     ours = torch.full((ROWS, width), 7.0, device=DEVICE)
     triton_kernels.read_columns(*structure(table), first, ours)
     expected = np.empty((ROWS, width), np.float32)
-    kernels.read_columns(table.values.numpy(), table.columns.numpy(), table.indptr.numpy(), first, expected)
+    cpu.read_columns(table.values.numpy(), table.columns.numpy(), table.indptr.numpy(), first, expected)
     assert torch.equal(ours.cpu(), torch.from_numpy(expected))
     gradients, before = torch.randn(ROWS, width), torch.randn(table.nnz)
     summed, expected = before.to(DEVICE), before.clone()
     triton_kernels.add_columns(*structure(table)[1:], first, gradients.to(DEVICE), summed)
-    kernels.add_columns(table.columns.numpy(), table.indptr.numpy(), first, gradients.numpy(), expected.numpy())
+    cpu.add_columns(table.columns.numpy(), table.indptr.numpy(), first, gradients.numpy(), expected.numpy())
     agree(summed, expected)
 
 
@@ -125,9 +125,7 @@ def test_steps_of_adam(case, decay, relative):
     for _ in range(4):  # more than the ages that are told apart
         gradients = torch.randn(int(offsets[-1]))
         triton_kernels.adam(ours, *there(first, offsets, gradients, torch.from_numpy(correct)), *numbers)
-        kernels.adam(
-            *(part.numpy() for part in (*state, first, offsets, gradients)), correct, *map(np.float32, numbers)
-        )
+        cpu.adam(*(part.numpy() for part in (*state, first, offsets, gradients)), correct, *map(np.float32, numbers))
     for one, other in zip(ours[:3], state[:3], strict=True):
         agree(one, other, 1e-4)
     assert ours[3].cpu().tolist() == state[3].tolist()

@@ -13,7 +13,7 @@ from sparserec.artefact import Rounding
 from sparserec.device import Recommender
 from sparserec.evaluation import evaluate
 from sparserec.interactions import synthetic
-from sparserec.training import evaluate_on_device
+from sparserec.runs import evaluate_on_device
 from sparserec.training.checkpoint import load_state
 from sparserec.training.rounded import FileView
 from sparserec.training.trainer import Trainer

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from sparserec.axes import RECOMMENDERS
 from sparserec.objectives import NegativeSampler
 from sparserec.recommenders import MF, LightGCN
 from sparserec.tables import SparseTable
-from sparserec.training.kinds import KINDS
 from sparserec.training.tasks import RankingTask
 
 
@@ -52,7 +52,7 @@ def test_l2_pulls_the_rows_of_an_example_as_often_as_the_batch_has_them(catalogu
 
 def test_l2_is_on_every_table_of_a_side(catalogue):
     facts = catalogue.interactions
-    sides = KINDS["neumf"].tables
+    sides = RECOMMENDERS["neumf"].tables
     counts = {"users": facts.n_users, "items": facts.n_items}
     tables = {name: table(counts[side], number) for number, (name, side) in enumerate(sides.items())}
     model = SimpleNamespace(tables=tables, scores=lambda batch: (torch.zeros(64), torch.zeros(64, 8)))

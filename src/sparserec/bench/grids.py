@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from sparserec.bench.ablations import ablation_jobs, ablations_page
-from sparserec.bench.page import page
+from sparserec.bench.pages.paper import page
+from sparserec.bench.pages.plots import plot
 from sparserec.bench.paper import Grid, current, run_jobs, tune_jobs
-from sparserec.bench.plots import plot
 from sparserec.bench.results import Results
 from sparserec.bench.work import Conditions, Standing, work
 from sparserec.errors import SparserecError

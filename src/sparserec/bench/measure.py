@@ -10,14 +10,14 @@ import torch
 
 from sparserec.artefact import dense_file_bytes, inspect, quantise, sparse_file_bytes
 from sparserec.artefact.gaps import most_bytes
+from sparserec.axes import RECOMMENDERS
 from sparserec.device import Recommender as DeviceRecommender
 from sparserec.errors import SparserecError
 from sparserec.evaluation import evaluate
 from sparserec.interactions import Split
 from sparserec.recommenders import Recommender
+from sparserec.runs import Run, evaluate_on_device
 from sparserec.tables import CPU, DenseTable, SparseTable
-from sparserec.training import Run, evaluate_on_device
-from sparserec.training.kinds import KINDS
 
 METRICS = ("recall@20", "ndcg@20")
 
@@ -35,9 +35,9 @@ def measure(run: Run, file: Path, device: torch.device = CPU) -> dict[str, Any]:
         file: where to export to.
         device: where a model that needs more than a file ranks.
     """
-    kind, split = KINDS[run.config.model], run.split()
+    kind, split = RECOMMENDERS[run.config.model], run.split()
     model, _ = run.best(device=device)
-    networked = any(name not in kind.tables for name in model.tables) and run.config.model != "fism"
+    networked = any(name not in kind.tables for name in model.tables) and not kind.from_histories
     found: dict[str, Any] = {"parameters": run.parameters()}
     shipped = _file(run, file, split)
     if not kind.needs_history and not networked:
@@ -58,7 +58,7 @@ def _file(run: Run, path: Path, split: Split) -> dict[str, Any] | None:
     try:
         run.export(path)
     except SparserecError:
-        if KINDS[run.config.model].exports:
+        if RECOMMENDERS[run.config.model].exports:
             raise
         return None
     facts = inspect(path)["bytes"]
@@ -68,7 +68,7 @@ def _file(run: Run, path: Path, split: Split) -> dict[str, Any] | None:
 
 def _bytes(model: Recommender, run: Run, split: Split) -> int:
     """Of the tables as int8 in the file format, and of other matrices in float32."""
-    kind, total = KINDS[run.config.model], 0
+    kind, total = RECOMMENDERS[run.config.model], 0
     sides = list(kind.tables.values())
     n_items, n_users = split.train.n_items * sides.count("items"), split.train.n_users * sides.count("users")
     dim = run.config.dim

@@ -10,13 +10,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from sparserec.axes import RECOMMENDERS
 from sparserec.bench.data import dataset
 from sparserec.bench.measure import measure
 from sparserec.bench.results import Job
 from sparserec.errors import SparserecError
+from sparserec.runs import train
 from sparserec.tables import choose_device, device_name
-from sparserec.training import train
-from sparserec.training.kinds import KINDS
 
 
 def one(call: dict[str, Any]) -> dict[str, Any]:
@@ -52,9 +52,9 @@ def one(call: dict[str, Any]) -> dict[str, Any]:
         raise SparserecError("interrupted")
     best = run.valid_metrics()
     found |= {"valid": best["ndcg@20"], "valid_recall": best["recall@20"], "epoch": best["epoch"]}
-    where = choose_device(call["device"], KINDS[run.config.model].on_gpu)
-    history = run.history()
-    found["curve"] = [round(entry["ndcg@20"], 4) for entry in history]
+    where = choose_device(call["device"], RECOMMENDERS[run.config.model].on_gpu)
+    log = run.log()
+    found["curve"] = [round(entry["ndcg@20"], 4) for entry in log]
     if job.phase == "run":
         found |= measure(run, folder / "model.safetensors", where)
         if not call["keep"]:

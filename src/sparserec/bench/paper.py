@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from sparserec.artefact import dense_file_bytes, sparse_file_bytes
+from sparserec.axes import RECOMMENDERS
 from sparserec.bench.data import SYNTHETIC, dataset
 from sparserec.bench.results import Entry, Job
 from sparserec.errors import SparserecError
 from sparserec.sparsity import budget_of
-from sparserec.training.kinds import KINDS
 
 DENSE, NARROW = "dense", "narrow dense"
 METHODS: dict[str, dict[str, Any]] = {
@@ -273,7 +273,7 @@ def all_epochs(settings: Mapping[str, Any]) -> dict[str, Any]:
 def narrow_dim(data: Path, name: str, base: str, dim: int, density: float) -> int:
     """Columns of the widest dense tables of no more bytes than sparse ones of this width and density; 1 at least."""
     facts = dataset(data, name).interactions
-    sides = list(KINDS[base].tables.values())
+    sides = list(RECOMMENDERS[base].tables.values())
     n_items, n_users = facts.n_items * sides.count("items"), facts.n_users * sides.count("users")
     nnz = budget_of(density, n_items + n_users, dim)
     allowed = sparse_file_bytes(n_items=n_items, n_users=n_users, nnz=nnz, dim=dim, values_dtype="int8")

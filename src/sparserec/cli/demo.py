@@ -78,7 +78,7 @@ def _run(folder: Path, seed: int, threads: int | None) -> None:
 def _train(dataset: Any, folder: Path, method: str, seed: int, threads: int | None) -> dict[str, Any]:
     """Train, export, and evaluate the exported file; for dense also the run, whose values are float32."""
     from sparserec.artefact import inspect
-    from sparserec.training import train
+    from sparserec.runs import train
 
     words = {"dense": "A dense table", "sparserec": "SparseRec"}[method]
     share = "all" if method == "dense" else "a tenth"
@@ -101,7 +101,7 @@ def _train(dataset: Any, folder: Path, method: str, seed: int, threads: int | No
     run.export(file)
     sizes = inspect(file)["bytes"]
     from sparserec.device import Recommender
-    from sparserec.training import evaluate_on_device
+    from sparserec.runs import evaluate_on_device
 
     values = evaluate_on_device(Recommender.open(file), run.split(), "test").as_dict()
     answer = {**values, "bytes": sizes["total"] - sizes["ids"], "file": file}

@@ -39,7 +39,7 @@ def evaluate(
 
         sparserec evaluate model.safetensors ratings.csv --split test --k 10 --k 20 --json
     """
-    from sparserec.training import evaluate_path, set_threads
+    from sparserec.runs import evaluate_path, set_threads
 
     set_threads(threads)
     values = evaluate_path(model, data, split.value, tuple(k or [20])).as_dict()

@@ -59,11 +59,11 @@ class TrainingProgress:
         if self._task is None:
             self._task = self._bar.add_task("training", total=step.steps, facts="")
             amid = step.step > 1 and step.step % max(1, step.steps // step.epochs)
-            self._epochs_shown = len(step.history) if amid else 0
+            self._epochs_shown = len(step.log) if amid else 0
             self._began = (step.step, step.seconds)
         self._bar.update(self._task, completed=step.step, description=_where(step), facts=self._facts(step))
         assert self._epochs_shown is not None
-        for entry in step.history[self._epochs_shown :]:
+        for entry in step.log[self._epochs_shown :]:
             when = f"epoch {entry['epoch'] + 1:>3}/{step.epochs}" if "loss" in entry else "the start".ljust(9)
             loss = f"{entry['loss']:.4f}" if "loss" in entry else "-".ljust(6)
             judged = f"valid ndcg@20 {entry['ndcg@20']:.4f}  " if "ndcg@20" in entry else ""
@@ -71,13 +71,13 @@ class TrainingProgress:
                 f"{when}  loss {loss}  {judged}active {step.active:,}  {seconds_text(entry['seconds'])}",
                 highlight=False,
             )
-        self._epochs_shown = len(step.history)
+        self._epochs_shown = len(step.log)
 
     def _facts(self, step: Step) -> str:
         assert self._began is not None
         done = step.step - self._began[0]
         left = (step.seconds - self._began[1]) / done * (step.steps - step.step) if done else 0.0
-        known = [entry["ndcg@20"] for entry in step.history if "ndcg@20" in entry]
+        known = [entry["ndcg@20"] for entry in step.log if "ndcg@20" in entry]
         best = f"ndcg@20 {max(known):.4f}  " if known else ""
         return f"loss {step.loss:.4f}  {best}active {step.active:,}  {seconds_text(left)} left at most"
 

@@ -44,7 +44,7 @@ def export(
         _export_onnx(run, out, as_json)
         return
     from sparserec.artefact import inspect as look
-    from sparserec.training import Run
+    from sparserec.runs import Run
 
     Run.open(run).export(out)
     facts = look(out)
@@ -70,7 +70,7 @@ def _export_onnx(run: Path, out: Path, as_json: bool) -> None:
     if run.is_file():
         size = write_onnx(run, out)
     else:
-        from sparserec.training import Run
+        from sparserec.runs import Run
 
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "model.safetensors"

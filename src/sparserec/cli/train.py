@@ -3,39 +3,19 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from sparserec.axes import EXPLORERS, OBJECTIVES, RECOMMENDERS, STARTS
+from sparserec.cli.choices import listed, one_of
 from sparserec.cli.console import errors, screen
 from sparserec.cli.progress import TrainingProgress
 from sparserec.errors import SparserecError
 
 NO_SETTINGS = ("recipe", "config", "out", "threads", "device", "resume", "quiet", "teacher_from", "report", "stage")
 """What training is told besides the settings of a run, so that --set can't give it."""
-
-
-class Method(StrEnum):
-    """How the mask moves."""
-
-    sparserec = "sparserec"
-    static = "static"
-    set = "set"
-    rigl = "rigl"
-    dsl = "dsl"
-    magnitude = "magnitude"
-    pep = "pep"
-    dense = "dense"
-
-
-class Init(StrEnum):
-    """Where the active parameters are at the start."""
-
-    nmf = "nmf"
-    random = "random"
-    spectral = "spectral"
 
 
 def train(
@@ -46,13 +26,21 @@ def train(
         typer.Option(help="A recipe of the package: the settings to start from. That of --model, else fism."),
     ] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML file of settings, instead of a recipe.")] = None,
-    model: Annotated[str | None, typer.Option(help="The base recommender: mf, lightgcn, neumf, sasrec, fism.")] = None,
-    method: Annotated[Method | None, typer.Option(help="How the mask moves; dense has none.")] = None,
-    init: Annotated[Init | None, typer.Option(help="Where the active parameters are at the start.")] = None,
+    model: Annotated[str | None, typer.Option(help=listed("The base recommender", RECOMMENDERS))] = None,
+    method: Annotated[
+        str | None, typer.Option(callback=one_of(EXPLORERS), help=listed("How the mask moves", EXPLORERS))
+    ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(callback=one_of(STARTS), help=listed("Where the active parameters are at the start", STARTS)),
+    ] = None,
+    loss: Annotated[
+        str | None, typer.Option(callback=one_of(OBJECTIVES), help=listed("What is learned", OBJECTIVES))
+    ] = None,
     dim: Annotated[int | None, typer.Option(help="Columns of a table.")] = None,
     density: Annotated[float | None, typer.Option(help="Share of active parameters, in (0, 1].")] = None,
     budget: Annotated[
-        str | None, typer.Option(help="Bytes of the exported file, raw ids apart: 16B/item, 500kB, 2MB.")
+        str | None, typer.Option(help="Bytes of the exported file, without its list of ids: 16B/item, 500kB, 2MB.")
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the interactions, at most.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random in training.")] = None,
@@ -93,12 +81,13 @@ def train(
 
         sparserec train ratings.csv --out run --min-rating 4 --split leave-last --set lr=0.02
     """
-    from sparserec.training import train as run_training
+    from sparserec.runs import train as run_training
 
     given = {
         "model": model,
-        "method": method and method.value,
-        "init": init and init.value,
+        "method": method,
+        "init": init,
+        "loss": loss,
         "dim": dim,
         "density": density,
         "budget": budget,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sparserec.evaluation.evaluate import Rows
+from sparserec.protocols import Histories
 
 
 class Popularity:
@@ -15,7 +15,7 @@ class Popularity:
         n_items: size of the catalogue.
     """
 
-    def __init__(self, interactions: Rows, n_items: int):
+    def __init__(self, interactions: Histories, n_items: int):
         self.n_items = n_items
         self._degrees = np.bincount(interactions.indices, minlength=n_items).astype(np.float32)
 

@@ -4,40 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 
 from sparserec.errors import SparserecError
 from sparserec.evaluation.metrics import METRICS
 from sparserec.evaluation.topk import mark_hits, mask_history, top_k
+from sparserec.protocols import Histories, Scorer
 
 BLOCK_BYTES = 24_000_000
 """A block of users is chosen so that their scores take at most this much memory."""
-
-
-class Rows(Protocol):
-    """Interactions in CSR, items ascending within a user; `sparserec.interactions.Interactions` is one."""
-
-    @property
-    def indptr(self) -> np.ndarray:
-        """(n_users + 1,) int64."""
-        ...
-
-    @property
-    def indices(self) -> np.ndarray:
-        """(nnz,) int32."""
-        ...
-
-
-class Scorer(Protocol):
-    """A model frozen for full ranking."""
-
-    n_items: int
-
-    def score(self, users: np.ndarray) -> np.ndarray:
-        """Users (B,) int64 -> scores of all items (B, n_items) float32."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -66,8 +42,8 @@ class Metrics:
 
 def evaluate(
     scorer: Scorer,
-    history: Rows,
-    relevant: Rows,
+    history: Histories,
+    relevant: Histories,
     *,
     ks: Sequence[int] = (20,),
     users: np.ndarray | None = None,
@@ -120,7 +96,7 @@ def evaluate(
     return Metrics(values, len(chosen), len(asked) - len(chosen), found if per_user else {})
 
 
-def _rank(scorer: Scorer, history: Rows, users: np.ndarray, k: int) -> np.ndarray:
+def _rank(scorer: Scorer, history: Histories, users: np.ndarray, k: int) -> np.ndarray:
     scores = np.array(scorer.score(users), dtype=np.float32, copy=None)
     if scores.shape != (len(users), scorer.n_items):
         raise SparserecError(

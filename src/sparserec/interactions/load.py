@@ -85,7 +85,10 @@ def load(
         used = " and ".join(f"{name}={value:g}" for name, value in filters.items() if value is not None)
         left = f"no interactions are left after {used}; lower it" if used else "there are no interactions in it"
         raise SparserecError(f"{train[0]}: {left}")
-    return Dataset(interactions, given, os.fspath(path), interactions.timestamps is not None)
+    options = {"user": user, "item": item, "timestamp": timestamp, "rating": rating, "min_rating": min_rating}
+    options |= {"kcore": kcore or None, "format": format}
+    reading = {name: value for name, value in options.items() if value is not None}
+    return Dataset(interactions, given, os.fspath(path), interactions.timestamps is not None, reading)
 
 
 def _assemble(train: list[Coded], test: Coded | None) -> tuple[Interactions, Interactions | None]:

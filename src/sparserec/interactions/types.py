@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -156,12 +157,14 @@ class Dataset:
         test: a given test file, over the same vocabularies, or None.
         source: the file name as the caller gave it, for messages.
         timestamped: whether `interactions` has timestamps.
+        reading: arguments of `load` that were given, by name; a run remembers them, so that its data can be read again.
     """
 
     interactions: Interactions
     test: Interactions | None
     source: str
     timestamped: bool
+    reading: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,18 @@
 """Objectives: what is learned, and against which negatives."""
 
-from sparserec.objectives.distillation import DISTILLATION, DistillationLoss, Lesson
+from sparserec.axes import OBJECTIVES
+from sparserec.objectives.base import ObjectiveKind
+from sparserec.objectives.distillation import DistillationLoss, Lesson
 from sparserec.objectives.losses import BPR, Objective, SampledSoftmax
 from sparserec.objectives.negatives import NegativeSampler
 
-__all__ = ["BPR", "DISTILLATION", "DistillationLoss", "Lesson", "NegativeSampler", "Objective", "SampledSoftmax"]
+__all__ = [
+    "BPR",
+    "OBJECTIVES",
+    "DistillationLoss",
+    "Lesson",
+    "NegativeSampler",
+    "Objective",
+    "ObjectiveKind",
+    "SampledSoftmax",
+]

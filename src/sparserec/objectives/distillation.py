@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from sparserec.objectives import kernels
+from sparserec.objectives import regression
+from sparserec.objectives.base import ObjectiveKind
 
 RELATIVE_TO = 20
 """A user's errors count relative to the mean of the teacher's best scores for them, this many: users count alike."""
@@ -73,9 +74,9 @@ class _Regression(torch.autograd.Function):
         # Out of the way for a moment: what is not listed is the rest.
         plain[listed] = plain[taken] = -np.inf
         # NumPy's: see `tables.ops` about large arrays.
-        slope, blocks = np.empty_like(plain), torch.zeros(-(-n_items // kernels.ROWS), count)
+        slope, blocks = np.empty_like(plain), torch.zeros(-(-n_items // regression.ROWS), count)
         floor = wanted[:, -1].contiguous()
-        kernels.above_floor(plain, floor.numpy(), scale.numpy(), slope, blocks.numpy())
+        regression.above_floor(plain, floor.numpy(), scale.numpy(), slope, blocks.numpy())
         plain[taken], plain[listed] = own, kept
         error = torch.from_numpy(kept) - wanted
         slope[listed] = (weight * error * scale[:, None]).numpy()
@@ -146,9 +147,18 @@ def _without(scores: Tensor, taken: Tensor) -> Tensor:
     return scores.index_put((taken[0], taken[1]), torch.tensor(-torch.inf))
 
 
-DISTILLATION: dict[str, Callable[[], DistillationLoss]] = {
-    "list-regression": ListRegression,
-    "list-softmax": ListSoftmax,
-    "relaxed-ranking": RelaxedRanking,
-}
-"""Distillation losses by the name they have in a configuration."""
+REGRESSION = ObjectiveKind(
+    make=lambda settings: ListRegression(),
+    learns="lists",
+    summary="squared error on the teacher's list; other items cost only above its end",
+)
+LIST_SOFTMAX = ObjectiveKind(
+    make=lambda settings: ListSoftmax(),
+    learns="lists",
+    summary="cross entropy against the teacher's softmax over its list",
+)
+RELAXED = ObjectiveKind(
+    make=lambda settings: RelaxedRanking(),
+    learns="lists",
+    summary="the teacher's order among its first items, each above all that is not listed",
+)

@@ -6,8 +6,12 @@ from typing import Protocol
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from sparserec.objectives.base import ObjectiveKind
+from sparserec.section import Settings
 
 
 class Objective(Protocol):
@@ -80,3 +84,23 @@ class _SoftmaxLoss(torch.autograd.Function):
         against, own_exp, total = ctx.saved_tensors
         scale = gradient / (ctx.temperature * len(total))
         return (own_exp / total - 1) * scale, against * (scale / total)[:, None], None, None
+
+
+class SoftmaxSettings(Settings):
+    """Of the sampled softmax."""
+
+    section = "softmax"
+    temperature: float = Field(default=1.0, gt=0)
+    """Divides the scores in the softmax."""
+
+
+SOFTMAX = ObjectiveKind(
+    make=lambda settings: SampledSoftmax(settings.temperature),
+    settings=SoftmaxSettings,
+    summary="cross entropy of a positive against the negatives of the batch",
+)
+BAYESIAN = ObjectiveKind(
+    make=lambda settings: BPR(),
+    shared_negatives=False,
+    summary="each positive above negatives of its own, pair by pair",
+)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from sparserec.protocols import EmbeddingRows, Histories, Scorer
+from sparserec.section import NoSettings, Settings
 from sparserec.tables import Table
 
 
@@ -28,22 +30,6 @@ class Batch:
     negatives: Tensor
 
 
-class Rows(Protocol):
-    """Rows that can be read; a table is one."""
-
-    n_rows: int
-    dim: int
-
-    @property
-    def device(self) -> torch.device:
-        """Where the rows lie, and the numbers that ask for them."""
-        ...
-
-    def lookup(self, rows: Tensor) -> Tensor:
-        """Rows (B,) int64 -> (B, dim) float32."""
-        ...
-
-
 @dataclass(frozen=True)
 class Served:
     """What a device needs of a trained recommender.
@@ -56,35 +42,11 @@ class Served:
         history_weights: (n_items,) float32 > 0, multiplied into the rows of a history before they are summed.
     """
 
-    items: Rows
-    users: Rows | None = None
+    items: EmbeddingRows
+    users: EmbeddingRows | None = None
     item_scale: np.ndarray | None = None
     user_scale: np.ndarray | None = None
     history_weights: np.ndarray | None = None
-
-
-class History(Protocol):
-    """What users are known to have taken, in CSR; `sparserec.interactions.Interactions` is one."""
-
-    @property
-    def indptr(self) -> np.ndarray:
-        """(n_users + 1,) int64."""
-        ...
-
-    @property
-    def indices(self) -> np.ndarray:
-        """(nnz,) integers, ascending within a user."""
-        ...
-
-
-class Scorer(Protocol):
-    """A trained recommender frozen for full ranking."""
-
-    n_items: int
-
-    def score(self, users: np.ndarray) -> np.ndarray:
-        """Users (B,) int64 -> scores of all items (B, n_items) float32."""
-        ...
 
 
 class Recommender(Protocol):
@@ -96,13 +58,95 @@ class Recommender(Protocol):
         """Scores of the positives (B,) and of the negatives (B, K), differentiable."""
         ...
 
-    def scorer(self, history: History) -> Scorer:
+    def scorer(self, history: Histories) -> Scorer:
         """The model as it is now, for full ranking of users with these histories."""
         ...
 
     def served(self) -> Served:
         """The model as it is now, for export."""
         ...
+
+
+@runtime_checkable
+class RanksCatalogue(Protocol):
+    """What a loss over a teacher's lists needs of a recommender, besides its tables."""
+
+    def catalogue_scores(self, users: Tensor) -> Tensor:
+        """Users (B,) int64 -> scores (n_items, B) of the whole catalogue, differentiable."""
+        ...
+
+
+Drop = Callable[[Tensor], Tensor]
+"""What sets a share of the numbers of a tensor to 0 in training."""
+
+
+@runtime_checkable
+class RanksNext(Protocol):
+    """What a loss over what comes next needs of a recommender, besides its tables.
+
+    Attributes:
+        length: newest items of a sequence that it looks at.
+        dropout: share of the numbers that training sets to 0 wherever it calls `drop`.
+    """
+
+    length: int
+    dropout: float
+
+    def next_scores(self, sequences: Tensor, negatives: Tensor, drop: Drop) -> tuple[Tensor, Tensor]:
+        """Scores of what came next at every place of sequences, and of negatives there.
+
+        Args:
+            sequences: (B, T) int64, the newest item last, -1 before the oldest.
+            negatives: (K,) int64 shared by all P places of `sequences.places(sequences)`, or (P, K).
+            drop: applied wherever a network drops numbers in training.
+
+        Returns:
+            (P,) and (P, K), differentiable.
+        """
+        ...
+
+
+Side = Literal["users", "items"]
+ROWS: dict[str, Side] = {"users": "users", "items": "items"}
+"""One table for users and one for items."""
+
+
+def no_matrices(settings: Any, dim: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
+    """For recommenders that have nothing but their tables."""
+    return {}
+
+
+@dataclass(frozen=True)
+class RecommenderKind:
+    """How a recommender is put together, and what it can do.
+
+    Attributes:
+        make: the recommender over its tables, the training histories and its settings.
+        tables: its embedding tables by name, and whose rows each holds. The budget spans them all.
+        settings: the class of its settings.
+        matrices: small dense matrices (rows, columns) by name at their initial values, of its settings, the columns of
+            its tables and a generator, such as layers of a network; they become tables of the recommender beside the
+            others, which every step updates and no explorer moves.
+        needs_history: whether a trained model needs the training histories to score, as that of a graph does.
+        exports: whether a file for devices can hold it; `served` is an error where not.
+        next_item: whether it learns what comes next in a history, and not which items are in it (`RanksNext`).
+        learns_lists: whether it can learn from a teacher's lists (`RanksCatalogue`).
+        from_histories: whether users are sums of the rows of their histories, by weights that are its table "weights".
+        on_gpu: whether it can be trained on a CUDA device: all that it makes itself lies where its tables lie.
+        summary: a few words, for the lists of kinds.
+    """
+
+    make: Callable[[Mapping[str, Table], Histories, Any], Recommender]
+    tables: Mapping[str, Side]
+    settings: type[Settings] = NoSettings
+    matrices: Callable[[Any, int, np.random.Generator], dict[str, np.ndarray]] = no_matrices
+    needs_history: bool = False
+    exports: bool = True
+    next_item: bool = False
+    learns_lists: bool = False
+    from_histories: bool = False
+    on_gpu: bool = False
+    summary: str = ""
 
 
 BLOCK = 8192

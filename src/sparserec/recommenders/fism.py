@@ -8,7 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sparserec.recommenders.base import Batch, History, Served
+from sparserec.protocols import Histories
+from sparserec.recommenders.base import Batch, RecommenderKind, Served
+from sparserec.recommenders.histories import rows_of
 from sparserec.tables import Table
 from sparserec.tables.ops import large
 
@@ -27,7 +29,7 @@ class FISM:
         history: what each user is known to have taken while the model is trained.
     """
 
-    def __init__(self, items: Table, weights: Table, history: History):
+    def __init__(self, items: Table, weights: Table, history: Histories):
         self.tables: Mapping[str, Table] = {"items": items, "weights": weights}
         self._history = history
         self._every = torch.arange(items.n_rows)
@@ -59,7 +61,7 @@ class FISM:
         weights = self.tables["weights"].lookup(entries).squeeze(1).exp()
         return self.tables["items"].pool(entries, torch.from_numpy(offsets), weights)
 
-    def scorer(self, history: History) -> FISMScorer:
+    def scorer(self, history: Histories) -> FISMScorer:
         """The model as it is now, for full ranking of users with these histories."""
         return FISMScorer(self, history)
 
@@ -72,7 +74,7 @@ class FISM:
 class FISMScorer:
     """Scores of all items for blocks of users, from their histories."""
 
-    def __init__(self, model: FISM, history: History):
+    def __init__(self, model: FISM, history: Histories):
         self._model, self._history = model, history
         self.n_items = model.tables["items"].n_rows
 
@@ -85,17 +87,17 @@ class FISMScorer:
         return scores.copy_(self._model.tables["items"].product(every, vectors).T).numpy()
 
 
-def rows_of(history: History, users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Histories of users (B,) one after the other: offsets (B + 1,) int64 and item rows (offsets[-1],) int64."""
-    starts, counts = history.indptr[users], history.indptr[users + 1] - history.indptr[users]
-    offsets = np.zeros(len(users) + 1, dtype=np.int64)
-    np.cumsum(counts, out=offsets[1:])
-    places = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], counts)
-    return offsets, history.indices[places].astype(np.int64)
-
-
-def _taken(history: History, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+def _taken(history: Histories, users: np.ndarray, items: np.ndarray) -> np.ndarray:
     """Whether each item (B,) is in the history of the user (B,) beside it, as float32 ones and zeros."""
     offsets, rows = rows_of(history, users)
     hits = (rows == np.repeat(items, np.diff(offsets))).astype(np.float32)
     return np.add.reduceat(np.append(hits, 0), offsets[:-1]).astype(np.float32) * (np.diff(offsets) > 0)
+
+
+KIND = RecommenderKind(
+    make=lambda tables, history, settings: FISM(tables["items"], tables["weights"], history),
+    tables={"items": "items"},
+    learns_lists=True,
+    from_histories=True,
+    summary="inner product of an item's row with the weighted sum of the rows of a history",
+)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sparserec.recommenders.base import History
+from sparserec.protocols import Histories
 from sparserec.tables import sum_bags
 
 
@@ -23,7 +23,7 @@ class Graph:
         device: where the columns to propagate lie.
     """
 
-    def __init__(self, history: History, n_items: int, device: torch.device | str = "cpu"):
+    def __init__(self, history: Histories, n_items: int, device: torch.device | str = "cpu"):
         n_users, count = len(history.indptr) - 1, len(history.indices)
         users = np.repeat(np.arange(n_users, dtype=np.int32), np.diff(history.indptr))
         by_item = np.argsort(history.indices, kind="stable")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from typing import Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
 
-from sparserec.recommenders.base import BLOCK, Batch, History, Served
+from sparserec.protocols import Histories
+from sparserec.recommenders.base import BLOCK, ROWS, Batch, RecommenderKind, Served
 from sparserec.recommenders.graph import Graph
+from sparserec.recommenders.mf import ProductSettings, Similarity
 from sparserec.recommenders.product import ProductScorer
 from sparserec.tables import Propagation, Table
 
@@ -44,9 +46,9 @@ class LightGCN:
         self,
         users: Table,
         items: Table,
-        history: History,
+        history: Histories,
         layers: int = 3,
-        similarity: Literal["cosine", "dot"] = "dot",
+        similarity: Similarity = "dot",
     ):
         self._similarity = similarity
         self.tables: Mapping[str, Table] = {"users": users, "items": items}
@@ -67,7 +69,7 @@ class LightGCN:
             others = torch.einsum("bd,bkd->bk", users, negative.view(*batch.negatives.shape, -1))
         return (users * positive).sum(1), others
 
-    def scorer(self, history: History) -> ProductScorer:
+    def scorer(self, history: Histories) -> ProductScorer:
         """The model as it is now, over the graph it was trained with, whatever the histories given."""
         return ProductScorer(self.served())
 
@@ -117,3 +119,23 @@ def _image(propagation: Propagation) -> Tensor:
     for first, block in propagation.blocks():
         matrix[:, first : first + block.shape[1]] = block
     return matrix
+
+
+class LightGCNSettings(ProductSettings):
+    """Of LightGCN."""
+
+    section = "lightgcn"
+    layers: int = Field(default=3, ge=0, le=16)
+    """Propagations over the graph of interactions."""
+
+
+KIND = RecommenderKind(
+    make=lambda tables, history, settings: LightGCN(
+        tables["users"], tables["items"], history, settings.layers, settings.similarity
+    ),
+    tables=ROWS,
+    settings=LightGCNSettings,
+    needs_history=True,
+    on_gpu=True,
+    summary="inner product of two rows after propagation over the graph of interactions",
+)

@@ -9,9 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sparserec.recommenders.base import Batch, History, Served, row_norms
+from sparserec.protocols import Histories
+from sparserec.recommenders.base import ROWS, Batch, RecommenderKind, Served, row_norms
 from sparserec.recommenders.product import ProductScorer
+from sparserec.section import Settings
 from sparserec.tables import Table
+
+Similarity = Literal["cosine", "dot"]
 
 
 class MF:
@@ -26,7 +30,7 @@ class MF:
         similarity: "cosine" or "dot".
     """
 
-    def __init__(self, users: Table, items: Table, similarity: Literal["cosine", "dot"] = "cosine"):
+    def __init__(self, users: Table, items: Table, similarity: Similarity = "cosine"):
         self.tables: Mapping[str, Table] = {"users": users, "items": items}
         self._similarity = similarity
 
@@ -48,7 +52,7 @@ class MF:
     def _direction(self, rows: Tensor) -> Tensor:
         return F.normalize(rows, dim=1, eps=1e-8) if self._similarity == "cosine" else rows
 
-    def scorer(self, history: History) -> ProductScorer:
+    def scorer(self, history: Histories) -> ProductScorer:
         """The model as it is now, for full ranking; users have rows of their own, whatever their histories."""
         return ProductScorer(self.served())
 
@@ -58,3 +62,20 @@ class MF:
         if self._similarity == "dot":
             return Served(items, users)
         return Served(items, users, 1 / row_norms(items), 1 / row_norms(users))
+
+
+class ProductSettings(Settings):
+    """Of recommenders whose scores are products of a user's and an item's row."""
+
+    section = "product"
+    similarity: Similarity = "dot"
+    """How a user row and an item row make a score."""
+
+
+KIND = RecommenderKind(
+    make=lambda tables, history, settings: MF(tables["users"], tables["items"], settings.similarity),
+    tables=ROWS,
+    settings=ProductSettings,
+    on_gpu=True,
+    summary="inner product or cosine of a user's and an item's row",
+)

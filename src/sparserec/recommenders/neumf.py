@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from sparserec.errors import SparserecError
-from sparserec.recommenders.base import Batch, History, Served
+from sparserec.protocols import Histories
+from sparserec.recommenders.base import ROWS, Batch, RecommenderKind, Served
 from sparserec.recommenders.network import network, network_of_pairs
+from sparserec.section import Settings
 from sparserec.tables import Table
 
 PAIRS = 1 << 17
@@ -58,7 +62,7 @@ class NeuMF:
         table = self.tables[name]
         return table.lookup(torch.arange(table.n_rows, device=table.device))
 
-    def scorer(self, history: History) -> NeuMFScorer:
+    def scorer(self, history: Histories) -> NeuMFScorer:
         """The model as it is now, for full ranking; users have rows of their own, whatever their histories."""
         return NeuMFScorer(self)
 
@@ -140,3 +144,22 @@ def weights(dim: int, hidden: Sequence[int], generator: np.random.Generator) -> 
     last = generator.standard_normal((1, inputs), dtype=np.float32) * np.float32(0.1)
     found["output"] = np.hstack([np.ones((1, dim), np.float32), last, np.zeros((1, 1), np.float32)])
     return found
+
+
+class NeuMFSettings(Settings):
+    """Of NeuMF."""
+
+    section = "neumf"
+    hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(32, 16), min_length=1)
+    """Outputs of each layer of the network."""
+
+
+KIND = RecommenderKind(
+    make=lambda tables, history, settings: NeuMF(tables),
+    tables={**ROWS, "mlp_users": "users", "mlp_items": "items"},
+    settings=NeuMFSettings,
+    matrices=lambda settings, dim, generator: weights(dim, settings.hidden, generator),
+    exports=False,
+    on_gpu=True,
+    summary="weighted product of two rows plus a small network over two others",
+)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
 
 from sparserec.errors import SparserecError
-from sparserec.recommenders.base import Batch, History, Served
-from sparserec.recommenders.sequences import Sequences, TimedHistory
+from sparserec.protocols import Histories
+from sparserec.recommenders.base import Batch, Drop, RecommenderKind, Served
+from sparserec.recommenders.sequences import Sequences, TimedHistory, places
+from sparserec.section import Settings
 from sparserec.tables import Table
-
-Drop = Callable[[Tensor], Tensor]
-"""What sets a share of the numbers of a tensor to 0 in training."""
 
 
 class SASRec:
@@ -33,10 +33,11 @@ class SASRec:
     Args:
         tables: "items" (n_items, dim), and what `weights` makes.
         history: what users took while the model is trained; read when `scores` is asked for.
+        dropout: share of the numbers that training sets to 0 at each place of the network.
     """
 
-    def __init__(self, tables: Mapping[str, Table], history: History):
-        self.tables, self._history = tables, history
+    def __init__(self, tables: Mapping[str, Table], history: Histories, dropout: float = 0.0):
+        self.tables, self._history, self.dropout = tables, history, dropout
         self.length = tables["positions"].n_rows
         self._blocks = sum(name.startswith("attention") for name in tables)
 
@@ -89,7 +90,7 @@ class SASRec:
         norm = self._matrix("norm")
         return F.layer_norm(values, (items.dim,), norm[0], norm[1])
 
-    def scorer(self, history: History) -> SASRecScorer:
+    def scorer(self, history: Histories) -> SASRecScorer:
         """The model as it is now, for full ranking of what follows these histories."""
         return SASRecScorer(self, Sequences(_timed(history)))
 
@@ -124,11 +125,6 @@ class SASRecScorer:
         return self._model.tables["items"].product(torch.arange(self.n_items), states).T.contiguous().numpy()
 
 
-def places(sequences: Tensor) -> Tensor:
-    """Where something is and something follows, (B, T - 1) bool."""
-    return sequences[:, :-1] >= 0
-
-
 def weights(dim: int, length: int, blocks: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
     """Initial matrices of the transformer, float32: positions, norms, attention and network of each block, a last norm.
 
@@ -153,8 +149,31 @@ def weights(dim: int, length: int, blocks: int, generator: np.random.Generator) 
     return {**found, "norm": np.vstack([ones, zeros])}
 
 
-def _timed(history: History) -> TimedHistory:
+def _timed(history: Histories) -> TimedHistory:
     """A history that has times; it may say that they are missing, as `Sequences` then does."""
     if not hasattr(history, "timestamps"):
         raise SparserecError("sequences need histories with timestamps")
     return cast(TimedHistory, history)
+
+
+class SASRecSettings(Settings):
+    """Of SASRec."""
+
+    section = "sasrec"
+    length: int = Field(default=50, ge=1)
+    """Newest items of a history that are looked at."""
+    blocks: int = Field(default=2, ge=1, le=16)
+    """Blocks of attention."""
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    """Share of the numbers that are set to 0 at each place of the network in training."""
+
+
+KIND = RecommenderKind(
+    make=lambda tables, history, settings: SASRec(tables, history, settings.dropout),
+    tables={"items": "items"},
+    settings=SASRecSettings,
+    matrices=lambda settings, dim, generator: weights(dim, settings.length, settings.blocks, generator),
+    exports=False,
+    next_item=True,
+    summary="inner product of an item's row with the last state of a transformer over the sequence so far",
+)

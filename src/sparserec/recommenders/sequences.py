@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
+from torch import Tensor
 
 from sparserec.errors import SparserecError
 
@@ -51,3 +52,8 @@ class Sequences:
         ends = self.indptr[users + 1]
         places = ends[:, None] - np.arange(length, 0, -1)
         return np.where(places >= self.indptr[users][:, None], self._items[np.maximum(places, 0)], -1)
+
+
+def places(sequences: Tensor) -> Tensor:
+    """Where something is and something follows in sequences (B, T), -1 before the oldest item; (B, T - 1) bool."""
+    return sequences[:, :-1] >= 0

@@ -1,7 +1,15 @@
 """Sparsity: exact budgets, initial masks, and the explorers that move them."""
 
 from sparserec.sparsity.budget import parse_budget
-from sparserec.sparsity.explorers import EXPLORERS, Explorer, ExplorerConfig, Policy, Revision, make_explorer
+from sparserec.sparsity.explorers import (
+    EXPLORERS,
+    Explorer,
+    ExplorerConfig,
+    ExplorerKind,
+    Policy,
+    Revision,
+    make_explorer,
+)
 from sparserec.sparsity.initial import masks_of_factors, nmf_factors, random_mask, spectral_factors, varimax
 from sparserec.sparsity.local import local_factors
 from sparserec.sparsity.masks import CsrMask, budget_of
@@ -13,6 +21,7 @@ __all__ = [
     "CsrMask",
     "Explorer",
     "ExplorerConfig",
+    "ExplorerKind",
     "HistoryStart",
     "Policy",
     "Revision",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from sparserec.errors import SparserecError
+from sparserec.protocols import EmbeddingRows
 from sparserec.sparsity.initial import varimax
 from sparserec.sparsity.masks import CsrMask, largest_of_blocks, pointers
 
@@ -19,19 +18,8 @@ SAMPLE = 16_384
 """Rows that the rotation is found on."""
 
 
-class Rows(Protocol):
-    """Rows that can be read."""
-
-    n_rows: int
-    dim: int
-
-    def lookup(self, rows: Tensor) -> Tensor:
-        """Rows (B,) int64 -> (B, dim) float32."""
-        ...
-
-
 @torch.no_grad()
-def made_sparse(tables: Sequence[Rows], budget: int, *, seed: int = 0) -> list[CsrMask]:
+def made_sparse(tables: Sequence[EmbeddingRows], budget: int, *, seed: int = 0) -> list[CsrMask]:
     """The largest |entries| of dense rows after a rotation that concentrates each on few columns.
 
     One varimax rotation for all tables leaves their inner products as they are; then every row keeps its largest
@@ -58,7 +46,7 @@ def made_sparse(tables: Sequence[Rows], budget: int, *, seed: int = 0) -> list[C
     ]
 
 
-def _sample(tables: Sequence[Rows], seed: int) -> np.ndarray:
+def _sample(tables: Sequence[EmbeddingRows], seed: int) -> np.ndarray:
     """Rows of all tables in proportion to their number, (m, dim)."""
     generator, total = np.random.default_rng([seed, 8]), sum(table.n_rows for table in tables)
     parts = []
@@ -69,7 +57,7 @@ def _sample(tables: Sequence[Rows], seed: int) -> np.ndarray:
     return np.vstack(parts)
 
 
-def _blocks(tables: Sequence[Rows]) -> Iterator[tuple[int, np.ndarray]]:
+def _blocks(tables: Sequence[EmbeddingRows]) -> Iterator[tuple[int, np.ndarray]]:
     for table in tables:
         for first in range(0, table.n_rows, BLOCK):
             rows = torch.arange(first, min(first + BLOCK, table.n_rows))
@@ -82,7 +70,7 @@ def _raised(scores: np.ndarray) -> np.ndarray:
     return scores.reshape(-1)
 
 
-def _mask(table: Rows, chosen: np.ndarray, rotation: np.ndarray) -> CsrMask:
+def _mask(table: EmbeddingRows, chosen: np.ndarray, rotation: np.ndarray) -> CsrMask:
     """The entries number `chosen`, ascending, of a table's rotated rows."""
     rows, columns = chosen // table.dim, chosen % table.dim
     values = np.empty(len(chosen), dtype=np.float32)

@@ -1,6 +1,6 @@
 """Tables: how the embedding of a row is represented, trained and kept."""
 
-from sparserec.tables.base import SlotGradients, Table
+from sparserec.tables.base import SlotGradients, Table, TableKind
 from sparserec.tables.dense import DenseTable
 from sparserec.tables.devices import CPU, choose_device, device_name
 from sparserec.tables.ops import sum_bags
@@ -17,6 +17,7 @@ __all__ = [
     "SlotGradients",
     "SparseTable",
     "Table",
+    "TableKind",
     "ThresholdTable",
     "choose_device",
     "column_dtype",

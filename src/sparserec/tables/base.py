@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -94,3 +96,22 @@ class Table(Protocol):
     def load(self, state: dict[str, Tensor]) -> None:
         """Put back what `state` returned."""
         ...
+
+
+@dataclass(frozen=True)
+class TableKind:
+    """One way to represent rows.
+
+    Attributes:
+        of_matrix: the table that begins with the values of a matrix (n_rows, dim); None for sparse tables, which begin
+            with a mask.
+        prune_scores: of tables that are pruned to a mask after a training: what stays before what, (n_rows, dim)
+            float32, 0 or more; None where they can't be.
+        keeps_values: whether pruned tables go on with the values that they have, instead of those they began with.
+        summary: a few words, for the lists of kinds.
+    """
+
+    of_matrix: Callable[[np.ndarray], Any] | None = None
+    prune_scores: Callable[[Any], np.ndarray] | None = None
+    keeps_values: bool = True
+    summary: str = ""

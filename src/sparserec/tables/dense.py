@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sparserec.errors import SparserecError
 from sparserec.tables import ops, reference
-from sparserec.tables.base import SlotGradients
+from sparserec.tables.base import SlotGradients, TableKind
 from sparserec.tables.sparse import saved_attached
 
 
@@ -116,3 +116,10 @@ class DenseTable:
             raise SparserecError(f"the saved table has {len(state['values'])} parameters, this one {self.nnz}")
         self._attached = saved_attached(self._attached, state)
         self.values = state["values"].to(self.device, copy=True)
+
+
+KIND = TableKind(
+    of_matrix=DenseTable,
+    prune_scores=lambda table: np.abs(table.matrix.cpu().numpy()),
+    summary="every number is a parameter",
+)

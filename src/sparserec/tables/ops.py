@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sparserec.tables import kernels, reference
+from sparserec.tables import cpu, reference
 
 
 def large(*shape: int) -> Tensor:
@@ -32,7 +32,7 @@ def gather_rows(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, d
 @gather_rows.register_kernel("cpu")
 def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, dim: int) -> Tensor:
     out = torch.empty(len(rows), dim, dtype=torch.float32)
-    kernels.gather(values.numpy(), columns.numpy(), indptr.numpy(), rows.numpy(), out.numpy())
+    cpu.gather(values.numpy(), columns.numpy(), indptr.numpy(), rows.numpy(), out.numpy())
     return out
 
 
@@ -57,7 +57,7 @@ def multiply_rows(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor,
 @multiply_rows.register_kernel("cpu")
 def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, transposed: Tensor) -> Tensor:
     out = large(len(rows), transposed.shape[1])
-    kernels.multiply(
+    cpu.multiply(
         values.numpy(), columns.numpy(), indptr.numpy(), rows.numpy(), transposed.contiguous().numpy(), out.numpy()
     )
     return out
@@ -84,7 +84,7 @@ def multiply_rows_back(
 @multiply_rows_back.register_kernel("cpu")
 def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, gradients: Tensor, dim: int) -> Tensor:
     out = large(dim, gradients.shape[1])
-    kernels.multiply_back(
+    cpu.multiply_back(
         values.numpy(), columns.numpy(), indptr.numpy(), rows.numpy(), gradients.contiguous().numpy(), out.numpy()
     )
     return out
@@ -114,7 +114,7 @@ def _(
 ) -> Tensor:
     out = torch.empty(len(offsets) - 1, dim, dtype=torch.float32)
     parts = (values, columns, indptr, rows, offsets, weights.detach().contiguous(), out)
-    kernels.pool(*(part.numpy() for part in parts))
+    cpu.pool(*(part.numpy() for part in parts))
     return out
 
 
@@ -138,7 +138,7 @@ def pool_rows_back(
 def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, offsets: Tensor, gradients: Tensor) -> Tensor:
     out = torch.empty(len(rows), dtype=torch.float32)
     parts = (values, columns, indptr, rows, offsets, gradients.contiguous(), out)
-    kernels.pool_back(*(part.numpy() for part in parts))
+    cpu.pool_back(*(part.numpy() for part in parts))
     return out
 
 
@@ -182,16 +182,14 @@ def _(
     np.cumsum(pointers[touched + 1] - pointers[touched], out=offsets[1:])
     values = np.empty(offsets[-1], dtype=np.float32)
     entries = sources.numpy(), weights.contiguous().numpy()
-    kernels.reduce_active(
-        grads, *entries, back, matrix, order, bounds, touched, columns.numpy(), pointers, offsets, values
-    )
+    cpu.reduce_active(grads, *entries, back, matrix, order, bounds, touched, columns.numpy(), pointers, offsets, values)
     which, positions = intersect(touched, watched.numpy())
     full = np.zeros((len(which), grads.shape[1]), dtype=np.float32)
     if len(back) and len(which):
         summed = np.zeros((len(which), back.shape[1]), dtype=np.float32)
-        kernels.add_full(back, *_each(len(back)), len(sources), order, bounds, which, summed)
+        cpu.add_full(back, *_each(len(back)), len(sources), order, bounds, which, summed)
         _multiply(summed, matrix.T, full)
-    kernels.add_full(grads, *entries, 0, order, bounds, which, full)
+    cpu.add_full(grads, *entries, 0, order, bounds, which, full)
     parts = (pointers[touched], offsets, values, positions, full)
     return tuple(torch.from_numpy(part) for part in parts)  # type: ignore[return-value]
 
@@ -205,10 +203,10 @@ def _(*arguments: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
 
 def _multiply(factors: np.ndarray, matrix: np.ndarray, out: np.ndarray) -> None:
     """Write the product of factors (W, K) with a matrix (K, C) into `out` (W, C), for less where most factors are 0."""
-    if np.count_nonzero(factors) * 2 * kernels.FEW > factors.size:
+    if np.count_nonzero(factors) * 2 * cpu.FEW > factors.size:
         np.matmul(factors, matrix, out=out)
     else:
-        kernels.multiply_few(factors, np.ascontiguousarray(matrix), out)
+        cpu.multiply_few(factors, np.ascontiguousarray(matrix), out)
 
 
 def _each(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -252,7 +250,7 @@ def _(gradients: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     order, bounds, touched = group_by_row(rows.numpy())
     summed = np.zeros((len(touched), gradients.shape[1]), dtype=np.float32)
     entries = _each(len(gradients))
-    kernels.add_full(gradients.contiguous().numpy(), *entries, 0, order, bounds, np.arange(len(touched)), summed)
+    cpu.add_full(gradients.contiguous().numpy(), *entries, 0, order, bounds, np.arange(len(touched)), summed)
     return torch.from_numpy(touched), torch.from_numpy(summed)
 
 
@@ -285,7 +283,7 @@ def read_columns(values: Tensor, columns: Tensor, indptr: Tensor, first: int, ou
         from sparserec.tables import gpu
 
         return gpu.read_columns(values, columns, indptr, first, out)
-    kernels.read_columns(values.numpy(), columns.numpy(), indptr.numpy(), first, out.numpy())
+    cpu.read_columns(values.numpy(), columns.numpy(), indptr.numpy(), first, out.numpy())
 
 
 def add_columns(columns: Tensor, indptr: Tensor, first: int, gradients: Tensor, out: Tensor) -> None:
@@ -294,7 +292,7 @@ def add_columns(columns: Tensor, indptr: Tensor, first: int, gradients: Tensor, 
         from sparserec.tables import gpu
 
         return gpu.add_columns(columns, indptr, first, gradients, out)
-    kernels.add_columns(columns.numpy(), indptr.numpy(), first, gradients.numpy(), out.numpy())
+    cpu.add_columns(columns.numpy(), indptr.numpy(), first, gradients.numpy(), out.numpy())
 
 
 def adam(
@@ -310,7 +308,7 @@ def adam(
     Args:
         state: values, first and second moments (nnz,) float32, and ages (nnz,) uint16.
         first_slot, offsets, gradients: as in `SlotGradients`.
-        correct: (2, A) float32, see `kernels.adam`; an array on the CPU.
+        correct: (2, A) float32, see `cpu.adam`; an array on the CPU.
         *numbers: step size, decay of the two moments, epsilon, weight decay and `relative`, in this order.
     """
     if gradients.is_cuda:
@@ -320,4 +318,4 @@ def adam(
         return gpu.adam(state, first_slot, offsets, gradients, correct, *numbers)
     arrays = [part.numpy() for part in (*state, first_slot, offsets, gradients)]
     arguments = [*arrays, correct, *(np.float32(number) for number in numbers)]
-    kernels.adam(*arguments)
+    cpu.adam(*arguments)

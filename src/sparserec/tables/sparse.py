@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from sparserec.errors import SparserecError
-from sparserec.tables import kernels, ops
-from sparserec.tables.base import SlotGradients
+from sparserec.tables import cpu, ops
+from sparserec.tables.base import SlotGradients, TableKind
 
 
 class _Lookup(torch.autograd.Function):
@@ -248,7 +248,7 @@ class SparseTable:
             raise SparserecError("a revision may not leave a row without active parameters")
         columns = np.empty(indptr[-1], dtype=old_columns.dtype)
         source = np.empty(indptr[-1], dtype=np.int32 if self.nnz < 2**31 else np.int64)
-        kernels.merge_sources(
+        cpu.merge_sources(
             keep, old_columns, old_indptr, grow_indptr, grow_columns.astype(old_columns.dtype), indptr, columns, source
         )
         _check_ascending(indptr, columns)
@@ -350,5 +350,8 @@ def _moved(array: Tensor, source: np.ndarray) -> Tensor:
     """`array[source]` on the same device, 0 where the source is -1."""
     old = array.cpu().numpy()
     out = np.empty(len(source), dtype=old.dtype)
-    kernels.move(old, source, out)
+    cpu.move(old, source, out)
     return torch.from_numpy(out).to(array.device)
+
+
+KIND = TableKind(summary="only active parameters exist")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sparserec.tables import reference
-from sparserec.tables.base import SlotGradients
+from sparserec.tables.base import SlotGradients, TableKind
 from sparserec.tables.dense import DenseTable
 
 
@@ -108,3 +108,11 @@ class ThresholdTable:
     def _cuts(self) -> Tensor:
         """sigmoid(s) of every row, (n_rows, 1)."""
         return torch.sigmoid(self._parameters.matrix[:, :1])
+
+
+KIND = TableKind(
+    of_matrix=ThresholdTable,
+    prune_scores=lambda table: table.margins() + 1,  # a threshold cuts less than 1
+    keeps_values=False,
+    summary="every number is a parameter, cut by a threshold that each row learns",
+)

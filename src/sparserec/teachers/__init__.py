@@ -1,9 +1,11 @@
 """Teachers: dense models and closed-form filters whose rankings a small table learns."""
 
-from sparserec.teachers.average import AverageScorer, HistoryTeacher, OfHistories, Raised
+from sparserec.protocols import Scorer
+from sparserec.teachers.average import AverageScorer, OfHistories, Raised
+from sparserec.teachers.base import HistoryTeacher, TeacherKind
 from sparserec.teachers.ease import EaseTeacher, ease
 from sparserec.teachers.graph_filter import GraphFilter, scores_of_all
-from sparserec.teachers.lists import Scorer, TeacherLists, open_lists, write_lists
+from sparserec.teachers.lists import TeacherLists, open_lists, write_lists
 from sparserec.teachers.pooled import PooledSettings, PooledTeacher, train_pooled
 
 __all__ = [
@@ -16,6 +18,7 @@ __all__ = [
     "PooledTeacher",
     "Raised",
     "Scorer",
+    "TeacherKind",
     "TeacherLists",
     "ease",
     "open_lists",

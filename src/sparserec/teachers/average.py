@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
 
 import numpy as np
 import scipy.sparse as sp
 
 from sparserec.evaluation import mask_history, top_k
-from sparserec.teachers.lists import Scorer
+from sparserec.protocols import Scorer
+from sparserec.teachers.base import HistoryTeacher
 
 BEST = 20
 """Each teacher's scores of a user are divided by the mean of its best scores of new items, this many."""
-
-
-class HistoryTeacher(Protocol):
-    """A teacher that scores from histories."""
-
-    n_items: int
-
-    def score_histories(self, histories: sp.csr_array) -> np.ndarray:
-        """Binary histories (B, n_items) -> scores of all items (B, n_items) float32."""
-        ...
 
 
 class OfHistories:

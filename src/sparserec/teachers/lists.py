@@ -5,35 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from sparserec.errors import SparserecError
 from sparserec.evaluation import mask_history, top_k
 from sparserec.files import replacing
+from sparserec.protocols import Histories, Scorer
 
 BLOCK = 512
 """Users scored at a time: memory is bounded by this many rows of scores."""
-
-
-class Scorer(Protocol):
-    """Anything that ranks the catalogue for users."""
-
-    n_items: int
-
-    def score(self, users: np.ndarray) -> np.ndarray:
-        """Users (B,) int64 -> scores of all items (B, n_items) float32."""
-        ...
-
-
-class Rows(Protocol):
-    """Histories in CSR."""
-
-    @property
-    def indptr(self) -> np.ndarray: ...  # noqa: D102
-    @property
-    def indices(self) -> np.ndarray: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -59,7 +40,7 @@ class TeacherLists:
 def write_lists(
     path: Path,
     scorer: Scorer,
-    history: Rows,
+    history: Histories,
     length: int,
     progress: Callable[[int, int], None] | None = None,
     users: np.ndarray | None = None,

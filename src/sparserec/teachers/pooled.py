@@ -13,11 +13,11 @@ from torch import Tensor
 from torch.nn.functional import embedding_bag, normalize, softplus
 
 from sparserec.tables.ops import group_by_row
-from sparserec.teachers import kernels
+from sparserec.teachers import pooling
 
 LOWEST = -1e9
 """Score of an item that is no negative."""
-SHORTEST = float(kernels.SHORTEST)
+SHORTEST = float(pooling.SHORTEST)
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ class _LeftOut(torch.autograd.Function):
         found, lengths = torch.empty(len(weights)), torch.empty(2, len(weights))
         ctx.entries = entries
         ctx.save_for_backward(*tensors, found, lengths)
-        kernels.cosines(*_LeftOut._arguments(entries, *tensors, found, lengths))
+        pooling.cosines(*_LeftOut._arguments(entries, *tensors, found, lengths))
         return found
 
     @staticmethod
@@ -169,8 +169,8 @@ class _LeftOut(torch.autograd.Function):
         order, bounds, _ = group_by_row(ctx.entries.known)
         of_sums = [*given, ctx.entries.offsets, of_pooled, of_weights]
         of_items = [*given, order, bounds, of_into, of_out]
-        kernels.cosines_back_to_sums(*of_sums)
-        kernels.cosines_back_to_items(*of_items)
+        pooling.cosines_back_to_sums(*of_sums)
+        pooling.cosines_back_to_items(*of_items)
         return (*found, None)
 
     @staticmethod

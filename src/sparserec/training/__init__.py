@@ -1,26 +1,28 @@
-"""Training: configuration, the loop, checkpoints and the run folder."""
+"""Training: the loop, its tasks and checkpoints, and how they are put together from settings and tables."""
 
-from sparserec.training.api import set_threads, train
-from sparserec.training.config import DataConfig, ExplorationConfig, RunConfig, load_config, recipe_names
-from sparserec.training.evaluation import evaluate_on_device, evaluate_path
-from sparserec.training.kinds import KINDS, Kind
-from sparserec.training.run import Run
+from sparserec.training.build import assemble, build_explorer, build_optimizers, build_task, build_trainer
+from sparserec.training.checkpoint import load_state, save_state
+from sparserec.training.plan import Plan, build_plan, fingerprint, needs_teacher
+from sparserec.training.tasks import DistillationTask, NextItemTask, RankingTask, Task
 from sparserec.training.trainer import Progress, Reporter, Trainer
 
 __all__ = [
-    "KINDS",
-    "DataConfig",
-    "ExplorationConfig",
-    "Kind",
+    "DistillationTask",
+    "NextItemTask",
+    "Plan",
     "Progress",
+    "RankingTask",
     "Reporter",
-    "Run",
-    "RunConfig",
+    "Task",
     "Trainer",
-    "evaluate_on_device",
-    "evaluate_path",
-    "load_config",
-    "recipe_names",
-    "set_threads",
-    "train",
+    "assemble",
+    "build_explorer",
+    "build_optimizers",
+    "build_plan",
+    "build_task",
+    "build_trainer",
+    "fingerprint",
+    "load_state",
+    "needs_teacher",
+    "save_state",
 ]

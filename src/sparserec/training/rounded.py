@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 
 from sparserec.artefact import Rounding, TableData, rounding
-from sparserec.recommenders import FISM
+from sparserec.recommenders import Recommender
 from sparserec.tables import SparseTable
 
 
@@ -22,10 +22,10 @@ class FileView:
 
     Args:
         model: whose item table is coded in the file.
-        budget: bytes of the file, raw ids apart.
+        budget: bytes of the file, without its list of ids.
     """
 
-    def __init__(self, model: FISM, budget: int):
+    def __init__(self, model: Recommender, budget: int):
         self._model, self._budget = model, budget
 
     def now(self) -> Rounding:

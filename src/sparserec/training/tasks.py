@@ -11,12 +11,9 @@ from torch import Tensor
 
 from sparserec.interactions import Interactions
 from sparserec.objectives import DistillationLoss, Lesson, NegativeSampler, Objective
-from sparserec.recommenders import FISM, Batch, Recommender, SASRec
-from sparserec.recommenders.fism import rows_of
-from sparserec.recommenders.sasrec import places
-from sparserec.recommenders.sequences import Sequences
+from sparserec.recommenders import ROWS, Batch, RanksCatalogue, RanksNext, Recommender, Side, rows_of
+from sparserec.recommenders.sequences import Sequences, places
 from sparserec.teachers import TeacherLists
-from sparserec.training.kinds import ROWS, Side
 
 
 class Task(Protocol):
@@ -68,8 +65,8 @@ class RankingTask:
         if self._l2:
             rows = {"users": batch.users, "items": batch.positives}
             for name, side in self._sides.items():
-                own = model.tables[name].lookup(rows[side])
-                loss = loss + self._l2 / 2 * own.square().sum(1).mean()
+                vectors = model.tables[name].lookup(rows[side])
+                loss = loss + self._l2 / 2 * vectors.square().sum(1).mean()
         return loss
 
 
@@ -80,30 +77,26 @@ class NextItemTask:
         train: the histories, with timestamps.
         sampler: draws the negatives; none is an interaction of the user.
         objective: the loss.
-        length: newest items that are looked at.
-        dropout: share of the numbers set to 0 at each place of the network.
     """
 
-    def __init__(
-        self, train: Interactions, sampler: NegativeSampler, objective: Objective, *, length: int, dropout: float
-    ):
+    def __init__(self, train: Interactions, sampler: NegativeSampler, objective: Objective):
         self._users = np.flatnonzero(train.user_degrees() >= 2)
         self.size = len(self._users)
         self._sequences = Sequences(train)
-        self._sampler, self._objective, self._length, self._dropout = sampler, objective, length, dropout
+        self._sampler, self._objective = sampler, objective
 
     def loss(self, model: Recommender, chosen: np.ndarray, generator: np.random.Generator) -> Tensor:
         """See `Task`."""
-        assert isinstance(model, SASRec)
-        users = self._users[chosen]
-        sequences = torch.from_numpy(self._sequences.last(users, self._length + 1))
+        assert isinstance(model, RanksNext)
+        users, dropout = self._users[chosen], model.dropout
+        sequences = torch.from_numpy(self._sequences.last(users, model.length + 1))
         at = np.nonzero(places(sequences).numpy())[0]
         negatives, allowed = self._sampler.draw(users[at], generator)
         chance = torch.Generator().manual_seed(int(generator.integers(2**63)))
 
         def drop(values: Tensor) -> Tensor:
-            kept = torch.rand(values.shape, generator=chance) >= self._dropout
-            return values * kept / (1 - self._dropout)
+            stays = torch.rand(values.shape, generator=chance) >= dropout
+            return values * stays / (1 - dropout)
 
         positive, negative = model.next_scores(sequences, torch.from_numpy(negatives), drop)
         return self._objective(positive, negative, torch.from_numpy(allowed))
@@ -120,14 +113,14 @@ class DistillationTask:
 
     def __init__(self, train: Interactions, lists: TeacherLists, objective: DistillationLoss):
         # Nothing is known of a user without a history, and nothing can be learned from them.
-        self._known = np.flatnonzero(train.user_degrees()[lists.users])
-        self.size = len(self._known)
+        self._with_history = np.flatnonzero(train.user_degrees()[lists.users])
+        self.size = len(self._with_history)
         self._train, self.lists, self._objective = train, lists, objective
 
     def loss(self, model: Recommender, chosen: np.ndarray, generator: np.random.Generator) -> Tensor:
         """See `Task`."""
-        assert isinstance(model, FISM)
-        rows = np.sort(self._known[chosen])
+        assert isinstance(model, RanksCatalogue)
+        rows = np.sort(self._with_history[chosen])
         users = self.lists.users[rows]
         offsets, items = rows_of(self._train, users)
         position = np.repeat(np.arange(len(users)), np.diff(offsets))

@@ -20,6 +20,7 @@ from sparserec.interactions import Split
 from sparserec.recommenders import Recommender
 from sparserec.tables import RowAdam
 from sparserec.training.checkpoint import as_tensors, load_state, prefixed, save_state, section
+from sparserec.training.plan import Plan
 from sparserec.training.rounded import FileView
 from sparserec.training.samples import at_most
 from sparserec.training.tasks import Task
@@ -28,8 +29,6 @@ CHOSEN_BY = "ndcg@20"
 """The validation metric that early stopping looks at."""
 RANKED_USERS = 10_000
 """Validation users at most who are ranked for after an epoch; a sample where there are more."""
-ROUNDED = 0.25
-"""Share of the epochs, the last ones, in which values may be rounded as in the file."""
 ROUNDINGS = 4
 """Times an epoch that the step of the rounding follows the table."""
 
@@ -46,50 +45,6 @@ class Explorer(Protocol):
 
 
 @dataclass(frozen=True)
-class Plan:
-    """The numbers of a training run that the loop needs.
-
-    Attributes:
-        epochs: passes over the examples at most; with 0 the start is what remains.
-        patience: epochs without a better validation value before it stops.
-        batch_size: examples a step.
-        lr: initial step size of the tables by name; decays as a cosine to 5 % over all epochs.
-        seed: seed of the order of the examples and of the negatives.
-        fingerprint: of the configuration and the data; a checkpoint of another is refused.
-        judge_start: validate the start too, as epoch -1; a start that knows something may be hard to beat.
-        until: epochs to run, where that was found out before; schedules are those of `epochs` all the same.
-        rounding: share of the validation value that the rounding of the file may cost. Where it costs more, the last
-            `ROUNDED` of the epochs are trained with values rounded as in the file.
-        rounds: whether they are, where that was found out before.
-    """
-
-    epochs: int
-    patience: int
-    batch_size: int
-    lr: Mapping[str, float]
-    seed: int
-    fingerprint: str
-    judge_start: bool = False
-    until: int | None = None
-    rounding: float = 1.0
-    rounds: bool | None = None
-
-    @property
-    def rounded_from(self) -> int:
-        """The first epoch that may see rounded values."""
-        return self.epochs - max(1, int(ROUNDED * self.epochs))
-
-    @property
-    def last(self) -> int:
-        """Epochs to run at most."""
-        return self.epochs if self.until is None else min(self.epochs, self.until)
-
-    def lr_at(self, table: str, progress: float) -> float:
-        """Step size of a table at a share `progress` in [0, 1] of the whole training."""
-        return self.lr[table] * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))))
-
-
-@dataclass(frozen=True)
 class Progress:
     """What a reporter is told after a step.
 
@@ -99,7 +54,7 @@ class Progress:
         loss: mean loss of the epoch so far.
         active: active parameters.
         seconds: since this process began to train.
-        history: one entry for each finished epoch: epoch, loss, validation metrics, seconds.
+        log: one entry for each finished epoch: epoch, loss, validation metrics, seconds.
     """
 
     epoch: int
@@ -109,7 +64,7 @@ class Progress:
     loss: float
     active: int
     seconds: float
-    history: tuple[dict[str, float], ...]
+    log: tuple[dict[str, float], ...]
 
 
 Reporter = Callable[[Progress], None]
@@ -126,7 +81,8 @@ class _State:
     finished: bool = False
     rounding: list[float] | None = None
     """Step and least size of the values that the loss sees; None for exact ones."""
-    history: list[dict[str, float]] = field(default_factory=list)
+    log: list[dict[str, float]] = field(default_factory=list)
+    """One entry for each finished epoch."""
 
 
 class Trainer:
@@ -176,9 +132,9 @@ class Trainer:
         self._began = self._saved_at = time.monotonic()
 
     @property
-    def history(self) -> list[dict[str, float]]:
+    def log(self) -> list[dict[str, float]]:
         """One entry for each finished epoch."""
-        return self._state.history
+        return self._state.log
 
     def resume(self) -> bool:
         """Continue from the checkpoint in the folder, if there is one. Raises SparserecError if it is another run's."""
@@ -192,7 +148,7 @@ class Trainer:
             for name, table in self._model.tables.items():
                 table.load(section(name, tensors))
             self._explorer.load({name: tensor.numpy() for name, tensor in section("explorer", tensors).items()})
-            self._state = _State(**facts)
+            self._state = _State(log=facts.pop("history"), **facts)
         except (SparserecError, KeyError, TypeError, ValueError) as error:
             raise SparserecError(f"{path}: not the state of this run ({error}); train into a new folder") from None
         return True
@@ -200,7 +156,7 @@ class Trainer:
     def run(self) -> str:
         """Train to the end. Returns why it ended: "finished", "stopped early" or "interrupted"."""
         state, plan = self._state, self._plan
-        if self._judges and plan.judge_start and not state.history:
+        if self._judges and plan.judge_start and not state.log:
             self._judge(-1)
             state.finished = plan.epochs == 0
             self._save()
@@ -255,7 +211,7 @@ class Trainer:
             return
         how = view.now()
         if plan.rounds is None:
-            exact = state.history[-1][CHOSEN_BY] if state.history else self._ranking()[CHOSEN_BY]
+            exact = state.log[-1][CHOSEN_BY] if state.log else self._ranking()[CHOSEN_BY]
             with view.shown(how):
                 rounded = self._ranking()[CHOSEN_BY]
             if rounded >= (1 - plan.rounding) * exact:
@@ -296,7 +252,7 @@ class Trainer:
                 values = self._ranking()
         seconds = round(time.monotonic() - self._began, 1)
         known = {} if loss is None else {"loss": loss}
-        state.history.append({"epoch": epoch, **known, "seconds": seconds, **values})
+        state.log.append({"epoch": epoch, **known, "seconds": seconds, **values})
         if values and values[CHOSEN_BY] > state.best:
             state.best, state.best_epoch = values[CHOSEN_BY], epoch
             self._save_best(epoch)
@@ -318,7 +274,7 @@ class Trainer:
                 loss=loss,
                 active=sum(table.nnz for table in self._model.tables.values()),
                 seconds=time.monotonic() - self._began,
-                history=tuple(self._state.history),
+                log=tuple(self._state.log),
             )
         )
 
@@ -331,12 +287,13 @@ class Trainer:
     def _save(self) -> None:
         tensors = self._tables() | prefixed("explorer", as_tensors(self._explorer.state()))
         facts = {**asdict(self._state), "fingerprint": self._plan.fingerprint}
+        facts["history"] = facts.pop("log")  # the name that it has had in files from the beginning
         save_state(self._folder / "checkpoint.safetensors", tensors, facts)
         self._saved_at = time.monotonic()
 
     def _save_best(self, epoch: int) -> None:
         served = {name: tensor for name, tensor in self._tables().items() if ".attached." not in name}
-        metrics = self._state.history[-1] if self._state.history else {}
+        metrics = self._state.log[-1] if self._state.log else {}
         dims = {name: table.dim for name, table in self._model.tables.items()}
         rounded = self._state.rounding is not None
         facts = {"epoch": epoch, "fingerprint": self._plan.fingerprint, "valid": metrics, "dims": dims}

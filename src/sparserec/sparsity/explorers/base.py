@@ -10,14 +10,15 @@ import ctypes
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sparserec.errors import SparserecError
+from sparserec.section import NoSettings, Settings
 from sparserec.sparsity.evidence import Accumulation, accumulate
+from sparserec.sparsity.explorers.scores import magnitudes
 from sparserec.sparsity.masks import forget_active, largest_growable, smallest_droppable
 from sparserec.sparsity.sampling import sample_rows
 from sparserec.sparsity.schedules import drop_fraction, is_due
@@ -64,16 +65,43 @@ class Policy:
     Attributes:
         watches: "sample" watches a sample of rows through the whole window, "all" every row in the last step of a
             window, "none" nothing.
-        grow_scores: evidence (S, dim), watched rows (S,), their interactions (S,) and a generator -> scores (S, dim)
-            >= 0.
+        grow_scores: evidence (S, dim), watched rows (S,) and a generator -> scores (S, dim) >= 0; the largest grow. May
+            write over the evidence.
+        drop_scores: a table, the interactions of its rows (n_rows,) and a generator -> scores (nnz,) float32, finite,
+            an array of its own; the smallest are dropped, but for the first largest of each row.
         explores: False for a mask that never moves.
         per_table: each table keeps its number of parameters; by default they compete under one budget.
     """
 
     watches: Literal["sample", "all", "none"]
     grow_scores: Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
+    drop_scores: Callable[[Revisable, np.ndarray, np.random.Generator], np.ndarray] = magnitudes
     explores: bool = True
     per_table: bool = False
+
+
+@dataclass(frozen=True)
+class ExplorerKind:
+    """A method by its name: how few parameters come about.
+
+    Attributes:
+        policy: of its settings, what the explorer does.
+        settings: the class of its settings, besides those of `[exploration]`, which all have.
+        table: the kind of table that is trained, a name of `sparserec.axes.TABLES`; a mask needs "sparse".
+        pruned_from: the kind of table that is trained first, for a share of the epochs, and then pruned to the budget;
+            None for methods that are sparse from the first step.
+        summary: a few words, for the lists of kinds.
+        source: the paper it is from.
+        differs: where it differs from that.
+    """
+
+    policy: Callable[[Any], Policy]
+    settings: type[Settings] = NoSettings
+    table: str = "sparse"
+    pruned_from: str | None = None
+    summary: str = ""
+    source: str = ""
+    differs: str = ""
 
 
 class Explorer:
@@ -137,10 +165,7 @@ class Explorer:
         """Drop the smallest |w|, grow as many coordinates by the evidence, begin a new window; the budget is exact."""
         budget = sum(table.nnz for table in self._tables)
         moved = self._exchange(step)
-        if sum(table.nnz for table in self._tables) != budget:
-            raise SparserecError(
-                "an exploration changed the number of active parameters; this is a defect, please report it"
-            )
+        assert sum(table.nnz for table in self._tables) == budget, "an exploration changed the number of parameters"
         self._round += 1
         self._watched = None
         _return_freed_memory()
@@ -169,12 +194,16 @@ class Explorer:
     def _exchange(self, step: int) -> int:
         """Choose what grows and what is dropped, and revise the tables; how many were grown, and as many dropped."""
         rows, grow = self._rows(), self._take_growth(step)
+        generator = np.random.default_rng([self._seed, 12, self._round])
         grown = [len(positions) for positions, _ in grow]
         for group in self._groups():
             tables = [self._tables[number] for number in group]
-            magnitudes = (table.magnitudes() for table in tables)
+            scores = (
+                self._policy.drop_scores(self._tables[number], self._interactions[number], generator)
+                for number in group
+            )
             count = sum(grown[number] for number in group)
-            drop = smallest_droppable([table.structure()[0] for table in tables], magnitudes, count)
+            drop = smallest_droppable([table.structure()[0] for table in tables], scores, count)
             for number, table, dropped in zip(group, tables, drop, strict=True):
                 positions, columns = grow[number]
                 table.revise(np.logical_not(dropped, out=dropped), rows[number][positions], columns)

@@ -11,7 +11,16 @@ the evidence is as large as a dense table in the steps in which it is taken.
 
 from __future__ import annotations
 
-from sparserec.sparsity.explorers.base import Policy
+from sparserec.sparsity.explorers.base import ExplorerKind, Policy
 from sparserec.sparsity.explorers.scores import by_magnitude
 
 DSL = Policy(watches="all", grow_scores=by_magnitude, per_table=True)
+KIND = ExplorerKind(
+    policy=lambda settings: DSL,
+    summary="grows by the gradient of the last batch, each table with a budget of its own",
+    source="[arXiv 2402.02855](https://arxiv.org/abs/2402.02855)",
+    differs=(
+        "exact counts; fresh moments for grown parameters, where the authors' code clears a buffer that Adam "
+        "doesn't have; the initial mask is that of all methods"
+    ),
+)

@@ -8,7 +8,13 @@ rows of SparseRec avoid.
 
 from __future__ import annotations
 
-from sparserec.sparsity.explorers.base import Policy
+from sparserec.sparsity.explorers.base import ExplorerKind, Policy
 from sparserec.sparsity.explorers.scores import by_magnitude
 
 RIGL = Policy(watches="all", grow_scores=by_magnitude)
+KIND = ExplorerKind(
+    policy=lambda settings: RIGL,
+    summary="grows by the gradient of the last batch",
+    source="[arXiv 1911.11134](https://arxiv.org/abs/1911.11134)",
+    differs="one budget over all tables",
+)

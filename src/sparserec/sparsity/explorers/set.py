@@ -8,7 +8,13 @@ exploration, so that nothing of the size of a dense table is allocated.
 
 from __future__ import annotations
 
-from sparserec.sparsity.explorers.base import Policy
+from sparserec.sparsity.explorers.base import ExplorerKind, Policy
 from sparserec.sparsity.explorers.scores import at_random
 
 SET = Policy(watches="sample", grow_scores=at_random)
+KIND = ExplorerKind(
+    policy=lambda settings: SET,
+    summary="grows by chance",
+    source="Mocanu et al. 2018",
+    differs="one budget over all tables, in a sample of rows",
+)

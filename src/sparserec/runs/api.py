@@ -1,0 +1,223 @@
+"""`train`: the whole way from interactions to a run folder in one call."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sparserec.axes import RECOMMENDERS
+from sparserec.errors import SparserecError
+from sparserec.files import filling
+from sparserec.interactions import Dataset, Split
+from sparserec.recommenders import Recommender
+from sparserec.runs.data import cut, read
+from sparserec.runs.refit import FINAL, everything
+from sparserec.runs.run import Run
+from sparserec.runs.threads import set_threads
+from sparserec.settings import RunConfig, load_config
+from sparserec.starts import Context, begin, decided, has_teacher, remove_start, same_teacher
+from sparserec.tables import choose_device, device_name
+from sparserec.training import Reporter, Task, Trainer, build_plan, build_trainer, needs_teacher
+from sparserec.training.build import build_view
+
+
+def train(
+    data: Dataset | str | os.PathLike[str],
+    /,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    recipe: str | None = None,
+    config: RunConfig | str | os.PathLike[str] | None = None,
+    threads: int | None = None,
+    device: str = "auto",
+    resume: bool = False,
+    teacher_from: str | os.PathLike[str] | None = None,
+    report: Reporter | None = None,
+    stage: Callable[[str], None] | None = None,
+    **settings: Any,
+) -> Run:
+    """Train a recommender and return its run.
+
+    The validation part is cut from the training data; the test part is not looked at. With `refit` the model is then
+    trained once more on both parts, with what validation chose. Ctrl-C ends the training
+    early and leaves a run folder that can be evaluated, exported and resumed; `Run.ended` says so.
+
+    Args:
+        data: what `sparserec.load` returned, or a file or folder to load.
+        out: the run folder; a new temporary folder when None.
+        recipe: name of a recipe of the package.
+        config: a complete `RunConfig`, or a TOML file, instead of a recipe.
+        threads: CPU threads; when None as many as OMP_NUM_THREADS says, else all. The result does not depend on it,
+            see docs/guide/training.md.
+        device: "cpu", "cuda", or "auto": a CUDA device where there is one and the recommender can be trained there (mf,
+            lightgcn and neumf can). Results of two devices are not the same to the last digit.
+        resume: continue the run in `out` if there is one.
+        teacher_from: a run folder of the same data, seed and teacher settings whose teacher is taken, with its rank: it
+            is about half of the time. With another budget a run by itself may have chosen another rank.
+        report: called with a `Progress` after every step.
+        stage: called with a few words when a long stage begins.
+        **settings: single settings of `RunConfig`, put over the recipe or file.
+
+    Raises:
+        SparserecError: for settings or data that cannot be used; nothing is left half-written.
+    """
+    say = stage or (lambda words: None)
+    chosen = _settle(recipe, config, settings)
+    set_threads(threads)
+    where = choose_device(device, RECOMMENDERS[chosen.model].on_gpu)
+    dataset = data if isinstance(data, Dataset) else _read(data, chosen, say)
+    chosen = _with_reading(chosen, dataset)
+    say("splitting")
+    split = cut(dataset, chosen.data)
+    folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="sparserec-"))
+    run = _opened(folder, chosen, split, resume)
+    known = run is not None
+    lender = _teacher_run(teacher_from, chosen, split) if teacher_from is not None else None
+    context = Context(chosen, split, folder, say, where, lender)
+    say("building the initial mask")
+    with filling(folder), _leaving_nothing(folder, unless=known):
+        model, task = begin(context)
+        run = run or Run.create(folder, chosen, split, dataset.source)
+    with _stop_on_interrupt() as stop:
+        session = _Session(report, stop)
+        trainer = session.trainer(context, model, task)
+        if known:
+            say("resuming")
+            trainer.resume()
+        say("training" if where.type == "cpu" else f"training on {device_name(where)}")
+        run.ended = trainer.run()
+        refits = run.ended != "interrupted" and chosen.refit and split.valid.nnz > 0
+        if refits and not _refit(run, context, session):
+            run.ended = "interrupted"
+    return run
+
+
+@dataclass(frozen=True)
+class _Session:
+    """Whom both trainings of a run tell of their progress, and who may stop them."""
+
+    report: Reporter | None
+    stop: Callable[[], bool]
+
+    def trainer(
+        self, context: Context, model: Recommender, task: Task, until: int | None = None, rounds: bool | None = None
+    ) -> Trainer:
+        """The training of a model in the folder of a context; `until` and `rounds` as for `build_plan`."""
+        config, split = context.config, context.split
+        plan, view = build_plan(config, split, model, until, rounds), build_view(config, model)
+        return build_trainer(
+            config, split, model, task, plan, context.folder, report=self.report, stop=self.stop, view=view
+        )
+
+
+def _opened(folder: Path, config: RunConfig, split: Split, resume: bool) -> Run | None:
+    """The run in a folder that is to be resumed; None where there is none."""
+    if not (folder / "config.toml").exists():
+        return None
+    if not resume:
+        raise SparserecError(f"{folder} holds a run already; resume it (--resume) or choose another folder")
+    run = Run.open(folder, split)
+    if run.config != config:  # before anything of the run is written over
+        raise SparserecError(f"{folder}: was made with other data or another configuration; train into a new folder")
+    return run
+
+
+@contextmanager
+def _leaving_nothing(folder: Path, unless: bool) -> Iterator[None]:
+    """Settings that can't work leave no stages behind; an interruption does, and the next call goes on from them."""
+    try:
+        yield
+    except SparserecError:
+        if not unless:
+            remove_start(folder)
+        raise
+
+
+def _teacher_run(folder: str | os.PathLike[str], config: RunConfig, split: Split) -> Path:
+    """The folder of a run whose teacher is the one of this configuration."""
+    other = Run.open(folder, split)
+    if not needs_teacher(config):
+        raise SparserecError(f"loss {config.loss} with {config.epochs} epochs has no teacher to take from {folder}")
+    if not same_teacher(other.config, config):
+        raise SparserecError(
+            f"{folder} has another teacher, or none: dim, init_power, seed and the settings of teacher must be the same"
+        )
+    if not has_teacher(other.folder):
+        raise SparserecError(f"{folder} has no teacher yet: resume it, or take another run's")
+    return other.folder
+
+
+def _refit(run: Run, first: Context, session: _Session) -> bool:
+    """Train once more on the training and validation parts together; whether it came to its end.
+
+    What validation chose is taken as it is: the teacher's settings, and the number of epochs.
+    """
+    folder = run.folder / FINAL
+    if (folder / "best.safetensors").exists():
+        return True
+    first.report("once more with all interactions, validation included")
+    until, rounds = int(run.valid_metrics()["epoch"]) + 1, run.is_rounded
+    lender = first.teacher_run and first.teacher_run / FINAL
+    context = replace(
+        first,
+        config=decided(run.config, run.folder),
+        split=everything(first.split),
+        folder=folder,
+        teacher_run=lender if lender and has_teacher(lender) else None,
+        earlier_run=run.folder if first.recommender.from_histories else None,
+    )
+    with filling(folder):
+        model, task = begin(context)
+    trainer = session.trainer(context, model, task, until, rounds)
+    trainer.resume()
+    first.report("training")
+    return trainer.run() != "interrupted"
+
+
+def _settle(
+    recipe: str | None, config: RunConfig | str | os.PathLike[str] | None, settings: dict[str, Any]
+) -> RunConfig:
+    if isinstance(config, RunConfig):
+        if recipe is not None or settings:
+            raise SparserecError("give either a complete configuration or a recipe with settings, not both")
+        return config
+    return load_config(recipe, Path(config) if config is not None else None, **settings)
+
+
+def _read(data: str | os.PathLike[str], config: RunConfig, say: Callable[[str], None]) -> Dataset:
+    say(f"reading {data}")
+    return read(data, config.data)
+
+
+def _with_reading(config: RunConfig, dataset: Dataset) -> RunConfig:
+    """The configuration with how the data was read, so that a run can read it again."""
+    if not dataset.reading:
+        return config
+    return config.model_copy(update={"data": config.data.model_copy(update=dict(dataset.reading))})
+
+
+@contextmanager
+def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C into a wish to stop; a second one interrupts at once."""
+    wish = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield wish.is_set
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def ask(number: int, frame: Any) -> None:
+        wish.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield wish.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)

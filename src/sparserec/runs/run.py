@@ -1,0 +1,228 @@
+"""The run folder: everything that training leaves behind, and what can be done with it afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+import torch
+from torch import Tensor
+
+from sparserec.artefact import ByteReport
+from sparserec.axes import RECOMMENDERS
+from sparserec.errors import SparserecError
+from sparserec.evaluation import Metrics, evaluate
+from sparserec.files import make_folder, together, write_text
+from sparserec.interactions import Split
+from sparserec.recommenders import Recommender
+from sparserec.runs.data import cut, read
+from sparserec.runs.export import write_artefact
+from sparserec.runs.ids import load_ids, save_ids
+from sparserec.runs.refit import FINAL, everything
+from sparserec.settings import RunConfig, load_config
+from sparserec.tables import CPU, DenseTable, SparseTable, Table
+from sparserec.training import assemble, load_state
+from sparserec.training.checkpoint import section
+
+
+@dataclass(frozen=True)
+class _NoHistory:
+    """The training histories of a model that is opened to be scored or served, not trained."""
+
+    indptr: np.ndarray
+    indices: np.ndarray
+
+
+NOBODY = _NoHistory(np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int32))
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What a run remembers of its data: enough to recognise it."""
+
+    source: str
+    fingerprint: str
+    n_users: int
+    n_items: int
+    train: int
+    valid: int
+
+
+class Run:
+    """A trained run in a folder. Open one with `Run.open`, or get one from `sparserec.train`.
+
+    The folder holds `config.toml`, `data.json`, `ids.safetensors`, `checkpoint.safetensors` (the last state),
+    `best.safetensors` (the tables of the epoch that validation chose) and `metrics.json`; with `refit` also a folder
+    `final`, with the tables that were trained on the training and validation parts together.
+    """
+
+    def __init__(self, folder: Path, config: RunConfig, facts: DataFacts, split: Split | None = None):
+        self.folder, self.config, self.facts = folder, config, facts
+        self.ended = ""
+        """Why training ended: "finished", "stopped early" or "interrupted"; empty for a run that was opened."""
+        self._split = split
+
+    @classmethod
+    def create(cls, folder: Path, config: RunConfig, split: Split, source: str) -> Run:
+        """Make the folder of a new run. Raises SparserecError when it holds a run already."""
+        if (folder / "config.toml").exists():
+            raise SparserecError(f"{folder} holds a run already; resume it (--resume) or choose another folder")
+        make_folder(folder)
+        facts = DataFacts(
+            source=source,
+            fingerprint=split.fingerprint(),
+            n_users=split.train.n_users,
+            n_items=split.train.n_items,
+            train=split.train.nnz,
+            valid=split.valid.nnz,
+        )
+        ids, known, settings = (folder / name for name in ("ids.safetensors", "data.json", "config.toml"))
+        with together(ids, known, settings):
+            save_ids(ids, split.train.users, split.train.items)
+            write_text(known, json.dumps(facts.__dict__, indent=2) + "\n")
+            write_text(settings, tomli_w.dumps(config.model_dump(exclude_none=True)))
+        return cls(folder, config, facts, split)
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str], split: Split | None = None) -> Run:
+        """Open a run folder. Raises SparserecError when it isn't one, or is damaged."""
+        path = Path(folder)
+        if not (path / "config.toml").exists():
+            raise SparserecError(f"{path} is not a run folder: it has no config.toml")
+        config = load_config(file=path / "config.toml")
+        try:
+            facts = DataFacts(**json.loads((path / "data.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise SparserecError(f"{path / 'data.json'}: not readable as the facts of a run's data ({error})") from None
+        run = cls(path, config, facts)
+        if split is not None:
+            run.attach(split, "the interactions given")
+        return run
+
+    def attach(self, split: Split, name: str) -> None:
+        """Give the run its data back. Raises SparserecError when it is another data set, or was cut differently."""
+        if split.fingerprint() != self.facts.fingerprint:
+            raise SparserecError(
+                f"{self.folder} was trained on other data than {name}: it has {self.facts.n_users} users, "
+                f"{self.facts.n_items} items and {self.facts.train} training interactions from {self.facts.source!r}"
+            )
+        self._split = split
+
+    def split(self) -> Split:
+        """The run's data, read again from where it came from if need be."""
+        if self._split is None:
+            self.attach(cut(read(self.facts.source, self.config.data), self.config.data), self.facts.source)
+        assert self._split is not None
+        return self._split
+
+    @property
+    def is_refitted(self) -> bool:
+        """Whether a model trained on the training and validation parts together is there."""
+        return self.config.refit and (self.folder / FINAL / "best.safetensors").exists()
+
+    @property
+    def is_rounded(self) -> bool:
+        """Whether the model that validation chose was trained with values rounded as in the file."""
+        return bool(load_state(self.folder / "best.safetensors")[1].get("rounded", False))
+
+    def best(self, refitted: bool = False, device: torch.device = CPU) -> tuple[Recommender, dict[str, Any]]:
+        """The model of the epoch that validation chose, or the refitted one, on a device; with its facts."""
+        folder = self.folder / FINAL if refitted else self.folder
+        path = folder / "best.safetensors"
+        tensors, facts = load_state(path)
+        try:
+            tables = self._tables(tensors, facts["dims"])
+        except (SparserecError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise SparserecError(f"{path}: not the tables of this run ({error}); train it anew") from None
+        history = NOBODY
+        if RECOMMENDERS[self.config.model].needs_history:
+            history = (everything(self.split()) if refitted else self.split()).train
+        return assemble(self.config, tables, history, device), facts
+
+    def _tables(self, tensors: dict[str, Tensor], dims: dict[str, int]) -> dict[str, Table]:
+        """The tables in a state, checked against the kind and the rows of the run."""
+        kind = RECOMMENDERS[self.config.model]
+        tables: dict[str, Table] = {}
+        for name, dim in dims.items():
+            part = {key: tensor.numpy() for key, tensor in section(name, tensors).items()}
+            if "columns" in part:
+                tables[name] = SparseTable(part["indptr"], part["columns"], part["values"], dim)
+            else:
+                tables[name] = DenseTable(part["values"].reshape(-1, dim))
+        for name, rows in kind.tables.items():
+            count = self.facts.n_users if rows == "users" else self.facts.n_items
+            if tables[name].n_rows != count:
+                raise SparserecError(f"it has {tables[name].n_rows} {name}, not {count}")
+        return tables
+
+    def evaluate(self, part: str = "test", ks: tuple[int, ...] = (20,), per_user: bool = False) -> Metrics:
+        """Full-ranking metrics on "valid" or "test"; also written to metrics.json.
+
+        For "valid" of the model that validation chose; for "test" of the one that was trained once more, if any.
+        """
+        split = self.split()
+        if part not in ("valid", "test"):
+            raise SparserecError(f"part must be 'valid' or 'test', not {part!r}")
+        relevant = split.valid if part == "valid" else split.test
+        if relevant.nnz == 0:
+            raise SparserecError(f"the {part} part of {self.facts.source!r} holds no interactions")
+        model, _ = self.best(refitted=part == "test" and self.is_refitted)
+        metrics = evaluate(model.scorer(split.history(part)), split.history(part), relevant, ks=ks, per_user=per_user)
+        self._remember(part, metrics.as_dict())
+        return metrics
+
+    def _remember(self, part: str, values: dict[str, float]) -> None:
+        path = self.folder / "metrics.json"
+        try:
+            known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+            known[part] = {**known.get(part, {}), **values}
+        except (OSError, ValueError, TypeError, AttributeError):
+            raise SparserecError(f"{path}: not readable as metrics; remove it and evaluate again") from None
+        write_text(path, json.dumps(known, indent=2, sort_keys=True) + "\n")
+
+    def export(self, path: str | os.PathLike[str], *, refitted: bool | None = None) -> ByteReport:
+        """Write the model as one file for devices. The same run gives the same bytes.
+
+        Args:
+            path: the file to write.
+            refitted: False for the model that validation chose even where it was trained once more with the validation
+                part; only that one can be evaluated on it.
+        """
+        final = self.is_refitted if refitted is None else refitted
+        model, _ = self.best(refitted=final)
+        users, items = load_ids(self.folder / "ids.safetensors")
+        if len(users) != self.facts.n_users or len(items) != self.facts.n_items:
+            raise SparserecError(f"{self.folder / 'ids.safetensors'} does not fit the run: train it anew")
+        return write_artefact(
+            Path(path),
+            model.served(),
+            users,
+            items,
+            self.config.model_copy(update={"refit": final}),
+            self.facts.fingerprint,
+            self.valid_metrics(),
+            _explored(model),
+        )
+
+    def log(self) -> list[dict[str, float]]:
+        """One entry for each finished epoch: epoch, loss, validation metrics, seconds."""
+        return load_state(self.folder / "checkpoint.safetensors")[1]["history"]
+
+    def valid_metrics(self) -> dict[str, float]:
+        """The entry of the epoch that validation chose; empty when training was stopped before the first one."""
+        return load_state(self.folder / "best.safetensors")[1]["valid"]
+
+    def parameters(self) -> int:
+        """Active parameters of the chosen model."""
+        model, _ = self.best()
+        return int(np.sum([table.nnz for table in model.tables.values()]))
+
+
+def _explored(model: Recommender) -> int:
+    """Active parameters of the sparse tables of a model."""
+    return sum(table.nnz for table in model.tables.values() if isinstance(table, SparseTable))

@@ -1,0 +1,17 @@
+"""Settings: everything that decides the result of a run, checked when it is read."""
+
+from sparserec.settings.config import RunConfig
+from sparserec.settings.data import DataConfig
+from sparserec.settings.exploration import ExplorationConfig
+from sparserec.settings.recipes import load_config, parse_config, recipe_names
+from sparserec.settings.teacher import TeacherConfig
+
+__all__ = [
+    "DataConfig",
+    "ExplorationConfig",
+    "RunConfig",
+    "TeacherConfig",
+    "load_config",
+    "parse_config",
+    "recipe_names",
+]

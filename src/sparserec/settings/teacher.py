@@ -1,0 +1,61 @@
+"""The teacher of a student that learns from lists."""
+
+from __future__ import annotations
+
+from pydantic import Field, field_validator
+
+from sparserec.axes import TEACHERS
+from sparserec.section import Settings
+from sparserec.settings.names import unknown
+
+
+class TeacherConfig(Settings):
+    """The teacher of a history-based recommender: a closed-form filter, averaged with a trained one and, where items
+    are few, with EASE; see docs/guide/distillation.md."""
+
+    user_power: float | None = Field(default=None, ge=0)
+    """Power of their number by which a user's interactions count less; None chooses between 1 and 0.5 on the validation
+    part. This and `smoothing` hold for a start without a teacher too."""
+    smoothing: float | None = Field(default=None, ge=0)
+    """Interactions added to those of each item where these are divided by; None chooses among 0, 5 and 20."""
+    power: float | None = Field(default=None, ge=0)
+    """Exponent of the singular values; None chooses among 0, 0.125, 0.25 and 0.5 on the validation part."""
+    rank: int | None = Field(default=None, ge=1)
+    """Singular values of the teacher; None chooses among all that were found, a half and a quarter of them."""
+    neighbours: float | None = Field(default=None, ge=0)
+    """Weight of the item-item graph beside the low-pass filter; None chooses among 0, 0.3, 1 and 3 on validation."""
+    share: float | None = Field(default=None, ge=0, lt=1)
+    """Share of the trained teacher in the average; None chooses among 0, 0.25, 0.5 and 0.75 on validation."""
+    trained: str = "pooled"
+    """What the trained teacher is, a name of `sparserec.axes.TEACHERS`: "pooled", dense item vectors that are summed
+    over a history, or "lightgcn", dense, which takes far longer an epoch; its layers are those of `layers`."""
+    ease: float | None = Field(default=None, ge=0, lt=1)
+    """Share of EASE in the average with all before; None chooses among 0, 0.25, 0.5 and 0.75 on validation where items
+    are at most `ease_items`, and takes none where they are more."""
+    ease_items: int = Field(default=12_000, ge=0)
+    """Items up to which EASE is tried: its matrix has their square of numbers, and takes time with their cube."""
+    regularisation: float | None = Field(default=None, gt=0)
+    """Of EASE; None chooses among 100, 400 and 1600 on the validation part."""
+    epochs: int = Field(default=8, ge=0)
+    """Passes over the users to train the trained teacher; 0 trains none."""
+    dim: int = Field(default=256, ge=1)
+    """Columns of the trained teacher; fewer where the catalogue is very large."""
+    temperature: float = Field(default=0.1, gt=0)
+    """Divides the cosines of the trained teacher in its softmax."""
+    lr: float = Field(default=0.01, gt=0)
+    """Initial step size of the trained teacher."""
+    columns: int | None = Field(default=None, ge=1)
+    """Columns of the spectrum that the initial table takes, at most `rank`; None chooses all of them or half by the
+    validation part, after an epoch with each. A sparse table has a budget, so more columns are not always better."""
+    groups: bool | None = None
+    """Whether columns for groups of items join those of the spectrum; None lets validation decide."""
+    length: int = Field(default=256, ge=20)
+    """Items in the list that the teacher makes for each user."""
+
+    @field_validator("trained")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        choices = [known for known in TEACHERS if not TEACHERS[known].joins]
+        if name not in choices:
+            raise unknown(choices)
+        return name

@@ -1,0 +1,241 @@
+"""The start of recommenders of histories: a chain of stages, each of which leaves its result in the run folder.
+
+    spectrum -> teachers -> their lists -> the table, after trials of its width
+
+Without a teacher only the first and the last remain.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+
+from sparserec.axes import STARTS
+from sparserec.errors import SparserecError
+from sparserec.files import make_folder
+from sparserec.sparsity import CsrMask, HistoryStart, Spectrum, local_factors
+from sparserec.sparsity.initial import normalised
+from sparserec.starts.base import Context, SparseStart, Start
+from sparserec.starts.budget import columns_budget, width
+from sparserec.starts.judging import judged_users, quality, taught_users
+from sparserec.starts.lists import FILE as LISTS_FILE
+from sparserec.starts.lists import Lists, settle_lists, taught_stage
+from sparserec.starts.spectrum import spectrum_stage
+from sparserec.starts.stages import belongs, remove_stages
+from sparserec.teachers import TeacherLists, open_lists
+from sparserec.training import assemble, build_plan, build_task, build_trainer, load_state, needs_teacher, save_state
+from sparserec.training.checkpoint import as_tensors
+from sparserec.training.trainer import CHOSEN_BY
+
+FILE = "start.safetensors"
+LOCAL_COLUMNS = 16_384
+"""Columns at most for groups of items, beside those of the spectrum."""
+MOST_COLUMNS = 65_536
+"""Columns of a table at most."""
+
+
+@dataclass(frozen=True)
+class FirstTable:
+    """The first table of a recommender of histories.
+
+    Attributes:
+        start: mask, values and history weights.
+        dim: its columns.
+        columns: of these, those of the spectrum; the others are of groups of items.
+    """
+
+    start: HistoryStart
+    dim: int
+    columns: int
+
+    def begin(self, lists: TeacherLists | None = None) -> Start:
+        """What a training begins with."""
+        weights = np.log(self.start.weights)[:, None]
+        return Start({"items": SparseStart(self.start.mask, self.dim), "weights": weights}, lists)
+
+
+def history_start_of(context: Context) -> Start:
+    """The start of this run: read from its folder, or made stage by stage and left there."""
+    kind = STARTS[context.config.init]
+    if kind.of_histories is None:
+        able = " or ".join(name for name, other in sorted(STARTS.items(), reverse=True) if other.of_histories)
+        raise SparserecError(f"{context.config.model} starts from init {able}, not {context.config.init}")
+    columns_budget(context.config, context.split, width(context.config, context.split))  # refused before work begins
+    if (start := _stored(context)) is not None:
+        return start
+    make_folder(context.folder)
+    _forget(context.folder / FILE)
+    by_table = kind.widths and not needs_teacher(context.config)
+    spectrum = spectrum_stage(context, partial(_quality_of, context) if by_table else None)
+    taught = taught_stage(context, spectrum) if needs_teacher(context.config) else []
+    table, chosen = Tables(context, spectrum).choose(taught)
+    lists = None if chosen is None else settle_lists(context, chosen, taught)
+    _save(context, table, spectrum, chosen)
+    return table.begin(lists)
+
+
+class Tables:
+    """The last stage: the first table, tried in several widths where there is a teacher.
+
+    Args:
+        context: of the run.
+        spectrum: of the training part.
+    """
+
+    def __init__(self, context: Context, spectrum: Spectrum):
+        self._context, self._spectrum = context, spectrum
+        self._like = None if context.earlier_run is None else _spectral_part(context.earlier_run / FILE)
+        self._of_columns = cache(self._made)
+
+    def choose(self, taught: Sequence[Lists]) -> tuple[FirstTable, Lists | None]:
+        """The table with the teacher that it learns from, if any.
+
+        A table of as many columns as the teacher's rank is tried with each teacher, then one of half the columns with
+        the best of them, unless so few did worse already; after an epoch of training each, since wide tables gain more
+        from it than narrow ones. Columns for groups of items join where validation asks for them.
+        """
+        context, asked = self._context, self._context.config.teacher.columns
+        context.report("building the initial table")
+        if not STARTS[context.config.init].widths:
+            return self.whole(), taught[0] if taught else None
+        judges = len(judged_users(context.config, context.split)) > 0
+        if not taught or (len(taught) == 1 and not (asked is None and judges)):
+            table, chosen = self._of_rank(taught[0] if taught else None), taught[0] if taught else None
+        else:
+            table, chosen = self._best(taught, halves=asked is None and judges)
+        return self._with_groups(table, chosen), chosen
+
+    def whole(self) -> FirstTable:
+        """A table of all columns of the spectrum."""
+        return self._of_columns(len(self._spectrum.singular))
+
+    def _best(self, taught: Sequence[Lists], halves: bool) -> tuple[FirstTable, Lists]:
+        tried = [(*self._tried(teacher, 1), teacher) for teacher in taught]
+        quality, table, chosen = max(tried, key=lambda entry: entry[0])
+        lost = any(other.dim == -(-table.dim // 2) for _, other, _ in tried)
+        if halves and table.dim > 1 and not lost:
+            other, half = self._tried(chosen, 2)
+            table = half if other > quality else table
+        return table, chosen
+
+    def _tried(self, teacher: Lists, part: int) -> tuple[float, FirstTable]:
+        table = self._of_rank(teacher, part)
+        judged = after_an_epoch(self._context, table, teacher.lists)
+        rank = teacher.facts["rank"]
+        self._context.report(f"{table.dim} columns, teacher of rank {rank}: {judged:.4f} after an epoch")
+        return judged, table
+
+    def _of_rank(self, teacher: Lists | None, part: int = 1) -> FirstTable:
+        """A table of a part of the columns that the teacher's rank allows, or of as many as were asked for."""
+        rank = len(self._spectrum.singular) if teacher is None else int(teacher.facts["rank"])
+        asked = self._context.config.teacher.columns
+        return self._of_columns(max(1, rank // part) if asked is None else min(asked, rank))
+
+    def _made(self, columns: int, groups: sp.csr_array | None = None, more: int = 0) -> FirstTable:
+        context = self._context
+        make = STARTS[context.config.init].of_histories
+        assert make is not None
+        like = self._like[0] if self._like is not None and self._like[1] == columns else None
+        budget = columns_budget(context.config, context.split, columns + more)
+        start = make(context, self._spectrum.narrowed(columns), budget, like, groups)
+        return FirstTable(start, columns + more, columns)
+
+    def _with_groups(self, plain: FirstTable, teacher: Lists | None) -> FirstTable:
+        """The table with columns for groups of items beside those it has, where validation asks for them."""
+        context, asked = self._context, self._context.config.teacher.groups
+        # Only coded values keep a byte budget whatever the columns are; and nothing can be judged without users.
+        if teacher is None or not teacher.facts["neighbours"] or context.config.values != "coded" or asked is False:
+            return plain
+        users = judged_users(context.config, context.split)
+        if asked is None and not len(users):
+            return plain
+        context.report("adding columns for groups of items")
+        train = context.split.train
+        matrix = normalised(train.csr(), self._spectrum.normalisation)
+        most = min(LOCAL_COLUMNS, MOST_COLUMNS - plain.columns)
+        groups = local_factors(matrix, train.item_degrees(), columns=most)
+        more = int(groups.indices.max(initial=-1)) + 1
+        share = np.float32(np.sqrt(teacher.facts["neighbours"]))
+        wide = self._made(plain.columns, groups * share, more)
+        if asked is None and table_quality(context, plain, users) >= table_quality(context, wide, users):
+            return plain
+        context.report(f"{more} groups of items have a column each")
+        return wide
+
+
+def after_an_epoch(context: Context, table: FirstTable, lists: TeacherLists) -> float:
+    """Validation NDCG@20 after an epoch of training from this table; what it writes is removed again."""
+    config, split, folder = context.config, context.split, context.folder / "trial"
+    start = table.begin(lists).copied()
+    model = assemble(config, start.make(), split.train)
+    plan = replace(build_plan(config, split, model, until=1), judge_start=False)
+    shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed here
+    make_folder(folder)
+    try:
+        trainer = build_trainer(config, split, model, build_task(config, split, lists), plan, folder)
+        trainer.run()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return trainer.log[-1][CHOSEN_BY]
+
+
+def table_quality(context: Context, table: FirstTable, users: np.ndarray) -> float:
+    """Validation NDCG@20 of a table as it is, for these users."""
+    train = context.split.train
+    model = assemble(context.config, table.begin().make(), train)
+    return quality(model.scorer(train), context.split, users)
+
+
+def _quality_of(context: Context, spectrum: Spectrum) -> float:
+    """Validation NDCG@20 of the table that begins at a spectrum."""
+    table = Tables(context, spectrum).whole()
+    return table_quality(context, table, judged_users(context.config, context.split))
+
+
+def _stored(context: Context) -> Start | None:
+    """The start that this run left in its folder, if it is whole."""
+    path, listed = context.folder / FILE, context.folder / LISTS_FILE
+    taught = needs_teacher(context.config)
+    if not belongs(path, context.fingerprint) or (taught and not listed.exists()):
+        return None
+    tensors, facts = load_state(path)
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    mask = CsrMask(*(arrays[name] for name in ("indptr", "columns", "values")))
+    table = FirstTable(HistoryStart(mask, arrays["weights"]), int(facts["dim"]), int(facts["columns"]))
+    users = taught_users(context.config, context.split) if taught else np.zeros(0, dtype=np.int64)
+    return table.begin(open_lists(listed, users, context.split.train.n_items) if taught else None)
+
+
+def _save(context: Context, table: FirstTable, spectrum: Spectrum, chosen: Lists | None) -> None:
+    """Leave the start in the run folder; what the stages before left is no longer needed."""
+    mask, weights = table.start.mask, table.start.weights
+    arrays = {name: getattr(mask, name) for name in ("indptr", "columns", "values")} | {"weights": weights}
+    facts: dict = {"fingerprint": context.fingerprint, "dim": table.dim, "columns": table.columns}
+    facts["normalisation"] = asdict(spectrum.normalisation)
+    if chosen is not None:
+        facts["teacher"] = chosen.facts
+    save_state(context.folder / FILE, as_tensors(arrays), facts)
+    remove_stages(context.folder)
+
+
+def _forget(path: Path) -> None:
+    """A kill from here on must not leave a start beside the lists of another teacher."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise SparserecError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def _spectral_part(path: Path) -> tuple[CsrMask, int]:
+    """The initial table of another training without its columns for groups, and how many columns these leave."""
+    tensors, facts = load_state(path)
+    indptr, columns, values = (tensors[name].numpy() for name in ("indptr", "columns", "values"))
+    inside = columns < facts["columns"]
+    counts = np.concatenate(([0], np.cumsum(inside)))[indptr]
+    return CsrMask(counts, columns[inside], values[inside]), int(facts["columns"])

@@ -1,0 +1,38 @@
+"""What decides on the validation part, in one place: which alternatives are tried, and what a gain must be worth.
+
+Every value is a share of validation NDCG@20 unless it says otherwise. They were settled on the validation parts of the
+data sets in docs/results; none depends on a data set.
+"""
+
+NORMALISATIONS = ((1.0, 5.0), (0.5, 5.0), (0.5, 20.0))
+"""User power and smoothing of normalisations that are tried beside the usual one."""
+WORTH_TRYING = 0.02
+"""Relative gain of the graph that tells of data for which others are tried."""
+WORTH_NORMALISATION = 0.02
+"""Relative gain that makes another normalisation than the usual one worth while."""
+GRAPH_USERS = 1000
+"""Validation users at most by whom the graph tells whether others are tried."""
+POWERS = (0.0, 0.125, 0.25, 0.5)
+"""Exponents of the singular values of filters."""
+NEIGHBOURS = (0.0, 0.3, 1.0, 3.0)
+"""Weights of the graph itself beside a filter."""
+RANKS = (1, 2, 4)
+"""Parts of the singular values that were computed: ranks of filters."""
+TRIED = 2
+"""Ranks, those of the best filters, with which a table is tried."""
+AS_GOOD = 0.01
+"""Relative loss that the smoothest of several filters may have against the best."""
+WORTH_RANK = 0.025
+"""Relative gain that makes a share of the graph worth while, which is of full rank."""
+SHARES = (0.0, 0.25, 0.5, 0.75)
+"""Shares of a teacher in an average."""
+WORTH_SHARE = 0.01
+"""Relative gain that makes another teacher worth while."""
+REGULARISATIONS = (100.0, 400.0, 1600.0)
+"""Of EASE."""
+JUDGED_USERS = 3000
+"""Validation users on whom choices are made: with a thousand the choice of a power hung on the seed."""
+JUDGED_BLOCK = 512
+"""Of these, whose scores are held at a time."""
+FEWEST_TAUGHT = 1000
+"""Users whom a sample of those who learn from the teacher has at least."""
