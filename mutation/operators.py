@@ -58,7 +58,10 @@ NAMES = {
     "abs": "negative",
 }
 """Functions and methods that stand for each other in what is called."""
+TEXTS = {"summary", "source", "differs"}
+"""Keyword arguments that are text for readers."""
 TINY = 1e-9
+"""Constants below this only keep a division from being one by 0."""
 WORDS = {"left": "right", "right": "left"}
 
 
@@ -271,7 +274,7 @@ def _of_node(owner: ast.AST | list, name: str | int, node: ast.AST) -> Iterator[
         yield _Site(owner, name, others)
     if isinstance(node, ast.Call):
         for place, keyword in enumerate(node.keywords):
-            if keyword.arg is not None:
+            if keyword.arg is not None and keyword.arg not in TEXTS:
                 fewer = node.keywords[:place] + node.keywords[place + 1 :]
                 yield _Site(owner, name, [ast.Call(node.func, node.args, fewer)])
     whole_shape = isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "reshape"
@@ -281,7 +284,7 @@ def _of_node(owner: ast.AST | list, name: str | int, node: ast.AST) -> Iterator[
         if part in {"annotation", "op", "ops", "ctx"}:
             continue
         for place, child in enumerate(value) if isinstance(value, list) else [(part, value)]:
-            if isinstance(child, ast.AST):
+            if isinstance(child, ast.AST) and getattr(child, "arg", None) not in TEXTS:
                 yield from _of_node(value if isinstance(value, list) else node, place, child)
 
 
@@ -327,7 +330,6 @@ def _other_constants(value: object) -> Iterator[ast.AST]:
     elif isinstance(value, int):
         yield from (ast.Constant(value + 1), ast.Constant(value - 1))
     elif isinstance(value, float):
-        # Half and double of a tiny one are alike: it only keeps a division from being one by 0.
         yield ast.Constant(1.0 if value == 0 else 0.0 if abs(value) < TINY else value * 2)
     elif isinstance(value, str):
         yield ast.Constant(WORDS.get(value, f"XX{value}"))

@@ -208,6 +208,9 @@ class Swap:
     def _class(self, statement: ast.ClassDef) -> None:
         """Defaults of a data class, and values of a class."""
         old, new = getattr(self._loaded, statement.name), self._run(statement)[statement.name]
+        if hasattr(new, "model_fields"):  # pydantic's, whose fields were made with the class
+            self._put(statement.name, new)
+            return
         for name, value in vars(new).items():
             if isinstance(value, types.FunctionType):
                 mine = vars(old)[name]

@@ -55,6 +55,26 @@ def test_metrics_worked_by_hand(case, expected):
     assert METRICS[name](HITS, RELEVANT, k)[0] == pytest.approx(expected, rel=1e-12)
 
 
+# Two users, with lists of four of which only the first two count; the first has one relevant item, the second three.
+LISTS = np.array([[False, True, True, False], [False, False, True, True]])
+IN_TWO = {
+    "recall": [1, 0],
+    "recall_capped": [1, 0],
+    "precision": [1 / 2, 0],
+    "hit_rate": [1, 0],
+    "mrr": [1 / 2, 0],
+    "map": [1 / 2, 0],
+    "ndcg": [1 / math.log2(3), 0],
+}
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_what_comes_after_the_first_k_does_not_count(name):
+    values = METRICS[name](LISTS, np.array([1, 3]), 2)
+    assert values.dtype == np.float64
+    assert values.tolist() == pytest.approx(IN_TWO[name], rel=1e-12)
+
+
 def test_the_first_hit_counts_for_mrr():
     assert METRICS["mrr"](np.array([[False, False, True, True]]), np.array([2]), 4)[0] == pytest.approx(1 / 3)
     assert METRICS["mrr"](np.array([[False, False, True, True]]), np.array([2]), 2)[0] == 0

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from sparserec.objectives import BPR, SampledSoftmax
+from sparserec.axes import OBJECTIVES
+from sparserec.objectives import BPR, ObjectiveKind, SampledSoftmax
 
 
 def test_softmax_worked_by_hand():
@@ -53,3 +54,23 @@ def test_bpr_is_the_mean_over_users_of_the_mean_over_their_allowed_negatives():
 def test_the_temperature_is_a_tenth_unless_told_otherwise():
     arguments = torch.tensor([0.2]), torch.tensor([[0.1]]), torch.tensor([[True]])
     assert SampledSoftmax()(*arguments).item() == pytest.approx(math.log(1 + math.exp(-1)), rel=1e-5)
+
+
+def test_the_losses_that_come_with_the_package():
+    kinds = {name: OBJECTIVES[name] for name in OBJECTIVES if name in OBJECTIVES.built_in}
+    assert {name for name, kind in kinds.items() if kind.learns == "ranking"} == {"softmax", "bpr"}
+    assert {name for name, kind in kinds.items() if not kind.shared_negatives} == {"bpr"}
+    assert all(kind.learns in {"ranking", "lists"} for kind in kinds.values())
+    plain = ObjectiveKind(make=max)
+    assert (plain.learns, plain.shared_negatives, plain.summary) == ("ranking", True, "")
+
+
+def test_the_temperature_of_the_softmax_is_a_setting():
+    kind, arguments = OBJECTIVES["softmax"], (torch.tensor([2.0]), torch.tensor([[1.0]]), torch.tensor([[True]]))
+    assert kind.settings.section == "softmax"
+    # In units of the temperature the positive is ahead by 1, and by 4.
+    for settings, ahead in ((kind.settings(), 1), (kind.settings(temperature=0.25), 4)):
+        assert kind.make(settings)(*arguments).item() == pytest.approx(math.log(1 + math.exp(-ahead)), rel=1e-4)
+    with pytest.raises(ValueError, match="temperature"):
+        kind.settings(temperature=0)
+    assert isinstance(OBJECTIVES["bpr"].make(OBJECTIVES["bpr"].settings()), BPR)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparserec.errors import SparserecError
-from sparserec.sparsity import EXPLORERS, ExplorerConfig, Policy, make_explorer, random_mask
+from sparserec.sparsity import EXPLORERS, Explorer, ExplorerConfig, Policy, make_explorer, random_mask
 from sparserec.tables import RowAdam, SparseTable
 
-MOVING = [kind for kind in EXPLORERS if kind != "static"]
+KINDS = ["static", "set", "rigl", "dsl", "sparserec"]
+MOVING = [kind for kind in KINDS if kind != "static"]
 
 
 class Setup:
@@ -126,7 +128,7 @@ def same(one, two):
 # -- every explorer -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", EXPLORERS)
+@pytest.mark.parametrize("kind", KINDS)
 @given(
     seed=st.integers(0, 2**31),
     sizes=st.tuples(st.integers(1, 12), st.integers(1, 12)),
@@ -157,7 +159,7 @@ def test_the_budget_is_constant_and_no_row_is_ever_empty(kind, seed, sizes, dim,
             assert [own.keys() for own in setup.weights()] == [own.keys() for own in before]
 
 
-@pytest.mark.parametrize("kind", EXPLORERS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_same_seed_gives_the_same_masks(kind):
     one, two, other = Setup(kind, 5), Setup(kind, 5), Setup(kind, 5)
     other.explorer = make_explorer(kind, other.tables, other.config, other.importance, 6)
@@ -168,7 +170,7 @@ def test_the_same_seed_gives_the_same_masks(kind):
     assert same(one, other) == (kind in {"rigl", "dsl", "static"})
 
 
-@pytest.mark.parametrize("kind", EXPLORERS)
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("importance", ["interactions", "gradient"])
 @pytest.mark.parametrize("steps", [0, 3, 7, 8, 14, 16])
 def test_a_resumed_run_goes_on_as_before(kind, importance, steps):
@@ -226,9 +228,63 @@ def test_grown_parameters_begin_at_zero_and_kept_ones_stay(kind):
 
 def test_an_unknown_explorer_is_refused():
     with pytest.raises(
-        SparserecError, match="unknown explorer 'genetic'; there are: static, set, rigl, dsl, sparserec"
+        SparserecError, match="unknown method 'genetic'; there are: sparserec, static, set, rigl, dsl, magnitude, pep"
     ):
         make_explorer("genetic", [], ExplorerConfig(interval=1, end=2), [], 0)
+
+
+def test_the_kinds_that_come_with_the_package():
+    kinds = {name: EXPLORERS[name] for name in EXPLORERS if name in EXPLORERS.built_in}
+    assert [name for name, kind in kinds.items() if kind.table == "sparse" and kind.pruned_from is None] == [
+        "sparserec",
+        *(name for name in KINDS if name != "sparserec"),
+    ]
+    assert kinds["dense"].table == "dense"
+    assert {name: kind.pruned_from for name, kind in kinds.items() if kind.pruned_from} == {
+        "magnitude": "dense",
+        "pep": "threshold",
+    }
+    for name, kind in kinds.items():
+        policy = kind.policy(kind.settings())
+        assert policy.explores == (name in MOVING)
+        assert policy.watches == {"static": "none", "rigl": "all", "dsl": "all"}.get(
+            name, "sample" if name in MOVING else "none"
+        )
+    assert kinds["pep"].settings.section == kinds["magnitude"].settings.section == "pruning"
+    assert kinds["pep"].settings().dense_share == 0.5
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1])
+def test_the_dense_share_of_pruning_lies_between_0_and_1(share):
+    settings = EXPLORERS["magnitude"].settings
+    assert [settings(dense_share=end).dense_share for end in (0, 1)] == [0, 1]
+    with pytest.raises(ValueError, match="dense_share"):
+        settings(dense_share=share)
+
+
+def test_a_method_may_drop_by_a_score_of_its_own():
+    """By interactions: the rows with most of them lose theirs first, whatever their weights."""
+    seen = []
+
+    def busiest(table, interactions, generator):
+        seen.append((interactions.tolist(), int(generator.integers(1 << 30))))
+        lengths = np.diff(table.structure()[0])
+        return np.repeat(-interactions, lengths).astype(np.float32)
+
+    plain = EXPLORERS["sparserec"].policy(None)
+    setup = Setup("sparserec", 0, sizes=(4, 4), share=0.9, sample_fraction=1.0, drop_fraction=0.1)
+    interactions = [np.array([1, 2, 3, 4]), np.array([5, 6, 7, 8])]
+    setup.explorer = Explorer(replace(plain, drop_scores=busiest), setup.tables, setup.config, interactions, seed=3)
+    for _ in range(3):
+        setup.train()
+    before = setup.weights()
+    count = setup.explorer.revise(setup.step).dropped
+    dropped, _ = changes(before, setup.weights())
+    assert len(dropped) == count == 3
+    assert {(table, row) for table, (row, _) in dropped} == {(1, 3)}
+    assert [part for part, _ in seen] == [[1, 2, 3, 4], [5, 6, 7, 8]]
+    # One stream of numbers for both tables, which is a new one in each round.
+    assert len({number for _, number in seen}) == 2
 
 
 def test_the_settings_that_an_explorer_has_unless_told_otherwise():

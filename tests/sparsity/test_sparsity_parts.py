@@ -105,6 +105,7 @@ def test_evidence_adds_up_in_the_rows_that_were_touched(kind, expected):
         ("500kB", 500_000),
         ("500KB", 500_000),
         ("2MB", 2_000_000),
+        ("3GB", 3_000_000_000),
         ("2.01MB", 2_010_000),
         ("1.001kB", 1001),
         ("4.1MB", 4_100_000),

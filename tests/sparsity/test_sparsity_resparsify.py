@@ -62,3 +62,39 @@ def test_rows_are_read_in_blocks(tables, monkeypatch):
 
     made_sparse([Watched(table) for table in tables], 30)
     assert max(seen) <= 4
+
+
+def test_three_tables_have_their_masks_in_their_order():
+    # Rows along the axes already: a rotation only names the columns anew, and turns signs.
+    sizes = [np.diag([9.0, 8, 7]), np.diag([3.0, 2, 1])[:2], np.diag([6.0, 5, 4])]
+    rows = [part.astype(np.float32) for part in sizes]
+    masks = made_sparse([DenseTable(part.copy()) for part in rows], 8)
+    assert [mask.indptr.tolist() for mask in masks] == [[0, 1, 2, 3], [0, 1, 2], [0, 1, 2, 3]]
+    for mask, part in zip(masks, rows, strict=True):
+        assert mask.values.dtype == np.float32
+        np.testing.assert_allclose(np.abs(mask.values), np.abs(part).max(axis=1), rtol=1e-4)
+    with pytest.raises(SparserecError, match="a budget of 25 does not fit 8 rows of 3 columns"):
+        made_sparse([DenseTable(part) for part in rows], 25)
+
+
+def test_the_rotation_is_found_on_rows_of_all_tables_in_proportion_each_once(monkeypatch):
+    monkeypatch.setattr(resparsify, "SAMPLE", 6)
+    tables = [
+        DenseTable(np.arange(count * 2, dtype=np.float32).reshape(count, 2) + first)
+        for count, first in ((9, 0), (3, 100))
+    ]
+    for seed in range(5):
+        with torch.no_grad():
+            sample = resparsify._sample(tables, seed)
+        # Six of twelve rows, rounded up for each: 4.5 and 1.5.
+        assert (sample[:, 0] < 100).tolist() == [True] * 5 + [False] * 2
+        assert (np.diff(sample[:, 0]) > 0).all()
+
+
+def test_the_seed_of_the_sample_is_0_unless_told_otherwise(monkeypatch):
+    monkeypatch.setattr(resparsify, "SAMPLE", 6)
+    generator = np.random.default_rng(0)
+    rows = generator.standard_normal((40, 4)).astype(np.float32)
+    plain, same, other = (made_sparse([DenseTable(rows.copy())], 60, **more) for more in ({}, {"seed": 0}, {"seed": 1}))
+    assert np.array_equal(plain[0].values, same[0].values)
+    assert not np.array_equal(plain[0].values, other[0].values)

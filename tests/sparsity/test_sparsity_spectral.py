@@ -115,6 +115,39 @@ def test_more_columns_than_the_smaller_side_are_refused():
         item_spectrum(interactions(), 41)
 
 
+def test_narrowed_keeps_the_largest():
+    spectrum = item_spectrum(interactions(), 6)
+    narrow = spectrum.narrowed(2)
+    np.testing.assert_array_equal(narrow.singular, spectrum.singular[:2])
+    np.testing.assert_array_equal(narrow.items, spectrum.items[:, :2])
+
+
+@pytest.mark.usefixtures("way")
+def test_the_settings_that_a_spectrum_has_unless_told_otherwise():
+    plain, same = item_spectrum(interactions(), 6), item_spectrum(interactions(), 6, seed=0, iterations=3)
+    np.testing.assert_array_equal(plain.items, same.items)
+    assert not np.array_equal(plain.items, item_spectrum(interactions(), 6, iterations=4).items)
+
+
+def test_the_user_side_is_left_out_where_it_has_too_many_numbers(monkeypatch):
+    seen, plain = [], spectral._from_items
+    monkeypatch.setattr(spectral, "_from_items", lambda *given: seen.append(given[2]) or plain(*given))
+    # 8 columns and 16 beside them for 60 users.
+    for numbers, sizes in ((60 * 24, []), (60 * 24 - 1, [24]), (0, [24, 24])):
+        monkeypatch.setattr(spectral, "USER_NUMBERS", numbers)
+        item_spectrum(interactions(), 8)
+        assert seen == sizes
+
+
+@pytest.mark.parametrize("numbers", [0, 1, 23, 24, 25, 240])
+def test_blocks_of_one_user_and_of_some_give_the_same_spectrum(numbers, monkeypatch):
+    monkeypatch.setattr(spectral, "USER_NUMBERS", 0)
+    whole = item_spectrum(interactions(), 8)
+    monkeypatch.setattr(spectral, "BLOCK_NUMBERS", numbers)
+    parts = item_spectrum(interactions(), 8)
+    np.testing.assert_allclose(parts.singular, whole.singular, rtol=1e-5)
+
+
 # -- the start ------------------------------------------------------------------------------------------------------
 
 
@@ -239,3 +272,72 @@ def test_a_start_that_knows_an_earlier_one_turns_its_columns_the_same_way():
     # Every entry kept, a rotation changes no score.
     free, bound = (history_start(spectrum, degrees, dim * N_ITEMS, like=known) for known in (None, earlier.mask))
     np.testing.assert_allclose(scores_of(free, dim, whole), scores_of(bound, dim, whole), rtol=1e-3, atol=1e-5)
+
+
+def test_the_largest_stored_entries_stay_and_each_row_keeps_one():
+    # Rows (-5, 3, 0.5), (0.1, -0.2) and (2, -2, 2): one each is the largest, -5, -0.2 and the first 2.
+    columns = np.array([2, 0, 1, 3, 0, 3, 1, 2])
+    values = np.array([0.5, -5, 3, -0.2, 0.1, 2, 2, -2], dtype=np.float32)
+    for budget, expected in (
+        (3, ([0, 1, 2, 3], [0, 3, 1], [-5, -0.2, 2])),
+        (4, ([0, 2, 3, 4], [0, 1, 3, 1], [-5, 3, -0.2, 2])),
+        (5, ([0, 2, 3, 5], [0, 1, 3, 1, 2], [-5, 3, -0.2, 2, -2])),
+        (6, ([0, 2, 3, 6], [0, 1, 3, 1, 2, 3], [-5, 3, -0.2, 2, -2, 2])),
+        (8, ([0, 3, 5, 8], [0, 1, 2, 0, 3, 1, 2, 3], [-5, 3, 0.5, 0.1, -0.2, 2, -2, 2])),
+    ):
+        table = sp.csr_array((values.copy(), columns.copy(), np.array([0, 3, 5, 8])), shape=(3, 4))
+        indptr, places, entries = spectral._largest_stored(table, budget)
+        assert (indptr.tolist(), places.tolist()) == expected[:2]
+        np.testing.assert_array_equal(entries, np.array(expected[2], np.float32))
+        assert indptr.dtype == np.int64
+
+
+def test_of_many_equal_stored_entries_the_first_stay():
+    table = sp.csr_array(np.ones((2, 40), dtype=np.float32))
+    indptr, places, _ = spectral._largest_stored(table, 42)
+    # One of each row, the first; then the first of the others, which are those of the first row.
+    assert indptr.tolist() == [0, 40, 42]
+    assert places.tolist() == [*range(40), 0, 1]
+
+
+@pytest.mark.parametrize(("rows", "wide"), [(9, False), (3, True)])
+@pytest.mark.parametrize("known", [False, True])
+def test_which_rotation_is_taken(rows, wide, known, monkeypatch):
+    """With a border of 4 columns, 3 are few, of however many rows, and 4 many."""
+    monkeypatch.setattr(spectral, "WIDE", 4)
+    calls = []
+    monkeypatch.setattr(spectral, "wide_varimax", lambda scaled, *more: calls.append(("wide", len(more))))
+    monkeypatch.setattr(spectral, "varimax", lambda scaled, **more: calls.append(("few", more["start"] is not None)))
+    scaled = np.random.default_rng(0).standard_normal((rows, 4 if wide else 3)).astype(np.float32)
+    spectral._rotation(scaled, sp.csr_array(scaled) if known else None)
+    # Wide ones are told the start and how few steps it then takes.
+    assert calls == [("wide", 2 if known else 0) if wide else ("few", known)]
+
+
+def test_every_row_says_as_much_about_the_rotation_towards_an_earlier_table():
+    """The first row, a thousand times as long in both, says another thing than the others, which are right."""
+    turn = np.array([[0.6, 0.8], [-0.8, 0.6]], dtype=np.float32)
+    scaled = np.random.default_rng(0).standard_normal((50, 2)).astype(np.float32)
+    scaled *= np.geomspace(1e-2, 1, 50, dtype=np.float32)[:, None]
+    like = scaled @ turn
+    scaled[0] *= 1e5
+    like[0] = like[0, ::-1] * 1e5
+    unit, other = (part / np.linalg.norm(part, axis=1, keepdims=True) for part in (scaled, like))
+    left, _, right = np.linalg.svd(unit.T @ other)
+    found = spectral._towards(scaled, sp.csr_array(like))
+    np.testing.assert_allclose(found, left @ right, atol=1e-5)
+    np.testing.assert_allclose(found, turn, atol=0.05)
+
+
+def test_rows_of_zeros_say_nothing_about_a_rotation():
+    rows = np.array([[1, 2], [0, 0], [3, -1]], dtype=np.float32)
+    np.testing.assert_allclose(spectral._towards(rows, sp.csr_array(rows)), np.eye(2), atol=1e-6)
+
+
+def test_an_earlier_start_may_leave_its_last_columns_empty():
+    matrix = interactions()
+    spectrum, degrees = item_spectrum(matrix, 5), degrees_of(matrix)
+    earlier = CsrMask(np.arange(N_ITEMS + 1), np.zeros(N_ITEMS, np.uint8), np.ones(N_ITEMS, np.float32))
+    start = history_start(spectrum, degrees, N_ITEMS * 5, like=earlier)
+    free = history_start(spectrum, degrees, N_ITEMS * 5)
+    np.testing.assert_allclose(scores_of(start, 5, matrix), scores_of(free, 5, matrix), rtol=1e-3, atol=1e-5)

@@ -153,3 +153,15 @@ def test_relative_steps_are_those_of_adam_times_the_size_of_the_row():
     steps = relative.matrix - torch.from_numpy(matrix)
     sizes = torch.from_numpy(matrix).square().mean(1, keepdim=True).sqrt().clamp(min=0.02)
     torch.testing.assert_close(steps, (plain.matrix - torch.from_numpy(matrix)) * sizes, rtol=1e-2, atol=1e-7)
+
+
+def test_the_settings_that_adam_has_unless_told_otherwise():
+    """Two steps with gradients of 1 and of 1e-8, as large as the number that is added to the root."""
+    table = DenseTable(np.zeros((1, 2), dtype=np.float32))
+    optimizer = RowAdam(table)
+    for _ in range(2):
+        (table.lookup(torch.tensor([0])) * torch.tensor([1.0, 1e-8])).sum().backward()
+        optimizer.step()
+    torch.testing.assert_close(table.values, torch.tensor([-0.02, -0.01]), rtol=1e-4, atol=0)
+    torch.testing.assert_close(table.attached("mean"), torch.tensor([0.19, 0.19e-8]), rtol=1e-5, atol=0)
+    torch.testing.assert_close(table.attached("square")[:1], torch.tensor([0.001999]), rtol=1e-4, atol=0)
