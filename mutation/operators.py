@@ -8,6 +8,7 @@ inside a `raise`, which is the text of a message.
 from __future__ import annotations
 
 import ast
+import copy
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -155,7 +156,16 @@ def text_of(statement: ast.AST | None) -> str:
             fields |= {"handlers": [], "finalbody": [ast.Pass()]}
         head = type(statement)(**fields, body=[ast.Pass()])
         return ast.unparse(ast.fix_missing_locations(head)).split(":\n")[0] + ":"
-    return ast.unparse(statement)
+    return ast.unparse(_Shorter().visit(copy.deepcopy(statement)))
+
+
+class _Shorter(ast.NodeTransformer):
+    """Leaves texts out, so that a key stays as it is when they are put better."""
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        node.keywords = [keyword for keyword in node.keywords if keyword.arg not in TEXTS]
+        self.generic_visit(node)
+        return node
 
 
 def _assigned(statement: ast.stmt) -> set[str]:

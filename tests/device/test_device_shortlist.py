@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from catalogues import as_csr
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sparserec.artefact import write
@@ -14,7 +14,7 @@ from sparserec.device import Recommender, lists, shortlist
 from sparserec.device import postings as postings_of
 from sparserec.device.lists import Lists, by_column, by_row, norms
 from sparserec.device.postings import ByRow, Factors, Postings
-from sparserec.device.shortlist import Shortlist
+from sparserec.device.shortlist import Shortlist, _below
 from sparserec.device.topk import LANES, kth_largest, top_k
 from sparserec.vocabulary import Vocabulary
 
@@ -89,6 +89,116 @@ def test_what_is_behind_the_front_is_found(tmp_path):
     rows, scores = made.best(vector, 2, np.array([3]))
     assert (rows.tolist(), scores.tolist()) == slow(postings.of(vector), 2, [3])
     assert rows[0] == 800
+
+
+def postings_for(path, values) -> Postings:
+    values = np.asarray(values, dtype=np.float32)
+    write(path, items=as_csr(values), item_ids=Vocabulary.of(map(str, range(len(values)))), values_dtype="float16")
+    return Postings(ByRow(read(path).items))
+
+
+def shortlist_with(front: float, postings: Postings) -> Shortlist:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shortlist, "FRONT", front)
+        return Shortlist(postings)
+
+
+@pytest.mark.parametrize("n", [10 * LANES, 10 * LANES + 7])
+@pytest.mark.parametrize("front", [0.5, 1.0])
+@pytest.mark.parametrize("shift", [0, 10])
+@pytest.mark.parametrize("longest", [2 * LANES, 16 * LANES])
+def test_the_shortest_item_is_found_by_its_bound(tmp_path, monkeypatch, n, front, shift, longest):
+    """The last place has the best item, though its sum over the columns that weigh much is below another's score."""
+    monkeypatch.setattr(postings_of, "LONGEST", longest)
+    monkeypatch.setattr(shortlist, "LONGEST", longest)
+    values = np.zeros((n, 3))
+    values[:, 0], values[:, 2] = -100, 40
+    values[:, 1] = np.linspace(1, 2, n)
+    values[20, :2] = -0.5, -101  # the seed: its sum is -5, its score -95.9
+    values[60, :2] = -10, 20  # the best and shortest: -100, and -82
+    made = shortlist_with(front, postings_for(tmp_path / "m", values))
+    # The last column moves all scores by 400, or not at all; the middle one weighs little.
+    vector = np.array([10.0, 0.9, shift])
+    scores = made._postings.of(vector)
+    assert made._postings.order[-1] == 60
+    assert scores.argmax() == 60
+    found = made.best(vector, 1, np.array([5]))
+    assert found is not None
+    assert (found[0].tolist(), found[1].tolist()) == ([60], [scores[60]])
+
+
+def test_every_column_counts_in_the_length_of_a_vector(tmp_path):
+    """Two columns alike: the item behind the front is as good as its length allows, which needs both."""
+    values = np.tile([100.0, -50.0], (900, 1))
+    values[600:] = 1
+    values[800] = 30
+    values[:600, 0] += np.linspace(0, 1, 600)
+    made = shortlist_with(0.6, postings_for(tmp_path / "m", values))
+    assert made._postings.places(np.array([800]))[0] >= made._front
+    found = made.best(np.ones(2), 1, np.array([5]))
+    assert found is not None
+    assert (found[0].tolist(), found[1].tolist()) == ([800], [60.0])
+
+
+def test_what_is_left_out_is_left_out_wherever_it_stands(tmp_path):
+    random = np.random.default_rng(0)
+    values = random.standard_normal((N, DIM))
+    values /= np.linalg.norm(values, axis=1, keepdims=True) * np.linspace(1, 1.3, N)[:, None]
+    made, answered = shortlist_with(0.5, postings_for(tmp_path / "m", values)), 0
+    postings = made._postings
+    for place in (0, 1, made._front - 1, made._front, made._front + 1, N - 1):
+        row = int(postings.order[place])
+        vector = postings.vector(np.array([row]))  # nothing is as much like it as the item itself
+        found = made.best(vector, 2, np.array([row]))
+        if found is not None:
+            answered += 1
+            assert (found[0].tolist(), found[1].tolist()) == slow(postings.of(vector), 2, [row])
+    assert answered >= 5
+
+
+def test_when_there_is_no_short_way(tmp_path, monkeypatch):
+    """In tables below a size, and from a share of the front on."""
+    values = np.zeros((900, 2))
+    values[:, 0] = np.linspace(1, 100, 900)
+    made = shortlist_with(1.0, postings_for(tmp_path / "m", values))
+    assert made._front == 900
+    vector, nothing = np.array([1.0, 0.0]), np.zeros(0, dtype=np.int64)
+    for small, answers in ((900, True), (901, False)):
+        monkeypatch.setattr(shortlist, "SMALL", small)
+        assert (made.best(vector, 1, nothing) is not None) == answers
+    monkeypatch.setattr(shortlist, "SMALL", 0)
+    for front, k, answers in ((896, 7, True), (895, 7, False), (896, 8, False), (128, 1, True), (127, 1, False)):
+        made._front = front
+        made._middle = postings_middle(made, front)
+        found = made.best(vector, k, nothing)
+        assert (found is not None) == answers
+        if found is not None:
+            assert found[0].tolist() == list(range(899, 899 - k, -1))
+
+
+def postings_middle(made: Shortlist, front: int) -> np.ndarray:
+    return made._postings.columns.starts[:-1] + lists.counts(made._postings.rows, front, made._postings.dim)
+
+
+def test_where_all_of_the_front_is_left_out_there_is_no_short_way(tmp_path):
+    values = np.zeros((900, 2))
+    values[:, 0] = np.linspace(1, 100, 900)
+    made = shortlist_with(0.5, postings_for(tmp_path / "m", values))
+    front = made._postings.order[: made._front].astype(np.int64)
+    assert made.best(np.array([1.0, 0.0]), 2, front) is None
+    assert made.best(np.array([1.0, 0.0]), 2, front[1:]) is None
+
+
+@given(st.floats(-(2.0**99), 2.0**99, width=32), st.floats(-0.5, 0.5))
+@example(0.0, -0.49)
+@example(1.0, -0.5)
+@example(-1.0, -0.5)
+@example(2.0**-149, -0.5)
+def test_what_rounds_to_a_score_reaches_the_bound_below_it(score, share):
+    """Numbers of double precision up to half of a step of single precision away."""
+    step = float(np.spacing(np.float32(score))) if score else 2.0**-149
+    assert score + share * abs(step) >= _below(score)
+    assert _below(score) < score
 
 
 @pytest.mark.parametrize("scale", [0.0, 1e-120, 1e160, np.inf])
