@@ -51,8 +51,8 @@ def test_a_model_comes_back(folder, model):
             continue
         matrix, wanted = as_matrix(rows), densified(table)
         assert rows.dense == isinstance(table, np.ndarray)
-        if rows.half_step is not None:
-            assert (np.abs(matrix - wanted) <= rows.half_step * (1 + 1e-4)).all()
+        if rows.odd:
+            assert (np.abs(matrix - wanted) <= rows.unit * (1 + 1e-4)).all()
             np.testing.assert_array_equal(rows.columns, table.columns)
             np.testing.assert_array_equal(rows.indptr, table.indptr)
         elif rows.scales is None:

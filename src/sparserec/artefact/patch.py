@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sparserec.artefact.codecs import versions
 from sparserec.artefact.container import parse_header
 from sparserec.artefact.edits import Edits, made
 from sparserec.artefact.reader import Artefact, check_names, read_bytes
@@ -98,9 +99,9 @@ def apply(old: bytes, patch: bytes) -> bytes:
     claimed = parse_header(np.frombuffer(header, dtype=np.uint8), parsed.new_size)
     if claimed.size != len(header):
         raise SparserecError("the header of the new file has not the length that it claims")
-    card = ModelCard.from_json(claimed.metadata.get(CARD_KEY, ""))
+    card = ModelCard.from_json(claimed.metadata.get(CARD_KEY, ""), versions())
     sizes = _sizes(card)
-    check_names({name: dtype for name, _, _, dtype, _ in claimed.spans})
+    check_names({name: dtype for name, _, _, dtype, _ in claimed.spans}, card.format_version)
     shapes = {name: (type_name(dtype), shape) for name, _, _, dtype, shape in claimed.spans}
     where = {name: (first, last) for name, first, last, _, _ in claimed.spans}
     body = bytearray(parsed.new_size - len(header))
@@ -109,9 +110,9 @@ def apply(old: bytes, patch: bytes) -> bytes:
             parts = tensors_of(name)
             # A number takes a bit of the file at least.
             most = 8 * sum(where[part][1] - where[part][0] for part in parts) + 1
-            found = tensors_from(name, made(before.numbers(name), reader.edits(), most), shapes, sizes)
+            tensors = tensors_from(name, made(before.numbers(name), reader.edits(), most), shapes, sizes)
             for part in parts:
-                body[slice(*where[part])] = found[part].tobytes()
+                body[slice(*where[part])] = tensors[part].tobytes()
         else:
             for part in tensors_of(name):
                 first, last = where[part]

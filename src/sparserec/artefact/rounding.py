@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sparserec.artefact import coded, gaps, history
+from sparserec.artefact.csr import TableData
 from sparserec.artefact.size import HEADER_EXPECTED
-from sparserec.artefact.tables import TableData
 from sparserec.artefact.thinning import first_largest, thinned
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from sparserec.artefact import coded
-from sparserec.artefact.tables import TableData
+from sparserec.artefact.csr import TableData
 from sparserec.errors import SparserecError
 
 SHARES = (0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3, 0.4)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sparserec.artefact.reader import Rows
+from sparserec.artefact.reader import DecodedTable
 from sparserec.spans import spans
 
 BLOCK = 1 << 12
@@ -169,7 +169,7 @@ def joined(arrays: tuple[np.ndarray, ...], first: np.ndarray, last: np.ndarray) 
     return out
 
 
-def by_row(rows: Rows, *, reuse: bool = False) -> Lists:
+def by_row(rows: DecodedTable, *, reuse: bool = False) -> Lists:
     """A list for each row of a sparse table, keys its columns, ascending.
 
     Args:
@@ -178,11 +178,11 @@ def by_row(rows: Rows, *, reuse: bool = False) -> Lists:
     """
     assert rows.indptr is not None
     assert rows.columns is not None
-    bits, odd = max((rows.dim - 1).bit_length(), 1), rows.half_step is not None
+    bits, odd = max((rows.dim - 1).bit_length(), 1), rows.odd
     # Room is for codes up to `most` and down to `least`, which itself stands for those that are wide.
     most = (1 << max(15 - bits, 0) + odd) - 1
     least = -most if odd else -most - 1
-    wide = None if bits > 14 or rows.values.dtype == np.float16 else _wide(rows.values, least, most)
+    wide = None if bits > 14 or rows.values.dtype.kind == "f" else _wide(rows.values, least, most)
     if wide is None:
         return Lists(rows.columns, rows.values, rows.indptr)
     reuse = reuse and rows.columns.dtype == np.uint16

@@ -11,7 +11,7 @@ from typing import Literal, overload
 import numpy as np
 
 from sparserec.artefact import patch as patches
-from sparserec.artefact.reader import Artefact, Rows, read
+from sparserec.artefact.reader import Artefact, DecodedTable, read
 from sparserec.artefact.reader import read_bytes as artefact_of
 from sparserec.artefact.schema import ModelCard
 from sparserec.device.explain import Recommendation
@@ -41,9 +41,9 @@ class Kept:
     """
 
     card: ModelCard
-    items: ByRow | Rows
+    items: ByRow | DecodedTable
     factors: np.ndarray | None
-    users: Rows | None
+    users: DecodedTable | None
     item_ids: Vocabulary
     user_ids: Vocabulary | None
 
