@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from artefact_tables import sparse
+from encoding_recipe import added
 
 from sparserec import SparserecError
 from sparserec.artefact import (
@@ -27,64 +27,15 @@ from sparserec.artefact.schema import HEADER_ALLOWANCE
 from sparserec.device import Recommender
 from sparserec.vocabulary import Vocabulary
 
-ROOT = Path(__file__).resolve().parents[2]
-HEADING = "Add a tensor encoding"
-RECIPE = '''\
-import numpy as np
-
-from sparserec.artefact.codecs import CODECS, Decoded, ValuesCodec
-from sparserec.errors import SparserecError
-
-
-class SignMagnitude(ValuesCodec):
-    """A byte a value: its sign above its magnitude in 127ths of the largest of the table."""
-
-    name = "signmagnitude"
-    version = 2
-    tensors = {"bytes": "U8", "largest": "F32"}
-    value_bits = 8
-    table_bytes = 4
-
-    def encode(self, table, setting):
-        sizes = np.abs(table.values)
-        largest = max(sizes.max(), np.float32(2.0**-100))
-        if not np.isfinite(largest):
-            raise SparserecError("the table holds values that are not finite numbers; the training has diverged")
-        codes = np.rint(sizes / largest * 127).astype(np.uint8) | np.where(table.values < 0, np.uint8(128), np.uint8(0))
-        return {"bytes": codes, "largest": np.array([largest], dtype=np.float32)}
-
-    def decode(self, side, nnz):
-        data, largest = side.tensors["bytes"], side.tensors["largest"]
-        if len(data) != nnz or len(largest) != 1 or not np.isfinite(largest[0]) or largest[0] <= 0:
-            raise SparserecError(f"'bytes' must be {nnz} numbers, and 'largest' one finite number above 0")
-        magnitudes = (data & 127).astype(np.int8)
-        return Decoded(np.where(data & 128, -magnitudes, magnitudes), unit=float(largest[0]) / 127)
-
-
-CODECS[SignMagnitude.name] = SignMagnitude()
-'''
 NAME = "signmagnitude"
+"""Of the encoding that the changes below are made for."""
 
 
-def recipe() -> str:
-    """The Python block under the heading in CONTRIBUTING.md; where there is no such page, the one above."""
-    page = ROOT / "CONTRIBUTING.md"
-    if not page.exists():
-        return RECIPE
-    section = re.split(rf"^#+ {HEADING}$", page.read_text(encoding="utf-8"), maxsplit=1, flags=re.MULTILINE)[1]
-    (code,) = re.findall(r"^```python\n(.*?)^```", re.split(r"^#+ ", section, flags=re.MULTILINE)[0], re.M | re.S)
-    return code
-
-
-@pytest.fixture
-def added():
+@pytest.fixture(name="added")
+def added_codec():
     """The name of the encoding of the recipe, in the table for one test."""
-    before = dict(CODECS)
-    exec(compile(recipe(), "CONTRIBUTING.md", "exec"), {})  # the project's own page
-    (name,) = set(CODECS) - set(before)
-    yield name
-    CODECS.clear()
-    CODECS.update(before)
+    with added() as name:
+        yield name
 
 
 def ids(n: int) -> Vocabulary:

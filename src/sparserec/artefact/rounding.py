@@ -27,9 +27,9 @@ class Rounding:
 
     def of(self, values: np.ndarray, indptr: np.ndarray) -> np.ndarray:
         """Values (nnz,) float32 in rows by `indptr` (n + 1,), none of them empty -> rounded (nnz,) float32."""
-        kept = (np.abs(values) > self.least) | first_largest(values, indptr)
+        remaining = (np.abs(values) > self.least) | first_largest(values, indptr)
         middles = coded.middle(values, np.float32(self.step)).astype(np.float32)
-        return np.where(kept, np.copysign(middles, values), np.float32(0))
+        return np.where(remaining, np.copysign(middles, values), np.float32(0))
 
 
 def rounding(items: TableData, history_factors: np.ndarray, budget: int) -> Rounding:
