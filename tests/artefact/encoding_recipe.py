@@ -21,26 +21,21 @@ from sparserec.errors import SparserecError
 class SignMagnitude(ValuesCodec):
     """A byte a value: its sign above its magnitude in 127ths of the largest of the table."""
 
-    name = "signmagnitude"
-    version = 2
+    name, version = "signmagnitude", 2
     tensors = {"bytes": "U8", "largest": "F32"}
-    value_bits = 8
-    table_bytes = 4
+    value_bits, table_bytes = 8, 4
 
     def encode(self, table, setting):
-        sizes = np.abs(table.values)
-        largest = max(sizes.max(), np.float32(2.0**-100))
-        if not np.isfinite(largest):
-            raise SparserecError("the table holds values that are not finite numbers; the training has diverged")
-        codes = np.rint(sizes / largest * 127).astype(np.uint8) | np.where(table.values < 0, np.uint8(128), np.uint8(0))
-        return {"bytes": codes, "largest": np.array([largest], dtype=np.float32)}
+        largest = max(np.abs(table.values).max(), np.float32(1e-30))
+        magnitudes = np.rint(np.abs(table.values) / largest * 127).astype(np.uint8)
+        return {"bytes": magnitudes | np.uint8(128) * (table.values < 0), "largest": np.array([largest])}
 
     def decode(self, side, nnz):
         data, largest = side.tensors["bytes"], side.tensors["largest"]
-        if len(data) != nnz or len(largest) != 1 or not np.isfinite(largest[0]) or largest[0] <= 0:
+        if len(data) != nnz or len(largest) != 1 or not 0 < largest[0] < np.inf:
             raise SparserecError(f"'bytes' must be {nnz} numbers, and 'largest' one finite number above 0")
         magnitudes = (data & 127).astype(np.int8)
-        return Decoded(np.where(data & 128, -magnitudes, magnitudes), unit=float(largest[0]) / 127)
+        return Decoded(np.where(data > 127, -magnitudes, magnitudes), unit=float(largest[0]) / 127)
 
 
 CODECS[SignMagnitude.name] = SignMagnitude()

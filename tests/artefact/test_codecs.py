@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from sparserec.artefact.schema import HEADER_ALLOWANCE
 from sparserec.device import Recommender
 from sparserec.vocabulary import Vocabulary
 
+ROOT = Path(__file__).resolve().parents[2]
 NAME = "signmagnitude"
 """Of the encoding that the changes below are made for."""
 
@@ -196,6 +198,17 @@ def test_the_table_itself():
             for kind, dtype in codec.tensors.items()
         }
         assert codec_of(Side("items", 1, 1, arrays)).name == name
+
+
+def test_the_format_page_has_a_line_for_every_codec():
+    page = (ROOT / "docs" / "artefact-format.md").read_text(encoding="utf-8")
+    section = page.split("## How values are stored")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \| [^|]+ \| (\d+) \|$", section, re.MULTILINE)
+    assert [name for name, *_ in rows] == value_types()
+    for name, tensors, tables, version in rows:
+        codec = CODECS[name]
+        assert {kind for kind in re.findall(r"`(\w+)`", tensors) if kind.islower()} == set(codec.tensors)
+        assert (tables == "sparse, dense", int(version)) == (codec.dense, codec.version)
 
 
 @pytest.mark.parametrize("name", ["int8", "float16", "coded"])

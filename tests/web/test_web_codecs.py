@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from places import ROOT, WEB
 
-from sparserec.artefact import TableData, write
+from sparserec.artefact import CODECS, TableData, write
 from sparserec.device import Recommender
 from sparserec.vocabulary import Vocabulary
 
@@ -50,6 +50,12 @@ def written(folder, values_dtype: str, number: int = 0):
     path = folder / f"{values_dtype}.safetensors"
     write(path, items=table, item_ids=Vocabulary.of(map(str, range(n))), values_dtype=values_dtype)
     return path
+
+
+def test_the_table_is_that_of_python(node):
+    for there, (name, codec) in zip(node("table.mjs"), CODECS.items(), strict=True):
+        here = {"name": name, "version": codec.version, "tensors": dict(codec.tensors)}
+        assert {"dense": False} | there == here | {"dense": codec.dense}
 
 
 def test_the_encoding_of_the_recipe(node, tmp_path, extended):

@@ -14,7 +14,7 @@ from sparserec.artefact.patch import (
     HEADER,
     LITERAL,
     Patch,
-    Sequences,
+    FileSequences,
     apply,
     most_new,
     most_unpacked,
@@ -38,7 +38,7 @@ def delta(old: bytes, new: bytes) -> bytes:
     Raises:
         SparserecError: when one of them is not valid, or the new one is so much larger that a patch is of no use.
     """
-    before, after = Sequences(old), Sequences(new)
+    before, after = FileSequences(old), FileSequences(new)
     parts = [_edits(by_runs(before.numbers(HEADER), after.numbers(HEADER)))]
     parts += [_shortest(name, before, after) for name in names(after.tensors)]
     unpacked = b"".join(parts)
@@ -50,7 +50,7 @@ def delta(old: bytes, new: bytes) -> bytes:
     return patch
 
 
-def _shortest(name: str, before: Sequences, after: Sequences) -> bytes:
+def _shortest(name: str, before: FileSequences, after: FileSequences) -> bytes:
     """A sequence of the new file in the shortest way."""
     parts = tensors_of(name)
     literal = bytes([LITERAL]) + b"".join(after.tensors[part].tobytes() for part in parts)

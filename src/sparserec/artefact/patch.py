@@ -14,7 +14,7 @@ from sparserec.artefact.container import parse_header
 from sparserec.artefact.edits import Edits, made
 from sparserec.artefact.reader import Artefact, check_names, read_bytes
 from sparserec.artefact.schema import CARD_KEY, ModelCard, type_name
-from sparserec.artefact.sequences import Sizes, names, numbers_of, tensors_from, tensors_of
+from sparserec.artefact.sequences import TableSizes, names, numbers_of, tensors_from, tensors_of
 from sparserec.errors import SparserecError
 
 MAGIC = b"SRPATCH\x01"
@@ -93,7 +93,7 @@ def apply(old: bytes, patch: bytes) -> bytes:
     parsed = Patch.parse(patch)
     if len(old) != parsed.old_size or hashlib.sha256(old).digest() != parsed.old_digest:
         raise SparserecError("the patch is for another file than this one: sizes or SHA-256 differ")
-    before = Sequences(old)
+    before = FileSequences(old)
     reader = Reader(parsed.unpacked())
     header = _as_bytes(made(before.numbers(HEADER), reader.edits(), min(parsed.new_size, most_new(len(before.header)))))
     claimed = parse_header(np.frombuffer(header, dtype=np.uint8), parsed.new_size)
@@ -124,7 +124,7 @@ def apply(old: bytes, patch: bytes) -> bytes:
     return new
 
 
-class Sequences:
+class FileSequences:
     """The sequences of a file, made when they are asked for.
 
     Args:
@@ -199,10 +199,10 @@ def packed_array(numbers: np.ndarray) -> bytes:
     return struct.pack("<IB", len(numbers), width) + np.ascontiguousarray(planes).tobytes()
 
 
-def _sizes(card: ModelCard) -> Sizes:
+def _sizes(card: ModelCard) -> TableSizes:
     if not (0 < card.dim <= 65_536 and 0 < card.n_items < 2**40 and 0 <= card.n_users < 2**40):
         raise SparserecError("the card's sizes are out of range")
-    return Sizes({"items": card.n_items, "users": card.n_users}, card.dim)
+    return TableSizes({"items": card.n_items, "users": card.n_users}, card.dim)
 
 
 def _as_bytes(numbers: np.ndarray) -> bytes:

@@ -33,7 +33,7 @@ class Rounding:
 
 
 def rounding(items: TableData, history_factors: np.ndarray, budget: int) -> Rounding:
-    """How a file of this table within `budget` bytes, raw ids apart, rounds its values.
+    """How a file of this table within `budget` bytes, not counting the raw ids, rounds its values.
 
     The header counts as much as is usual, so the step of the file itself may be another by a hair.
 

@@ -14,7 +14,7 @@ from sparserec.errors import SparserecError
 
 
 @dataclass(frozen=True)
-class Sizes:
+class TableSizes:
     """What the code of gaps depends on: rows by side, and columns."""
 
     rows: Mapping[str, int]
@@ -43,13 +43,13 @@ def tensors_of(name: str) -> list[str]:
     return [f"{side}.{kind}" for kind in _sequence(name).kinds]
 
 
-def numbers_of(name: str, tensors: Mapping[str, np.ndarray], sizes: Sizes) -> np.ndarray:
+def numbers_of(name: str, tensors: Mapping[str, np.ndarray], sizes: TableSizes) -> np.ndarray:
     """A sequence of a checked file, (n,) int64."""
     return _sequence(name).numbers(_of_side(name, tensors), sizes.cells(name))
 
 
 def tensors_from(
-    name: str, numbers: np.ndarray, shapes: Mapping[str, tuple[str, tuple[int, ...]]], sizes: Sizes
+    name: str, numbers: np.ndarray, shapes: Mapping[str, tuple[str, tuple[int, ...]]], sizes: TableSizes
 ) -> dict[str, np.ndarray]:
     """The inverse of `numbers_of`, for numbers from anywhere.
 

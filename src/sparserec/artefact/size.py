@@ -32,7 +32,7 @@ def sparse_file_bytes(
     values_dtype: str,
     history_factors: bool = False,
 ) -> int:
-    """The bytes that a file with sparse tables takes, raw ids apart.
+    """The bytes that a file with sparse tables takes, not counting the raw ids.
 
     Without history factors they are the most, however the values are spread, unless the codec of the values says that
     its sizes are estimates, as "coded" does. Those, and those of history factors, are what to expect: of "coded" 3.75
@@ -58,7 +58,7 @@ def sparse_file_bytes(
 
 
 def dense_file_bytes(*, n_items: int, n_users: int = 0, dim: int, values_dtype: str) -> int:
-    """The most bytes that a file with dense tables takes, raw ids apart; arguments as for `sparse_file_bytes`.
+    """The most bytes that a file with dense tables takes, not counting the raw ids; arguments as for sparse ones.
 
     Raises:
         SparserecError: for values that dense tables can't have, such as "coded".
@@ -79,7 +79,7 @@ def nnz_for_budget(
     values_dtype: str,
     history_factors: bool = False,
 ) -> int:
-    """The most values whose file `sparse_file_bytes` puts within `budget` bytes, raw ids apart.
+    """The most values whose file `sparse_file_bytes` puts within `budget` bytes, not counting the raw ids.
 
     Where that is no estimate, the file is sure to stay within the budget. With "coded" values, hand the same budget to
     `write`, whose step then keeps it.

@@ -64,9 +64,9 @@ def write(
         metrics: for the card.
         values_dtype: how values are stored, a name of `codecs.CODECS`: "int8" with a scale for each column, "float16",
             or, for sparse tables, "coded" with one step for each table.
-        budget: bytes that the file may have with coded values, raw ids apart. The steps are the finest that fit, of
-            `coded.GRID` many, and the smallest values are left out where that makes the others so much finer that the
-            squared error falls; without a budget, steps are a sixth of the mean absolute value of their table.
+        budget: bytes that the file may have with coded values, not counting the raw ids. The steps are the finest that
+            fit, of `coded.GRID` many, and the smallest values are left out where that makes the others so much finer
+            that the squared error falls; without a budget, steps are a sixth of the mean absolute value of their table.
 
     Raises:
         SparserecError: when a table can't be written in this type or budget, or the file can't be written.

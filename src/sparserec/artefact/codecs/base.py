@@ -12,7 +12,8 @@ import numpy as np
 
 from sparserec.artefact import rice
 from sparserec.artefact.codecs.sequence import NumberSequence
-from sparserec.artefact.csr import Table, TableData
+from sparserec.artefact.csr import Table, TableData, flat_values
+from sparserec.artefact.quantise import check_finite
 from sparserec.artefact.schema import type_name
 from sparserec.errors import SparserecError
 
@@ -72,7 +73,7 @@ class Decoded:
 
 @dataclass(frozen=True)
 class Budget:
-    """Bytes that a file may have, raw ids apart.
+    """Bytes that a file may have, not counting the raw ids.
 
     Attributes:
         limit: the bytes.
@@ -173,6 +174,8 @@ class ValuesCodec(Part, ABC):
             SparserecError: when the values can't be stored so, or not within the budget.
         """
         assert budget is None
+        for table in tables.values():
+            check_finite(flat_values(table))
         return tables, dict.fromkeys(tables)
 
     @abstractmethod
@@ -180,7 +183,7 @@ class ValuesCodec(Part, ABC):
         """The tensors of a table, by their names after that of the side.
 
         Args:
-            table: a sparse table with a value in every row, or a dense one where `dense` allows it.
+            table: a sparse table with a value in every row, all finite, or a dense one where `dense` allows it.
             setting: what `fit` gave for it.
 
         Raises:
