@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
-from artefact_tables import sparse
+from artefact_tables import densified, sparse
 from encoding_recipe import added
 
 from sparserec import SparserecError
 from sparserec.artefact import (
     CODECS,
+    DecodedTable,
     TableData,
     dense_file_bytes,
     inspect,
@@ -22,7 +24,8 @@ from sparserec.artefact import (
     value_types,
     write,
 )
-from sparserec.artefact.codecs import GAPS, PARTS, Side, codec_of, tensor_types, versions
+from sparserec.artefact.codecs import GAPS, PARTS, Decoded, Side, ValuesCodec, codec_of, tensor_types, versions
+from sparserec.artefact.csr import flat_values
 from sparserec.artefact.delta import delta
 from sparserec.artefact.schema import HEADER_ALLOWANCE
 from sparserec.device import Recommender
@@ -179,6 +182,51 @@ def test_without_the_encoding_its_files_are_refused(added, tmp_path):
     with pytest.raises(SparserecError, match="format version 2 is not supported; this package reads version 1"):
         read(tmp_path / "m")
     CODECS[added] = codec
+
+
+class Raw(ValuesCodec):
+    """Values as they are, in sparse tables and dense ones."""
+
+    name = "raw"
+    version = 2
+    tensors: ClassVar = {"raw": "F32"}
+    value_bits = 32
+    dense = True
+
+    def encode(self, table, setting):
+        return {"raw": flat_values(table)}
+
+    def decode(self, side, nnz):
+        values = side.tensors["raw"]
+        if len(values) != nnz or not np.isfinite(values).all():
+            raise SparserecError(f"'raw' must be {nnz} finite numbers")
+        return Decoded(values if side.sparse else values.reshape(side.n, side.dim))
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_values_of_single_precision_in_sparse_tables_and_dense_ones(tmp_path, monkeypatch, dense):
+    monkeypatch.setitem(CODECS, "raw", Raw())
+    table = sparse(60, 24, np.random.default_rng(0).integers(1, 9, 60), 5)
+    matrix = densified(table)
+    report = write(tmp_path / "m", items=matrix if dense else table, item_ids=ids(60), values_dtype="raw")
+    values = read(tmp_path / "m").items.dequantised()
+    np.testing.assert_array_equal(values, matrix if dense else table.values)
+    if dense:
+        assert report.items == CODECS["raw"].bytes_of(60 * 24, 24)
+        bound = dense_file_bytes(n_items=60, dim=24, values_dtype="raw")
+        assert bound == report.items + HEADER_ALLOWANCE
+    scores = matrix.astype(float) @ matrix[7]
+    scores[7] = -np.inf
+    best = Recommender.open(tmp_path / "m").recommend(["item 7"], k=4)
+    assert [name for name, _ in best] == [f"item {row}" for row in np.argsort(-scores, kind="stable")[:4]]
+
+
+def test_scales_and_a_unit_together():
+    codes, columns = np.array([2, -3, 5], dtype=np.int8), np.array([0, 1, 1], dtype=np.uint8)
+    scales = np.array([1, 4], dtype=np.float32)
+    table = DecodedTable(2, 2, codes, scales, np.array([0, 2, 3]), columns, None, None, unit=0.5)
+    assert table.column_scales().tolist() == [0.5, 2.0]
+    assert table.dequantised().tolist() == [1.0, -6.0, 10.0]
 
 
 def test_the_table_itself():

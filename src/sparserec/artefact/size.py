@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 
-from sparserec.artefact.codecs import CODECS, HISTORY_FACTORS, ValuesCodec, named_codec, names
+from sparserec.artefact.codecs import CODECS, HISTORY_FACTORS, ValuesCodec, alternatives, named_codec
 from sparserec.artefact.gaps import most_bytes
 from sparserec.artefact.schema import HEADER_ALLOWANCE
 from sparserec.errors import SparserecError
@@ -65,7 +65,7 @@ def dense_file_bytes(*, n_items: int, n_users: int = 0, dim: int, values_dtype: 
     """
     codec = named_codec(values_dtype)
     if not codec.dense:
-        others = names(other.name for other in CODECS.values() if other.dense)
+        others = alternatives(other.name for other in CODECS.values() if other.dense)
         raise SparserecError(f"only values of sparse tables can be {codec.name}; a dense table takes {others}")
     return HEADER_ALLOWANCE + _tables(codec, n_users, dim) + _values(codec, n_users, (n_items + n_users) * dim)
 

@@ -152,7 +152,7 @@ def _check_budget(values_dtype: str, budget: int | None) -> None:
     """Refuse a budget for values that can't keep one."""
     budgeted = [codec.name for codec in codecs.CODECS.values() if codec.budgeted]
     if budget is not None and values_dtype not in budgeted:
-        known = codecs.names(budgeted)
+        known = codecs.alternatives(budgeted)
         raise SparserecError(f"only {known} values can be written to a budget of bytes, not {values_dtype}")
 
 

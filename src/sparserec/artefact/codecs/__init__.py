@@ -39,10 +39,10 @@ __all__ = [
     "RiceCoded",
     "Side",
     "ValuesCodec",
+    "alternatives",
     "codec_of",
     "items_only",
     "named_codec",
-    "names",
     "raw_ids",
     "sequences",
     "tensor_types",
@@ -59,7 +59,7 @@ def value_types() -> list[str]:
 def named_codec(name: str) -> ValuesCodec:
     """The codec of a name. Raises SparserecError with the names there are."""
     if name not in CODECS:
-        raise SparserecError(f"values can be written as {names(CODECS)}, not {name!r}")
+        raise SparserecError(f"values can be written as {alternatives(CODECS)}, not {name!r}")
     return CODECS[name]
 
 
@@ -109,7 +109,7 @@ def versions() -> list[int]:
     return sorted({part.version for part in _all()})
 
 
-def names(listed: Iterable[str]) -> str:
+def alternatives(listed: Iterable[str]) -> str:
     """Names as a sentence has them: `a, b or c`."""
     *others, last = listed
     return f"{', '.join(others)} or {last}" if others else last
