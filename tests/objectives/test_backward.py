@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from sparserec.objectives import Lesson, SampledSoftmax
 from sparserec.objectives.distillation import ListRegression
-from sparserec.objectives.kernels import ROWS
+from sparserec.objectives.regression import ROWS
 
 # -- sampled softmax ------------------------------------------------------------------------------------------------
 
