@@ -146,7 +146,8 @@ def sparse_tables(draw) -> DecodedTable:
         columns=columns.astype(np.uint8 if dim <= 256 else np.uint16),
         factors=None,
         history_factors=None,
-        half_step=0.5 if kind == "odd" else None,
+        unit=0.5 if kind == "odd" else 1.0,
+        odd=kind == "odd",
     )
 
 
