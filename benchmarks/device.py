@@ -7,7 +7,7 @@ many, and items drawn at random. The dense table has 64 float32 columns, is scor
 questions: raw ids in, raw ids out, the history left out. All answer `TURN` histories in turn, so that a slow moment of
 the machine meets all of them, and each finds its own table in the caches.
 
-Writes docs/results/device.json and, by device_report.py, docs/results/device.md.
+Writes docs/results/device.json.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # BLAS shall choose what
 import numpy as np  # noqa: E402
 
 import common  # noqa: E402
-from device_report import write_report  # noqa: E402
 from sparserec.artefact import TableData, read, write  # noqa: E402
 from sparserec.device import Recommender  # noqa: E402
 
@@ -274,7 +273,6 @@ def main() -> None:
     data = " --data $SPARSEREC_DATA/gowalla" if args.data else ""
     older = f" --older {args.older.name}" if args.older else ""
     common.save("device", f"python benchmarks/device.py {args.model.name}{data}{older}", result)
-    write_report()
 
 
 if __name__ == "__main__":

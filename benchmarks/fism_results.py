@@ -3,7 +3,6 @@
     python benchmarks/fism_results.py plan     # the jobs, and which are done
     python benchmarks/fism_results.py valid    # trains and chooses; the validation part alone is read
     python benchmarks/fism_results.py test     # the same jobs on the test part, from the exported file
-    python benchmarks/fism_results.py report   # docs/results/fism.md and the plot, from the results file
 
 Every phase goes on where it was cut off: what is in the results file is not done again, and a run folder that was begun
 is resumed. A job has a process of its own. Examples:
@@ -29,8 +28,8 @@ from importlib import resources
 from pathlib import Path
 
 import common
-import fism_report
 from mf_results import cancel
+from sparserec.bench.pages.files import lines_of
 from sparserec.training.config import TeacherConfig
 
 DATASETS = ("gowalla", "yelp2018")
@@ -277,7 +276,7 @@ def table_of(split, size: int) -> dict:
 
 
 def done(file: Path, phase: str) -> dict[tuple, dict]:
-    return {key_of(entry): entry for entry in fism_report.entries(file) if entry["phase"] == phase}
+    return {key_of(entry): entry for entry in lines_of(file.parent, file.stem) if entry["phase"] == phase}
 
 
 def key_of(job: dict) -> tuple:
@@ -362,7 +361,7 @@ def named_path(text: str) -> tuple[str, str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("phase", choices=["plan", "valid", "test", "report", "one"])
+    parser.add_argument("phase", choices=["plan", "valid", "test", "one"])
     parser.add_argument("job", nargs="?", help=argparse.SUPPRESS)
     parser.add_argument("--datasets", nargs="+", default=list(DATASETS), help=f"default {' '.join(DATASETS)}")
     parser.add_argument(
@@ -375,15 +374,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--workers", type=int, default=1, help="jobs at a time (default 1)")
     parser.add_argument("--work", default="runs", help="folder for run folders (default runs)")
-    parser.add_argument("--results", type=Path, default=fism_report.RESULTS, help="page and plot are put beside it")
+    parser.add_argument("--results", type=Path, default=common.RESULTS / "fism.jsonl")
     args = parser.parse_args()
     args.data = dict(args.data)
     if args.phase == "one":
         print(json.dumps(one(json.loads(args.job))))
     elif args.phase == "plan":
         plan(args)
-    elif args.phase == "report":
-        fism_report.write(args.results)
     else:
         work(args)
 

@@ -64,11 +64,10 @@ def main() -> None:
     if not args.quick:
         run("mf_results.py", "tune")
         run("mf_results.py", "run")
-        run("mf_results.py", "report")
         run("fism_results.py", "valid")
         run("fism_results.py", "test")
-        run("fism_results.py", "report")
         run("loss_and_ranking.py", "--data", "gowalla", "yelp2018")
+        run("trials.py")
     run("report.py")
 
 

@@ -7,10 +7,10 @@ import dataclasses
 import pytest
 
 from sparserec.bench import one as one_module
-from sparserec.bench import plots
 from sparserec.bench import work as work_module
 from sparserec.bench.ablations import ablation_jobs
-from sparserec.bench.page import overview, page
+from sparserec.bench.pages import plots
+from sparserec.bench.pages.paper import overview, page
 from sparserec.bench.paper import (
     CANDIDATES,
     DENSE,

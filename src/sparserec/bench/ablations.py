@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sparserec.bench.page import training_time, values
+from sparserec.bench.pages.paper import training_time, values
 from sparserec.bench.paper import COMMON, Grid, all_epochs
 from sparserec.bench.results import Entry, Job
 from sparserec.bench.statistics import difference, spread

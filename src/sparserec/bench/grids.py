@@ -8,9 +8,9 @@ from pathlib import Path
 from sparserec.bench import factorisation as mf
 from sparserec.bench.ablations import ablation_jobs, ablations_page
 from sparserec.bench.one import one
-from sparserec.bench.page import page
+from sparserec.bench.pages.paper import page
+from sparserec.bench.pages.plots import plot
 from sparserec.bench.paper import Grid, current, run_jobs, tune_jobs
-from sparserec.bench.plots import plot
 from sparserec.bench.results import Entry, Results
 from sparserec.bench.work import Conditions, Standing, work
 from sparserec.errors import SparserecError

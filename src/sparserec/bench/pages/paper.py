@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import statistics
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sparserec.bench.pages.markdown import percent, table, wrap
 from sparserec.bench.paper import DENSE, DST, METHODS, OURS, TUNED, current
 from sparserec.bench.results import Entry
 from sparserec.bench.statistics import difference, spread
@@ -23,20 +23,23 @@ COMPARED = {
 the paper starts, with the others as they were published."""
 KEPT = 0.95
 """Share of dense accuracy that the public summary of the paper claims is kept at least."""
-METHOD = """
-Made by `{command}`. Within a base every method has the same loss, epochs, negatives and candidates to choose from;
-the validation part chose among them, at each density or at the nearest one that the table of candidates has, and for
-each run its epoch; no run stops before its last one. The test part was read once a run. SparseRec is
-compared with all other methods of dynamic sparse training (DST), most of which start as it does; SparseRec with the
-NMF start, which is the paper's, with the others as they were published, from random masks; the epochs here are too
-few for such masks to begin to learn in a factorisation, so that comparison tells of the start and hardly of the
-method. Mean and standard deviation over seeds. Density: active parameters as a share of tables of the full width; a
-narrow dense table has as many columns as fit the bytes of sparse ones of that density. Bytes: what a device needs for
-the accuracy beside it, values in int8, structure, scales and header counted, raw ids apart. Of mf that is the
-exported file, read through the device runtime. Of lightgcn it is the tables of layer 0 and the graph in Rice code,
-which the accuracy needs both; the exported file, which holds propagated rows made sparse again, stands beside it. Of
-neumf and sasrec it is the tables and the network in float32; no file holds them. Trained on: {devices}.
-"""
+METHOD = (
+    "Within a base every method has the same loss, epochs, negatives and candidates to choose from; the validation "
+    "part chose among them, at each density or at the nearest one that the table of candidates has, and for each run "
+    "its epoch; no run stops before its last one. The test part was read once a run.",
+    "SparseRec is compared with all other methods of dynamic sparse training (DST), most of which start as it does; "
+    "SparseRec with the NMF start, which is the paper's, with the others as they were published, from random masks. "
+    "The epochs here are too few for such masks to begin to learn in a factorisation, so that comparison tells of the "
+    "start and hardly of the method.",
+    "Mean and standard deviation over seeds. Density: active parameters as a share of tables of the full width; a "
+    "narrow dense table has as many columns as fit the bytes of sparse ones of that density.",
+    "Bytes: what a device needs for the accuracy beside it, values in int8, structure, scales and header counted, "
+    "without the list of item ids. Of mf that is the exported file, read through the device runtime. Of lightgcn it is "
+    "the tables of layer 0 and the graph in Rice code, which the accuracy needs both; the exported file, which holds "
+    "propagated rows made sparse again, stands beside it. Of neumf and sasrec it is the tables and the network in "
+    "float32; no file holds them.",
+)
+"""Notes below the tables."""
 Groups = Mapping[tuple[str, str, str, float | None], Sequence[Entry]]
 """Runs that differ in their seed alone, by data set, base, method and density."""
 
@@ -50,28 +53,28 @@ def page(entries: Sequence[Entry], title: str, command: str) -> str:
         command: that made them, for the reader.
     """
     groups = grouped(current(entries))
-    lines = [f"# {title}", "", *_method(entries, command), *_notes(groups)]
+    lines = [f"# {title}", "", f"Made by `{command}`."]
     parts = dict.fromkeys((key[0], key[1]) for key in groups)
-    if len(parts) > 1 and (table := overview(entries)):
+    if len(parts) > 1 and (gained := overview(entries)):
         lines += ["", "## SparseRec against the best other DST method", ""]
         lines += ["Gain in test NDCG@20 by density, and its place among all DST methods, those from random masks too:"]
-        lines += ["", *table]
+        lines += ["", *gained]
         lines += ["", "The same on the validation part, where settings and epochs were chosen:"]
         lines += ["", *overview(entries, "valid")]
     for name, base in parts:
-        own = _part(groups, (name, base))
-        lines += ["", f"## {name}, {base}", "", *_claims(own), "", *_table(own)]
-    return "\n".join([*lines, *_tuning(entries)]) + "\n"
+        of_part = _part(groups, (name, base))
+        lines += ["", f"## {name}, {base}", "", *_claims(of_part), "", *_table(of_part)]
+    return "\n".join([*lines, *_tuning(entries), *_notes(entries, groups)]) + "\n"
 
 
 def grouped(entries: Iterable[Entry]) -> Groups:
     """Runs by data set, base, method and density, in the order of the methods, the densest first."""
-    found: dict[tuple[str, str, str, float | None], list[Entry]] = {}
+    groups: dict[tuple[str, str, str, float | None], list[Entry]] = {}
     for entry in entries:
         job = entry.job
-        found.setdefault((job.dataset, job.base, job.method, job.density), []).append(entry)
+        groups.setdefault((job.dataset, job.base, job.method, job.density), []).append(entry)
     order = {name: number for number, name in enumerate(METHODS)}
-    return dict(sorted(found.items(), key=lambda pair: (pair[0][:2], -(pair[0][3] or 2), order[pair[0][2]])))
+    return dict(sorted(groups.items(), key=lambda pair: (pair[0][:2], -(pair[0][3] or 2), order[pair[0][2]])))
 
 
 def values(group: Sequence[Entry], name: str) -> list[Any]:
@@ -79,32 +82,25 @@ def values(group: Sequence[Entry], name: str) -> list[Any]:
     return [entry.figures[name] for entry in group]
 
 
-def _method(entries: Sequence[Entry], command: str) -> list[str]:
+def _notes(entries: Sequence[Entry], groups: Groups) -> list[str]:
+    """How it was measured, and what entries say of how they came about (`note` in the results file)."""
     devices = ", ".join(sorted({_device(entry) for entry in entries}))
-    return textwrap.wrap(METHOD.strip().format(command=command, devices=devices), 118)
-
-
-def _device(entry: Entry) -> str:
-    """Where a run was trained."""
-    name, threads = entry.figures.get("device", "cpu"), entry.figures["threads"]
-    return (
-        f"{name} ({entry.figures['workers']} runs at a time)"
-        if name != "cpu"
-        else f"CPU ({threads} thread{'s' if threads > 1 else ''})"
-    )
-
-
-def _notes(groups: Groups) -> list[str]:
-    """What entries say of how they came about, if something must be said (`note` in the results file)."""
     noted: dict[str, dict[str, None]] = {}
     for (_, base, method, _), group in groups.items():
         for entry in group:
             if "note" in entry.figures:
                 noted.setdefault(entry.figures["note"], {})[f"{base} {method}"] = None
-    lines = []
-    for note, rows in noted.items():
-        lines += ["", *textwrap.wrap(f"Rows of {', '.join(rows)}: {note}", 118)]
-    return lines
+    rows = [f"Rows of {', '.join(names)}: {note}" for note, names in noted.items()]
+    words = [*METHOD, f"Trained on: {devices}.", *rows]
+    return ["", "## How it was measured", "", *(line for note in words for line in wrap(f"- {note}"))]
+
+
+def _device(entry: Entry) -> str:
+    """Where a run was trained."""
+    name, threads = entry.figures.get("device", "cpu"), entry.figures["threads"]
+    if name == "cpu":
+        return f"CPU ({threads} thread{'s' if threads > 1 else ''})"
+    return f"{name} ({entry.figures['workers']} runs at a time)"
 
 
 @dataclass(frozen=True)
@@ -136,21 +132,21 @@ def gains(groups: Groups, figure: str = "ndcg@20") -> list[Gain]:
         groups: of one data set and base.
         figure: "ndcg@20", on the test part, or "valid", the same on the validation part.
     """
-    found = []
+    every = []
     for density in densities(groups):
         for ours, others in COMPARED.items():
             rivals = _by_method(groups, density, others)
-            own = rivals.pop(ours, None)
-            if own is None or not rivals:
+            seeds = rivals.pop(ours, None)
+            if seeds is None or not rivals:
                 continue
             means = {name: statistics.mean(values(group, figure)) for name, group in rivals.items()}
             best = max(means, key=lambda name: means[name])
-            mean, errors = statistics.mean(values(own, figure)), None
-            if min(len(own), len(rivals[best])) > 1:
-                errors = difference(values(own, figure), values(rivals[best], figure)).errors
+            mean, errors = statistics.mean(values(seeds, figure)), None
+            if min(len(seeds), len(rivals[best])) > 1:
+                errors = difference(values(seeds, figure), values(rivals[best], figure)).errors
             rank = 1 + sum(other > mean for other in means.values())
-            found.append(Gain(density, ours, best, mean / means[best] - 1, errors, rank, 1 + len(means)))
-    return found
+            every.append(Gain(density, ours, best, mean / means[best] - 1, errors, rank, 1 + len(means)))
+    return every
 
 
 def overview(entries: Sequence[Entry], figure: str = "ndcg@20") -> list[str]:
@@ -160,59 +156,66 @@ def overview(entries: Sequence[Entry], figure: str = "ndcg@20") -> list[str]:
         entries: of the results file of the paper's grid.
         figure: as for `gains`.
     """
+    parts = {
+        part: [gain for gain in of_part if gain.ours == OURS]
+        for part, of_part in gains_by_part(entries, figure).items()
+    }
+    shown = sorted({gain.density for of_part in parts.values() for gain in of_part}, reverse=True)
+    rows = []
+    for part, of_part in parts.items():
+        cells = {gain.density: f"{percent(gain.share, 2)} ({gain.rank} of {gain.among})" for gain in of_part}
+        rows += [[*part, *(cells.get(density, "-") for density in shown)]] if cells else []
+    return table(["data", "base", *(f"{density:g}" for density in shown)], rows) if rows else []
+
+
+def gains_by_part(entries: Sequence[Entry], figure: str = "ndcg@20") -> dict[tuple[str, str], list[Gain]]:
+    """`gains` of what is current among these entries, by data set and base."""
     groups = grouped(current(entries))
-    parts = {key[:2]: [gain for gain in gains(_part(groups, key[:2]), figure) if gain.ours == OURS] for key in groups}
-    shown = sorted({gain.density for found in parts.values() for gain in found}, reverse=True)
-    lines = [f"| data | base | {' | '.join(f'{density:g}' for density in shown)} |", "|---" * (2 + len(shown)) + "|"]
-    for (name, base), found in parts.items():
-        cells = {gain.density: f"{100 * gain.share:+.2f} % ({gain.rank} of {gain.among})" for gain in found}
-        if cells:
-            lines.append(f"| {name} | {base} | {' | '.join(cells.get(density, '-') for density in shown)} |")
-    return lines if len(lines) > 2 else []
+    return {part: gains(_part(groups, part), figure) for part in dict.fromkeys((key[0], key[1]) for key in groups)}
 
 
-def _part(groups: Groups, key: tuple[str, str]) -> Groups:
+def _part(groups: Groups, part: tuple[str, str]) -> Groups:
     """The groups of one data set and base."""
-    return {own: group for own, group in groups.items() if own[:2] == key}
+    return {key: group for key, group in groups.items() if key[:2] == part}
 
 
 def _claims(groups: Groups) -> list[str]:
     """What the paper claims beside what was measured, for one data set and base."""
-    found = gains(groups)
-    if not found:
+    every = gains(groups)
+    if not every:
         return ["SparseRec has no other DST method beside it yet."]
-    lines = ["| density | method | best other | gain in NDCG@20 | standard errors | rank |", "|---" * 6 + "|"]
-    largest: dict[str, float] = {}
-    for gain in found:
+    rows, largest = [], {}
+    for gain in every:
         errors = "-" if gain.errors is None else f"{gain.errors:+.1f}"
-        cells = [f"{gain.density:g}", gain.ours, gain.best, f"{100 * gain.share:+.2f} %", errors]
-        lines.append(f"| {' | '.join(cells)} | {gain.rank} of {gain.among} |")
+        cells = [f"{gain.density:g}", gain.ours, gain.best, percent(gain.share, 2), errors]
+        rows.append([*cells, f"{gain.rank} of {gain.among}"])
         largest[gain.ours] = max(gain.share, largest.get(gain.ours, gain.share))
-    words = "; ".join(f"{name} {100 * share:+.2f} %" for name, share in largest.items())
-    lines += ["", f"Largest gain: {words}. The paper's abstract claims up to {PUBLISHED_GAIN} %."]
-    return [*lines, *_kept(groups)]
+    words = "; ".join(f"{name} {percent(share, 2)}" for name, share in largest.items())
+    lines = table(["density", "method", "best other", "gain in NDCG@20", "standard errors", "rank"], rows)
+    lines += ["", *wrap(f"Largest gain: {words}. The paper's abstract claims up to {PUBLISHED_GAIN} %.")]
+    return [*lines, *_share_of_dense(groups)]
 
 
-def _kept(groups: Groups) -> list[str]:
+def _share_of_dense(groups: Groups) -> list[str]:
     """Down to which density SparseRec keeps most of what dense tables reach."""
     dense = next((group for key, group in groups.items() if key[2] == DENSE), None)
     if dense is None:
         return []
-    whole, found = statistics.mean(values(dense, "ndcg@20")), {}
+    whole, shares = statistics.mean(values(dense, "ndcg@20")), {}
     for density in densities(groups):
         for group in _by_method(groups, density, (OURS,)).values():
-            found[density] = statistics.mean(values(group, "ndcg@20")) / whole
-    kept = [density for density, share in found.items() if share >= KEPT]
-    shares = ", ".join(f"{100 * share:.1f} % at {density:g}" for density, share in found.items())
-    words = f"at {min(kept):g} still, the lowest density here that does" if kept else "at no density here"
-    return ["", f"NDCG@20 as a share of dense: {shares}. At least {100 * KEPT:.0f} %: {words}."]
+            shares[density] = statistics.mean(values(group, "ndcg@20")) / whole
+    enough = [density for density, share in shares.items() if share >= KEPT]
+    each = ", ".join(f"{100 * share:.1f} % at {density:g}" for density, share in shares.items())
+    words = f"at {min(enough):g} still, the lowest density here that does" if enough else "at no density here"
+    return ["", *wrap(f"NDCG@20 as a share of dense: {each}. At least {100 * KEPT:.0f} %: {words}.")]
 
 
 def _table(groups: Groups) -> list[str]:
     filed = any("file" in entry.figures for group in groups.values() for entry in group)
     head = ["density", "method", "columns", "Recall@20", "NDCG@20", "bytes", "parameters", "valid NDCG@20", "epoch"]
     head += ["training", "seeds", *(["file: NDCG@20", "file: bytes"] if filed else [])]
-    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    rows = []
     for (_, _, method, density), group in groups.items():
         cells = ["-" if density is None else f"{density:g}", method, str(group[0].job.settings["dim"])]
         cells += [spread(values(group, name)) for name in ("recall@20", "ndcg@20")]
@@ -223,8 +226,8 @@ def _table(groups: Groups) -> list[str]:
             files = [entry.figures["file"] for entry in group if "file" in entry.figures]
             cells += [spread([file["ndcg@20"] for file in files]) if files else "-"]
             cells += [f"{statistics.mean(file['bytes'] for file in files):,.0f}" if files else "-"]
-        lines.append(f"| {' | '.join(cells)} |")
-    return lines
+        rows.append(cells)
+    return table(head, rows)
 
 
 def training_time(group: Sequence[Entry]) -> str:
@@ -238,18 +241,15 @@ def training_time(group: Sequence[Entry]) -> str:
 
 def _tuning(entries: Sequence[Entry]) -> list[str]:
     """Every candidate that was tried, and what validation said."""
-    tuned = [entry for entry in entries if entry.job.phase == "tune"]
-    if not tuned:
-        return []
-    head = "| data | base | density | method | candidate | valid NDCG@20 |"
-    lines = ["", "## Candidates", "", head, "|---" * 6 + "|"]
-    for entry in tuned:
+    rows = []
+    for entry in entries:
         job = entry.job
-        own = [f"{name} {job.settings[name]:g}" for name in TUNED if name in job.settings]
-        density = "-" if job.density is None else f"{job.density:g}"
-        valid = f"{entry.figures['valid']:.4f}"
-        lines.append(f"| {job.dataset} | {job.base} | {density} | {job.method} | {', '.join(own)} | {valid} |")
-    return lines
+        if job.phase == "tune":
+            candidate = ", ".join(f"{name} {job.settings[name]:g}" for name in TUNED if name in job.settings)
+            density = "-" if job.density is None else f"{job.density:g}"
+            rows.append([job.dataset, job.base, density, job.method, candidate, f"{entry.figures['valid']:.4f}"])
+    head = ["data", "base", "density", "method", "candidate", "valid NDCG@20"]
+    return ["", "## Candidates", "", *table(head, rows)] if rows else []
 
 
 def densities(groups: Groups) -> list[float]:
