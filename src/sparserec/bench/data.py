@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from sparserec.errors import SparserecError
+from sparserec.files import write_text
 from sparserec.interactions import Dataset, Interactions, load, synthetic
 from sparserec.vocabulary import Vocabulary
 
@@ -66,3 +67,21 @@ def many_users(n_users: int, n_items: int) -> Dataset:
     users = np.repeat(np.arange(n_users), TAKEN)
     names = [Vocabulary.of(f"{kind}{number}" for number in range(n)) for kind, n in (("u", n_users), ("i", n_items))]
     return Dataset(Interactions.of(users, np.minimum(items, n_items - 1), *names), None, "a made-up catalogue", False)
+
+
+THINNED, LEAST = 0.35, 4
+"""Share of the interactions that a thinned data set has, and how many a user must then have."""
+
+
+def thinned(source: Path, file: Path) -> Path:
+    """Write a long-tailed catalogue, a part of a data set in LightGCN's text, to a CSV file; the same each time."""
+    rows = []
+    for name in ("train", "test"):
+        for line in (source / f"{name}.txt").read_text().splitlines():
+            user, *items = map(int, line.split())
+            rows += [(user, item) for item in items]
+    pairs = np.unique(np.array(rows), axis=0)
+    pairs = pairs[np.random.default_rng(0).random(len(pairs)) < THINNED]
+    pairs = pairs[np.bincount(pairs[:, 0])[pairs[:, 0]] >= LEAST]
+    write_text(file, "user,item\n" + "".join(f"u{user},i{item}\n" for user, item in pairs.tolist()))
+    return file

@@ -44,18 +44,20 @@ def run(
     parser = parser_of(main, sys.modules[main.__module__].__doc__, quick)
     given = vars(parser.parse_args())
     out, is_quick = given.pop("out"), given.pop("quick", False)
-    if quick and is_quick:
+    parameters = inspect.signature(main).parameters
+    command = command_of(script, parameters, given) + (" --quick" if is_quick else "")
+    if is_quick and quick:
         given |= {name: value for name, value in quick.items() if given[name] == parser.get_default(name)}
     elif out is None:
         out = script.parents[1] / "docs" / "results"
-    if "out" in inspect.signature(main).parameters:
+    if "out" in parameters:
         given["out"] = out
     try:
         result = main(**given)
         if isinstance(result, Generator):
             result = _gathered(result)
         if result is not None:
-            save(script.stem, result, out, command_of(script, sys.argv[1:]))
+            save(script.stem, result, out, command)
             if then and out:
                 then(out)
     except SparserecError as error:
@@ -80,23 +82,39 @@ def remembered(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]
     return json.loads(path.read_text())
 
 
-def command_of(script: Path, arguments: list[str]) -> str:
-    """The command line for readers elsewhere.
+def command_of(script: Path, parameters: Mapping[str, inspect.Parameter], given: Mapping[str, Any]) -> str:
+    """The command line for readers elsewhere: what differs from the defaults, data sets below $SPARSEREC_DATA.
 
-    Files are shown by their names, folders as FOLDER or below $SPARSEREC_DATA, and where results go is left out.
+    A file is shown by its name, another folder as RUN or FOLDER.
     """
-    words, root = [], os.environ.get("SPARSEREC_DATA")
-    for before, word in zip(["", *arguments], arguments, strict=False):
-        path = Path(word)
-        if "--out" in (before, word) or word.startswith("--out="):
+    words = [f"python benchmarks/{script.name}"]
+    for name, parameter in parameters.items():
+        value = given.get(name)
+        if value == parameter.default or value is None:
             continue
-        if root and path.is_absolute() and path.is_relative_to(root):
-            words.append(f"$SPARSEREC_DATA/{path.relative_to(root)}")
-        elif path.is_absolute() or path.exists() or "/" in word:
-            words.append("FOLDER" if path.is_dir() or not path.suffix else path.name)
-        else:
-            words.append(shlex.quote(word))
-    return " ".join([f"python benchmarks/{script.name}", *words])
+        positional = _is_positional(parameter)
+        words += [] if positional else [f"--{name.replace('_', '-')}"]
+        words += [_shown(word, name, positional) for word in _several(value) if word is not True]
+    return " ".join(words)
+
+
+def _shown(word: Any, name: str, positional: bool) -> str:
+    root = os.environ.get("SPARSEREC_DATA")
+    if not isinstance(word, Path):
+        return shlex.quote(str(word))
+    if root and word.is_absolute() and word.is_relative_to(root):
+        return f"$SPARSEREC_DATA/{word.relative_to(root)}"
+    if word.suffix:
+        return word.name
+    return "RUN" if name.startswith("run") else f"FOLDER/{word.name}" if positional else "FOLDER"
+
+
+def _several(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _is_positional(parameter: inspect.Parameter) -> bool:
+    return parameter.default is inspect.Parameter.empty and parameter.kind is not inspect.Parameter.KEYWORD_ONLY
 
 
 def parser_of(main: Callable[..., Any], description: str | None, quick: Mapping[str, Any] | None = None):
@@ -123,22 +141,22 @@ def _add(parser: argparse.ArgumentParser, name: str, parameter: inspect.Paramete
     if several or isinstance(kind, types.UnionType):
         kind = typing.get_args(kind)[0]
     options: dict[str, Any] = {"help": words}
+    if parameter.default is not inspect.Parameter.empty:
+        options["default"] = parameter.default
+        if parameter.default not in (None, False):
+            shown = " ".join(map(str, _several(parameter.default)))
+            options["help"] = f"{words} (default {shown})"
+    elif parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+        options["required"] = True
     if typing.get_origin(kind) is typing.Literal:
         options["choices"] = typing.get_args(kind)
-        kind = str
-    if parameter.default is inspect.Parameter.empty:
-        needed = parameter.kind is inspect.Parameter.KEYWORD_ONLY
-        options |= {"required": True} if needed else {}
-    else:
-        needed, options["default"] = True, parameter.default
-        shown = " ".join(map(str, parameter.default)) if several else parameter.default
-        options["help"] = f"{words} (default {shown})" if parameter.default not in (None, False) else words
-    if kind is bool:
+    elif kind is bool:
         options["action"] = "store_true"
     else:
-        options |= {"type": kind, "metavar": name.upper()} if "choices" not in options else {}
-        options |= {"nargs": "+"} if several else {}
-    parser.add_argument(f"--{name.replace('_', '-')}" if needed else name, **options)
+        options |= {"type": kind, "metavar": name.removesuffix("_folder").upper()}
+    if several:
+        options["nargs"] = "+"
+    parser.add_argument(name if _is_positional(parameter) else f"--{name.replace('_', '-')}", **options)
 
 
 def _gathered(rows: Rows) -> dict[str, Any]:
