@@ -1,57 +1,36 @@
-"""What the README shows runs as it stands, and links lead somewhere."""
+"""Links lead somewhere, lines can be read, and what guides say of settings holds."""
 
 import re
-import shlex
-import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "web").glob("*.md"))]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A folder with ratings.csv: MovieLens headers, items 296 and 318 among them."""
-    from sparserec.interactions import synthetic
-
-    folder = tmp_path_factory.mktemp("readme")
-    dataset, _ = synthetic(n_users=300, n_items=400, interactions_per_user=20, n_clusters=8, seed=5)
-    facts = dataset.interactions
-    rows = zip(facts.rows(), facts.indices, strict=True)
-    lines = [f"{u},{i},{4 + n % 2},{1000 + n}" for n, (u, i) in enumerate(rows)]
-    (folder / "ratings.csv").write_text("userId,movieId,rating,timestamp\n" + "\n".join(lines) + "\n")
-    return folder
+LONGEST = 140
+"""Characters of a line of Markdown; a row of a table has to be one line."""
+NOT_YET = (
+    [f"docs/decisions/{name:04d}" for name in (*range(1, 23), *range(24, 27), 28, 29)]
+    + [f"docs/guide/{name}.md" for name in ("benchmarks", "browser", "recommenders", "training")]
+    + ["docs/architecture.md", "docs/artefact-format.md", "CHANGELOG.md"]
+)
+"""Pages whose lines are still longer."""
 
 
-def blocks(page: Path, language: str) -> list[str]:
-    fences = re.split(r"^```", page.read_text(), flags=re.MULTILINE)
-    return [fence.removeprefix(language + "\n") for fence in fences[1::2] if fence.split("\n")[0] == language]
+def long_lines(page: Path) -> list[int]:
+    """Numbers of lines that are too long, those of tables left out."""
+    lines = enumerate(page.read_text().splitlines(), start=1)
+    return [number for number, line in lines if len(line) > LONGEST and not line.startswith("|")]
 
 
-def test_the_readmes_python(folder, monkeypatch, capsys):
-    (code,) = blocks(ROOT / "README.md", "python")
-    assert len([line for line in code.splitlines() if line.strip()]) <= 10
-    monkeypatch.chdir(folder)
-    exec(compile(code, "README.md", "exec"), {})  # the project's own page
-    out = capsys.readouterr().out
-    assert "recall@20" in out
-    assert re.search(r"\[\('\d+', ", out)
-
-
-def test_the_readmes_commands(folder, monkeypatch, capsys):
-    from sparserec.cli import main
-
-    monkeypatch.chdir(folder)
-    (found,) = [block for block in blocks(ROOT / "README.md", "") if block.startswith("sparserec ")]
-    for line in found.splitlines():
-        monkeypatch.setattr(
-            sys, "argv", [*shlex.split(line.replace("--out run", "--out run2").replace("export run ", "export run2 "))]
-        )
-        with pytest.raises(SystemExit) as end:
-            main()
-        assert not end.value.code, (line, capsys.readouterr().err)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_lines_can_be_read(page):
+    too_long = long_lines(page)
+    if too_long and str(page.relative_to(ROOT)).startswith(tuple(NOT_YET)):
+        pytest.xfail("lines are still longer")
+    assert not too_long
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -59,6 +38,15 @@ def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
         if not target.startswith("http"):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.xfail(strict=True, reason="some rooms of the glossary are not built yet")
+def test_the_glossary_names_modules_that_are_there():
+    from importlib.util import find_spec
+
+    names = re.findall(r"`(sparserec[\w.]*)` \|$", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
+    assert len(names) > 40
+    assert [name for name in dict.fromkeys(names) if find_spec(name) is None] == []
 
 
 def test_every_setting_of_the_recipe_is_known():

@@ -17,7 +17,6 @@ BLOCKS: dict[str, Block] = {
     "result": files.section,
     "machines": files.machines,
     "history": history.accuracy,
-    "createml": history.createml,
     "parts": history.parts,
     "factorisation": factorisation.accuracy,
     "factorisation-compared": factorisation.comparison,

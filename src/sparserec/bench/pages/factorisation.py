@@ -92,18 +92,29 @@ def comparison(folder: Path, _: str) -> list[str]:
         body.append(cells)
     clear = f"Clear: in {' and '.join(MEASURES)} alike, every seed of one lies on the same side of every seed of the "
     clear += f"other, and at least {CLEAR:.1f} standard errors lie between the means."
-    return [*wrap(f"{verdict(folder)} {clear}"), "", *table(head, body)]
+    settings, tried = rows[0]["settings"], {row["settings"]["weight_decay"] for row in entries(folder, "tune")}
+    alike = f"- All methods: {settings['n_negatives']} negatives a batch, {settings['epochs']} epochs at most, "
+    alike += f"{len(tried)} weight decays to choose from."
+    return [*wrap(f"{verdict(folder)} {clear}"), "", *table(head, body), "", alike]
+
+
+def signs(folder: Path) -> list[tuple[str, str, int]]:
+    """Of each comparison the rival, the data set, and whether ours is clearly ahead (1), behind (-1) or neither (0)."""
+    answers = []
+    for dataset, _, rival, apart in _compared(entries(folder)):
+        clear = {gap.clear for gap in apart}
+        answers.append((rival[0]["method"], dataset, clear.pop() if len(clear) == 1 else 0))
+    return answers
 
 
 def verdict(folder: Path) -> str:
     """In words, what the comparison shows."""
-    answers: dict[int, dict[str, list[str]]] = {1: {}, -1: {}, 0: {}}
-    for dataset, _, rival, apart in _compared(entries(folder)):
-        signs = {gap.clear for gap in apart}
-        answers[signs.pop() if len(signs) == 1 else 0].setdefault(rival[0]["method"], []).append(dataset)
-    words = {1: "clearly ahead of", -1: "clearly behind", 0: "not clearly apart from"}
     clauses = []
-    for sign, rivals in answers.items():
-        names = [f"{rival} ({', '.join(data)})" for rival, data in rivals.items()]
-        clauses += [f"{words[sign]} {'; '.join(names)}"] if names else []
+    for sign, words in ((1, "clearly ahead of"), (-1, "clearly behind"), (0, "not clearly apart from")):
+        data: dict[str, list[str]] = {}
+        for rival, dataset, answer in signs(folder):
+            if answer == sign:
+                data.setdefault(rival, []).append(dataset)
+        names = "; ".join(f"{rival} ({', '.join(of_rival)})" for rival, of_rival in data.items())
+        clauses += [f"{words} {names}"] if names else []
     return f"At equal bytes SparseRec is {'. It is '.join(clauses)}."

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sparserec.bench.pages.markdown import flat, table
+from sparserec.bench.pages.markdown import flat, table, wrap
 
 
 def results_file(folder: Path, name: str) -> dict[str, Any]:
@@ -44,32 +44,42 @@ def section(folder: Path, about: str) -> list[str]:
     known = results_file(folder, name)
     if not known:
         return ["Not measured yet."]
-    figures: Any = known["result"]
+    whole = known["result"]
     if part == "numbers":
-        figures = {title: value for title, value in figures.items() if not isinstance(value, (list, dict))}
+        rows, alone = [], {title: value for title, value in whole.items() if not isinstance(value, (list, dict))}
     elif part:
-        figures = figures[part]
-    rows: Any = figures if isinstance(figures, list) else figures.get("rows")
-    if part and rows is None and all(isinstance(value, dict) for value in figures.values()):
-        rows, figures = [{"": title, **row} for title, row in figures.items()], {}
+        rows, alone = _rows_and_alone(whole[part])
+    else:
+        rows, alone = _rows_and_alone(whole)
     blocks = [] if part and part != "numbers" else [[f"`{known['command']}`"]]
-    if isinstance(rows, list):
+    if rows:
         flattened = [dict(flat(row)) for row in rows]
         blocks.append(table(list(flattened[0]), ([*row.values()] for row in flattened)))
-        figures = {} if part else {title: value for title, value in figures.items() if title != "rows"}
-    if figures:
-        blocks.append(table(["", ""], flat(figures)))
+    if alone:
+        blocks.append(table(["", ""], flat(alone)))
     return [line for block in blocks for line in ["", *block]][1:]
 
 
+def _rows_and_alone(figures: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """What makes a table of rows of one kind, and what stands alone."""
+    if isinstance(figures, list):
+        return figures, {}
+    if all(isinstance(value, dict) for value in figures.values()):
+        return [{"": title, **row} for title, row in figures.items()], {}
+    rows = figures.get("rows")
+    if isinstance(rows, list):
+        return rows, {title: value for title, value in figures.items() if title != "rows"}
+    return [], figures
+
+
 def machines(folder: Path, _: str) -> list[str]:
-    """One table of all machines that results files name, and the versions of what ran there."""
-    measured: dict[tuple[str, ...], list[str]] = {}
-    head: list[str] = []
+    """One table of all machines that results files name, the versions of what ran there, and which files those are."""
+    measured: dict[str, tuple[dict[str, Any], list[str]]] = {}
     for file in sorted(folder.glob("*.json")):
         facts = results_file(folder, file.stem).get("machine")
         if facts:
-            head = head or list(facts)
-            measured.setdefault(tuple(str(facts.get(name, "-")) for name in head), []).append(file.stem)
-    rows = [[*facts, ", ".join(names)] for facts, names in measured.items()]
-    return table([*head, "results files"], rows)
+            measured.setdefault(json.dumps(facts), (facts, []))[1].append(file.stem)
+    every = list(measured.values())
+    rows = [[number, *facts.values()] for number, (facts, _) in enumerate(every, start=1)]
+    files = [f"- Machine {number}: {', '.join(names)}." for number, (_, names) in enumerate(every, start=1)]
+    return [*table(["machine", *every[0][0]], rows), "", *(line for words in files for line in wrap(words))]

@@ -34,10 +34,12 @@ def _bytes(folder: Path) -> list[tuple[str, str]]:
         words += f"quantisation of as many bytes, {gain['dense teacher']} against the dense teacher of 6 kB an item, "
         words += f"{gain['LightGCN, as published']} against LightGCN as published."
         lines.append((words, "bytes.md"))
-        words = f"{data}, beside the recommender of Create ML: {ours / apple['ndcg']:.1f} times its NDCG@20, in a file "
-        lines.append((f"{words}{apple['bytes an item'] / BUDGET:.0f} times smaller.", "bytes.md#create-ml"))
-    verdict = factorisation.verdict(folder)
-    return [*lines, (f"Matrix factorisation: {verdict[0].lower()}{verdict[1:]}", "factorisation.md")]
+        words = f"{data}, beside the recommender of Create ML: {ours / apple['ndcg']:.1f} times its NDCG@20, at "
+        words += f"{BUDGET:g} bytes an item beside {apple['bytes an item']:,}."
+        lines.append((words, "bytes.md#create-ml"))
+    signs = [sign for _, _, sign in factorisation.signs(folder)]
+    words = f"Matrix factorisation beside others of as many bytes: clearly ahead in {signs.count(1)} of {len(signs)} "
+    return [*lines, (f"{words}comparisons, clearly behind in {signs.count(-1)}.", "factorisation.md")]
 
 
 def _others(folder: Path) -> list[tuple[str, str]]:
@@ -135,4 +137,4 @@ def at_one_budget(folder: Path, _: str) -> list[str]:
         rows.append([ours["data"], ours["items"], *accuracy[0], best["recommender"], f"{best['bytes an item']:,.0f}"])
         rows[-1] += accuracy[1]
     head = ["data", "items", "Recall@20", "NDCG@20", "best of four others", "its bytes an item"]
-    return table([*head, "Recall@20", "NDCG@20"], rows)
+    return table([*head, "its Recall@20", "its NDCG@20"], rows)

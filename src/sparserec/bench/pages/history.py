@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sparserec.bench.pages.files import lines_of, result, results_file
+from sparserec.bench.pages.files import lines_of, result
 from sparserec.bench.pages.markdown import percent, table, wrap
 from sparserec.bench.statistics import spread
 
@@ -235,21 +235,3 @@ def _relative(group: Group, default: Group, name: str) -> str:
         return "-"
     ours, base = (statistics.mean(part[seed] for seed in seeds) for part in values)
     return percent(ours / base - 1)
-
-
-def createml(folder: Path, _: str) -> list[str]:
-    """The recommender of Create ML, and ours at the budget that parts are measured at."""
-    rows = result(folder, "createml")["rows"]
-    head = ["data", "what", "bytes an item", "megabytes", "Recall", "NDCG", "at", "seconds"]
-    body: list[list[object]] = []
-    for row in rows:
-        what = f"Create ML, {row['similarity']}, {row['neighbours']} neighbours an item"
-        cells = [f"{row['bytes an item']:,}", f"{row['megabytes of the file']:g}"]
-        body.append([row["data"], what, *cells, f"{row['recall']:.4f}", f"{row['ndcg']:.4f}", row["k"], row["seconds"]])
-    for data in dict.fromkeys(row["data"] for row in rows):
-        if group := ours(measured(folder), data, 12):
-            cells = [SIZE(group), f"{(mean(group, 'bytes') or 0) / 1e6:.2f}", _cell(group, "test_recall@20")]
-            body.append([data, f"**{OURS}**", *cells, _cell(group, NDCG), 20, TIME(group)])
-    whole = result(folder, "main_job_history")["bytes"]["total"]
-    note = f"With the list of item ids the file of {OURS} on gowalla has {whole:,} bytes."
-    return [*table(head, body), "", *wrap(f"- {results_file(folder, 'createml')['note']}"), *wrap(f"- {note}")]

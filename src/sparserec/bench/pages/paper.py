@@ -24,20 +24,15 @@ the paper starts, with the others as they were published."""
 KEPT = 0.95
 """Share of dense accuracy that the public summary of the paper claims is kept at least."""
 METHOD = (
-    "Within a base every method has the same loss, epochs, negatives and candidates to choose from; the validation "
-    "part chose among them, at each density or at the nearest one that the table of candidates has, and for each run "
-    "its epoch; no run stops before its last one. The test part was read once a run.",
-    "SparseRec is compared with all other methods of dynamic sparse training (DST), most of which start as it does; "
-    "SparseRec with the NMF start, which is the paper's, with the others as they were published, from random masks. "
-    "The epochs here are too few for such masks to begin to learn in a factorisation, so that comparison tells of the "
-    "start and hardly of the method.",
-    "Mean and standard deviation over seeds. Density: active parameters as a share of tables of the full width; a "
-    "narrow dense table has as many columns as fit the bytes of sparse ones of that density.",
-    "Bytes: what a device needs for the accuracy beside it, values in int8, structure, scales and header counted, "
-    "without the list of item ids. Of mf that is the exported file, read through the device runtime. Of lightgcn it is "
-    "the tables of layer 0 and the graph in Rice code, which the accuracy needs both; the exported file, which holds "
-    "propagated rows made sparse again, stands beside it. Of neumf and sasrec it is the tables and the network in "
-    "float32; no file holds them.",
+    "All methods of a base have the same loss, epochs, negatives and candidates; validation chose among these and the "
+    "epoch, and the test part was read once a run ([more](../guide/benchmarks.md)).",
+    "SparseRec is compared with all methods of dynamic sparse training (DST); SparseRec with the NMF start, which is "
+    "the paper's, with the others as they were published, from random masks. Those hardly begin to learn in so few "
+    "epochs: that comparison tells of the start.",
+    "Mean and standard deviation over seeds. Density: active parameters as a share of tables of the full width. Bytes: "
+    "what a device needs for the accuracy beside it, without the list of item ids: of mf the exported file, of "
+    "lightgcn the tables of layer 0 and the graph (the exported file stands beside it), of neumf and sasrec the "
+    "tables and the network, which no file holds. A narrow dense table has as many columns as fit the bytes.",
 )
 """Notes below the tables."""
 Groups = Mapping[tuple[str, str, str, float | None], Sequence[Entry]]

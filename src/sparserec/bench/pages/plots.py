@@ -115,43 +115,32 @@ def _ticks(axis: Any, against: str, densities: Sequence[float | None]) -> None:
 
 
 BYTES_DATA = ("gowalla", "yelp2018")
-STYLES = {
-    history.OURS: ("o-", "#d95f02", 2.4),
-    "its start alone": ("o:", "#d95f02", 1.2),
-    history.CODES: ("^-", "#1b6ca8", 1.4),
-    "Create ML's recommender": ("s-", "#555555", 1.4),
-    "dense factorisation, int8": ("v", "#1b9e77", 0),
-    "dense SVD, float32": ("D", "#7b3294", 0),
-    "dense models as published": ("*", "#c2185b", 0),
-    "its dense teacher": ("P", "#000000", 0),
+SHOWN = {
+    history.OURS: (history.OURS, "o-", "#d95f02", 2.4),
+    history.START: ("its start alone", "o:", "#d95f02", 1.2),
+    history.CODES: (history.CODES, "^-", "#1b6ca8", 1.4),
+    "createml": ("Create ML's recommender", "s-", "#555555", 1.4),
+    "dense": ("dense factorisation, int8", "v", "#1b9e77", 0),
+    "dense SVD, 64 columns": ("dense SVD, float32", "D", "#7b3294", 0),
+    "published": ("dense models as published", "*", "#c2185b", 0),
+    "dense teacher": ("its dense teacher", "P", "#000000", 0),
 }
-"""Marker and line, colour and width, in the order of the legend."""
+"""By method: what the legend says, marker and line, colour and width."""
 
 
 def bytes_points(folder: Path, dataset: str) -> dict[str, list[tuple[float, float]]]:
-    """Bytes an item and test NDCG@20 of what the picture shows, by the names in `STYLES`."""
-    rows = history.measured(folder)
-    kinds = {
-        history.OURS: ("budgets", history.OURS),
-        "its start alone": ("budgets", history.START),
-        history.CODES: ("pq", history.CODES),
-        "dense SVD, float32": ("teacher", "dense SVD, 64 columns"),
-        "its dense teacher": ("teacher", "dense teacher"),
-    }
+    """Bytes an item and test NDCG@20 of each method in `SHOWN`, a pair a budget, seed or model."""
     points: dict[str, list[tuple[float, float]]] = {}
-    for name, (kind, method) in kinds.items():
-        for group in history.groups(rows, dataset, kind):
-            size, ndcg = history.mean(group, "bytes_per_item"), history.mean(group, history.NDCG)
-            if group[0]["method"] == method and size is not None and ndcg is not None:
-                points.setdefault(name, []).append((size, ndcg))
+    for group in history.groups(history.measured(folder), dataset, "budgets", "pq", "teacher"):
+        size, ndcg = history.mean(group, "bytes_per_item"), history.mean(group, history.NDCG)
+        if size is not None and ndcg is not None:
+            points.setdefault(group[0]["method"], []).append((size, ndcg))
     dense = factorisation.group(factorisation.entries(folder), dataset, "dense")
-    if dense:
-        places = [(row["bytes_per_item"], row["ndcg@20"]) for row in dense]
-        points["dense factorisation, int8"] = [tuple(statistics.mean(axis) for axis in zip(*places, strict=True))]
-    apple = [row for row in result(folder, "createml").get("rows", []) if row["data"] == dataset]
-    points["Create ML's recommender"] = [(r["bytes an item"], r["ndcg"]) for r in apple if r["similarity"] == "cosine"]
+    points["dense"] = [(row["bytes_per_item"], row["ndcg@20"]) for row in dense]
+    similar = [row for row in result(folder, "createml").get("rows", []) if row["similarity"] == "cosine"]
+    points["createml"] = [(row["bytes an item"], row["ndcg"]) for row in similar if row["data"] == dataset]
     models = [row for row in history.published(folder, dataset) if row["columns"]]
-    points["dense models as published"] = [(row["bytes an item"], row["ndcg@20"]) for row in models]
+    points["published"] = [(row["bytes an item"], row["ndcg@20"]) for row in models]
     return points
 
 
@@ -161,12 +150,10 @@ def plot_bytes(folder: Path, path: Path) -> None:
     figure, axes = plt.subplots(1, len(BYTES_DATA), figsize=(8, 4.1))
     for axis, dataset in zip(axes, BYTES_DATA, strict=True):
         points = bytes_points(folder, dataset)
-        for name, (style, colour, width) in STYLES.items():
-            places = sorted(points.get(name, []))
-            if places:
-                size = 10 if style == "*" else 6
-                x, y = zip(*places, strict=True)
-                axis.plot(x, y, style, color=colour, linewidth=width, markersize=size, label=name, zorder=2 + width)
+        for method, (label, style, colour, width) in SHOWN.items():
+            if places := sorted(points.get(method, [])):
+                look = {"color": colour, "linewidth": width, "markersize": 10 if style == "*" else 6}
+                axis.plot(*zip(*places, strict=True), style, label=label, zorder=2 + width, **look)
         axis.set(title=dataset, xlabel="bytes an item (log scale)", xscale="log")
         axis.set_xticks([6, 12, 24, 48, 100, 400, 1000, 6000], ["6", "12", "24", "48", "100", "400", "1k", "6k"])
         axis.minorticks_off()
