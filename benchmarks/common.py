@@ -49,7 +49,7 @@ def from_file(run: Run, file: Path, parts: Split) -> dict[str, float]:
     # Only here: some benchmarks measure the memory of a process that needs none of this.
     from sparserec.artefact import inspect
     from sparserec.device import Recommender
-    from sparserec.training import evaluate_on_device
+    from sparserec.runs import evaluate_on_device
 
     run.export(file)
     size = inspect(file)["bytes"]

@@ -19,7 +19,7 @@ import torch
 import common
 from sparserec.objectives.distillation import DISTILLATION, Lesson
 from sparserec.recommenders import FISM
-from sparserec.training import Run, set_threads
+from sparserec.runs import Run, set_threads
 from sparserec.training.build import build, build_explorer, build_optimizers
 from sparserec.training.tasks import DistillationTask
 

@@ -15,9 +15,9 @@ import common
 import sparserec
 from sparserec.evaluation import evaluate
 from sparserec.recommenders import MF
+from sparserec.runs import set_threads
 from sparserec.sparsity import budget_of, random_mask
 from sparserec.tables import DenseTable, SparseTable
-from sparserec.training import set_threads
 
 DIM, DENSITY = 64, 0.1
 

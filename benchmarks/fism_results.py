@@ -27,11 +27,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from importlib import resources
 from pathlib import Path
 
-from sparserec.training.config import TeacherConfig
-
 import common
 from mf_results import cancel
 from sparserec.bench.pages.files import lines_of
+from sparserec.settings import TeacherConfig
 
 DATASETS = ("gowalla", "yelp2018")
 BUDGETS, SPECTRAL_BUDGETS = (6, 12, 24, 48), (12, 24)
@@ -117,7 +116,7 @@ def trained(job: dict, data) -> dict:
     import sparserec
     from sparserec.artefact import inspect
     from sparserec.device import Recommender
-    from sparserec.training import evaluate_on_device
+    from sparserec.runs import evaluate_on_device
     from sparserec.training.checkpoint import load_state
 
     config = configuration(job["settings"], data)
@@ -134,7 +133,7 @@ def trained(job: dict, data) -> dict:
     if not measured.exists():
         # A training that was cut off, or took the teacher of another, has no time of its own.
         measured.write_text(json.dumps({} if begun or lender else {"seconds": seconds, "peak_rss": peak}))
-    best, history = run.valid_metrics(), run.history()
+    best, history = run.valid_metrics(), run.log()
     result = {"run_valid_ndcg@20": best["ndcg@20"], "run_valid_recall@20": best["recall@20"], "epoch": best["epoch"]}
     result["epochs_run"] = sum(entry["epoch"] >= 0 for entry in history)
     result["curve"] = [round(entry["ndcg@20"], 5) for entry in history]
@@ -153,11 +152,11 @@ def trained(job: dict, data) -> dict:
 
 def lender_of(job: dict, config, data) -> Path | None:
     """A finished run of an earlier job that had the same teacher, so that it need not be made again."""
-    from sparserec.training.data import cut
-    from sparserec.training.run import Run
     from sparserec.training.start import needs_teacher, same_teacher
 
     from sparserec.errors import SparserecError
+    from sparserec.runs.data import cut
+    from sparserec.runs.run import Run
 
     if not needs_teacher(config):
         return None
@@ -175,10 +174,11 @@ def lender_of(job: dict, config, data) -> Path | None:
 
 def configuration(settings: dict, data):
     """A job's `RunConfig`; "as_many_as" keeps the number of values that another type would have in the budget."""
-    from sparserec.training.config import parse_config
-    from sparserec.training.data import cut
     from sparserec.training.start import width
     from sparserec.training.tables import active_parameters
+
+    from sparserec.runs.data import cut
+    from sparserec.settings import parse_config
 
     settings = {**settings, "recipe": "fism" if settings["epochs"] else "spectral"}
     other = settings.pop("as_many_as", None)
@@ -194,14 +194,14 @@ def configuration(settings: dict, data):
 
 def dense_teacher(job: dict, data) -> dict:
     """The teacher that validation chooses, with all its columns in float32; made once more for the test part."""
-    from sparserec.training.api import set_threads
-    from sparserec.training.config import parse_config
-    from sparserec.training.data import cut
-    from sparserec.training.refit import everything
     from sparserec.training.start import width
     from sparserec.training.teaching import choose_spectrum, teachers
 
     from sparserec.evaluation import evaluate
+    from sparserec.runs import set_threads
+    from sparserec.runs.data import cut
+    from sparserec.runs.refit import everything
+    from sparserec.settings import parse_config
     from sparserec.teachers import PooledTeacher
 
     set_threads(job["threads"])
@@ -231,12 +231,11 @@ def dense_teacher(job: dict, data) -> dict:
 
 def product_quantisation(job: dict, data) -> dict:
     """The way of quantising that validation chooses for a budget."""
-    from sparserec.training.api import set_threads
-    from sparserec.training.config import DataConfig
-    from sparserec.training.data import cut
-    from sparserec.training.refit import everything
-
     from product_quantisation import Choice, Quantiser
+    from sparserec.runs import set_threads
+    from sparserec.runs.data import cut
+    from sparserec.runs.refit import everything
+    from sparserec.settings import DataConfig
     from sparserec.sparsity import parse_budget
 
     set_threads(job["threads"])

@@ -18,9 +18,9 @@ import torch
 import common
 from sparserec.objectives import NegativeSampler, SampledSoftmax
 from sparserec.recommenders import MF, Batch
+from sparserec.runs import set_threads
 from sparserec.sparsity import ExplorerConfig, budget_of, make_explorer, random_mask
 from sparserec.tables import RowAdam, SparseTable
-from sparserec.training import set_threads
 
 
 def build(n_rows: int, dim: int, density: float, seed: int) -> SparseTable:

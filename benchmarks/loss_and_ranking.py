@@ -64,7 +64,7 @@ def measure(data: str, density: float, method: str, folder: Path, threads: int) 
         "data": data,
         "density": density,
         "method": method,
-        "training loss": round(run.history()[-1]["loss"], 4),
+        "training loss": round(run.log()[-1]["loss"], 4),
         "held-out loss": round(held_out_loss(run, model), 4),
         "valid NDCG@20": round(found["ndcg@20"], 4),
         "of users with many interactions": round(float(of_user[many].mean()), 4),

@@ -81,7 +81,7 @@ def one(job: dict) -> dict:
     from sparserec.artefact import inspect
     from sparserec.bench.one import peak_rss
     from sparserec.device import Recommender
-    from sparserec.training import evaluate_on_device
+    from sparserec.runs import evaluate_on_device
 
     folder = Path(job["folder"])
     data = sparserec.load(data_path(job["dataset"]))
@@ -90,7 +90,7 @@ def one(job: dict) -> dict:
     seconds = time.perf_counter() - began
     best = run.valid_metrics()
     result = {"valid": best["ndcg@20"], "valid_recall": best["recall@20"], "epoch": best["epoch"], "seconds": seconds}
-    result["curve"] = [round(entry["ndcg@20"], 4) for entry in run.history()]
+    result["curve"] = [round(entry["ndcg@20"], 4) for entry in run.log()]
     if job["phase"] == "run":
         file = folder / "model.safetensors"
         run.export(file)

@@ -20,12 +20,12 @@ from pathlib import Path
 import faiss
 import numpy as np
 import scipy.sparse as sp
-from sparserec.training.config import load_config
 from sparserec.training.teaching import POWERS, train_teacher
 
 from sparserec.evaluation import evaluate
 from sparserec.files import replacing
 from sparserec.interactions import Split
+from sparserec.settings import load_config
 from sparserec.sparsity import Spectrum, item_spectrum
 
 RANKS = (32, 64, 128, 256, 512)

@@ -33,7 +33,7 @@ def main() -> None:
     )
     if run.ended == "interrupted":
         raise SystemExit("interrupted; the same command goes on")
-    best, found, history = run.valid_metrics(), run.evaluate("test"), run.history()
+    best, found, history = run.valid_metrics(), run.evaluate("test"), run.log()
     result: dict[str, object] = {
         "columns": run.config.dim,
         "layers": run.config.layers,

@@ -34,14 +34,14 @@ from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
-from sparserec.training.config import DataConfig
-from sparserec.training.data import cut
-from sparserec.training.refit import everything
 
 import common
 import sparserec
 from sparserec.evaluation import Popularity, evaluate
 from sparserec.interactions import Split
+from sparserec.runs.data import cut
+from sparserec.runs.refit import everything
+from sparserec.settings import DataConfig
 
 KEPT, LEAST = 0.35, 4
 """Share of gowalla's interactions, and how many a user must then have."""

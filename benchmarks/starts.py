@@ -22,7 +22,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sparserec.training.api import set_threads
 from sparserec.training.kinds import KINDS, Kind
 from torch import Tensor
 
@@ -32,13 +31,13 @@ from sparserec.files import write_text
 from sparserec.interactions import Split
 from sparserec.objectives.distillation import DISTILLATION
 from sparserec.recommenders import FISM
+from sparserec.runs import Run, set_threads
 from sparserec.sparsity import CsrMask, history_start, item_spectrum, random_mask
 from sparserec.sparsity.initial import nmf_factors
 from sparserec.sparsity.masks import largest
 from sparserec.sparsity.spectral import TYPICAL_VALUE
 from sparserec.tables import DenseTable, SparseTable, Table
 from sparserec.teachers import open_lists
-from sparserec.training import Run
 from sparserec.training.build import build_explorer, build_optimizers, build_plan
 from sparserec.training.checkpoint import load_state
 from sparserec.training.tasks import DistillationTask

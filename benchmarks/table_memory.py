@@ -43,9 +43,9 @@ def warm_up(make, table) -> None:
 
 def sparse(steps: int, sample: str) -> tuple[int, float]:
     """SparseTable, RowAdam and a SparseRec explorer that watches a share `sample` of the rows, or the package's own."""
+    from sparserec.runs import RunConfig, set_threads
     from sparserec.sparsity import ExplorerConfig, budget_of, make_explorer, random_mask
     from sparserec.tables import RowAdam, SparseTable
-    from sparserec.training import RunConfig, set_threads
     from sparserec.training.build import default_sample
 
     set_threads(None)

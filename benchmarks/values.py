@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sparserec.training.api import set_threads
 
 import common
 from sparserec import Run
@@ -26,8 +25,8 @@ from sparserec.artefact.quantise import from_int8, to_float16, to_int8
 from sparserec.device import Recommender
 from sparserec.evaluation import evaluate
 from sparserec.recommenders import FISM
+from sparserec.runs import evaluate_on_device, set_threads
 from sparserec.tables import SparseTable
-from sparserec.training import evaluate_on_device
 
 CODED = (8, 6, 5, 4, 3)
 """Bits a value."""

@@ -32,10 +32,10 @@ def open_and_recommend(data: bytes, verify_digest: bool = True) -> bool:
         return False
     with np.errstate(all="ignore"):
         ids = model.item_ids
-        found = model.recommend(history=ids[:2], k=2, explain=True)
+        recommendations = model.recommend(history=ids[:2], k=2, explain=True)
         # Scales may be so large that scores are no numbers; such items are left out.
         if np.isfinite(model.score(ids, history=ids[:2])).all():
-            assert len(found) == min(2, len(ids) - len(ids[:2]))
+            assert len(recommendations) == min(2, len(ids) - len(ids[:2]))
         model.recommend(history=ids[:1], k=1, candidates=ids[-3:], exclude=ids[:1])
         if model.has_users:
             model.recommend(user=model.user_ids[0], k=3)

@@ -60,7 +60,11 @@ NAMES = {
 }
 """Functions and methods that stand for each other in what is called."""
 TEXTS = {"summary", "source", "differs"}
-"""Keyword arguments that are text for readers."""
+"""Keyword arguments and fields that are text for readers."""
+UNTOUCHED = {*TEXTS, "strict"}
+"""Keyword arguments that stay; `strict` is an assertion that two lists of ours are as long as each other."""
+LARGE = 100
+"""From here on a whole number is halved: of one more or less nothing is to be seen."""
 TINY = 1e-9
 """Constants below this only keep a division from being one by 0."""
 WORDS = {"left": "right", "right": "left"}
@@ -222,7 +226,9 @@ def _is_text(statement: ast.stmt) -> bool:
 
 
 def _is_typing(statement: ast.stmt) -> bool:
-    """A name for a type, or the list of public names."""
+    """A name for a type, the list of public names, or a text."""
+    if isinstance(statement, ast.AnnAssign):
+        return isinstance(statement.target, ast.Name) and statement.target.id in TEXTS
     if not isinstance(statement, ast.Assign):
         return False
     target, value = statement.targets[0], statement.value
@@ -239,7 +245,7 @@ def _of_statement(body: list[ast.stmt], number: int, statement: ast.stmt) -> Ite
     if isinstance(statement, ast.If | ast.While) and not isinstance(statement.test, ast.Compare | ast.UnaryOp):
         yield _Site(statement, "test", [ast.UnaryOp(ast.Not(), statement.test)])
     for name, value in ast.iter_fields(statement):
-        if name in {"body", "orelse", "finalbody", "handlers", "annotation"}:
+        if name in {"body", "orelse", "finalbody", "handlers", "annotation", "msg"}:
             continue
         parts = value if isinstance(value, list) else [value]
         if name in {"target", "targets"}:  # names that are written to stay as they are
@@ -284,7 +290,7 @@ def _of_node(owner: ast.AST | list, name: str | int, node: ast.AST) -> Iterator[
         yield _Site(owner, name, others)
     if isinstance(node, ast.Call):
         for place, keyword in enumerate(node.keywords):
-            if keyword.arg is not None and keyword.arg not in TEXTS:
+            if keyword.arg is not None and keyword.arg not in UNTOUCHED:
                 fewer = node.keywords[:place] + node.keywords[place + 1 :]
                 yield _Site(owner, name, [ast.Call(node.func, node.args, fewer)])
     whole_shape = isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "reshape"
@@ -294,7 +300,7 @@ def _of_node(owner: ast.AST | list, name: str | int, node: ast.AST) -> Iterator[
         if part in {"annotation", "op", "ops", "ctx"}:
             continue
         for place, child in enumerate(value) if isinstance(value, list) else [(part, value)]:
-            if isinstance(child, ast.AST) and getattr(child, "arg", None) not in TEXTS:
+            if isinstance(child, ast.AST) and getattr(child, "arg", None) not in UNTOUCHED:
                 yield from _of_node(value if isinstance(value, list) else node, place, child)
 
 
@@ -338,7 +344,7 @@ def _other_constants(value: object) -> Iterator[ast.AST]:
     if isinstance(value, bool):
         yield ast.Constant(not value)
     elif isinstance(value, int):
-        yield from (ast.Constant(value + 1), ast.Constant(value - 1))
+        yield from map(ast.Constant, (value + 1, value - 1) if abs(value) < LARGE else (value // 2,))
     elif isinstance(value, float):
         yield ast.Constant(1.0 if value == 0 else 0.0 if abs(value) < TINY else value * 2)
     elif isinstance(value, str):

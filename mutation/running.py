@@ -227,9 +227,12 @@ class Swap:
         if not isinstance(old, int | float | str | bool | type(None)):
             gc.unfreeze()
             for holder in gc.get_referrers(old):
-                if type(holder) is dict:
-                    for key in [key for key, held in holder.items() if held is old]:
+                names = holder if type(holder) is dict else getattr(holder, "__dict__", {})
+                for key in [key for key, thing in names.items() if thing is old]:
+                    if type(holder) is dict:
                         holder[key] = value
+                    elif not isinstance(holder, types.ModuleType):
+                        object.__setattr__(holder, key, value)  # of a frozen data class too
             for function in itertools.chain.from_iterable(self._functions.values()):
                 if function.__defaults__:
                     function.__defaults__ = tuple(
@@ -259,6 +262,7 @@ class Tests:
         self.entered: set[tuple[str, str]] = set()
         self._reach: dict[str, set[tuple[str, str]]] = {}
         self._time: dict[str, float] = {}
+        self._named: dict[str, set[str]] = {}
         self._failed: list[str] = []
         self._killers: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
         self.on_result: Any = None
@@ -302,6 +306,7 @@ class Tests:
                 self._run(item, following)
                 self._time[item.nodeid] = time.process_time() - before
                 self._reach.setdefault(item.nodeid, set()).update(self.entered)
+            self._named = {item.nodeid: _names_in(item) for item in session.items}
         if self._failed:
             sys.exit("tests fail without any mutant:\n" + "\n".join(self._failed))
         print(f"{len(session.items)} tests take {sum(self._time.values()):.0f} s of processor time", flush=True)
@@ -327,7 +332,8 @@ class Tests:
             return (module.file, function) in self._reach[test] or function not in self._functions(module)
         names = {function} if function else mutant.names
         callers = [name for name in self._functions(module) if _mentions(module, name, names)]
-        return not callers or any((module.file, caller) in self._reach[test] for caller in callers)
+        reached = any((module.file, caller) in self._reach[test] for caller in callers)
+        return reached or not callers or bool(names & self._named[test])
 
     def _functions(self, module: Module) -> set[str]:
         return {name for file, name in self._all() if file == module.file}
@@ -415,6 +421,13 @@ class Tests:
             if self._failed:
                 return 1, self._failed[0].split("\n")[0]
         return 0, ""
+
+
+def _names_in(item: pytest.Item) -> set[str]:
+    """What the function of a test names."""
+    function = item.obj  # type: ignore[attr-defined]
+    inner = getattr(getattr(function, "hypothesis", None), "inner_test", function)
+    return set(getattr(inner, "__code__", _names_in.__code__).co_names)
 
 
 def _mentions(module: Module, name: str, names: set[str]) -> bool:

@@ -62,8 +62,10 @@ def test_the_settings_of_the_guide_to_distillation_have_the_defaults_it_gives():
         # Only what the second recipe sets itself is given in brackets; it has no teacher and no exploration.
         for recipe, expected in (("fism", first), ("spectral", other.rstrip(")"))):
             value = load_config(recipe)
+            parts = {**value.model_dump(), **{name: value.model_dump()[name] for name in ("teacher", "exploration")}}
             for part in name.split("."):
-                value = getattr(value, part)
+                parts = parts[part]
+            value = parts
             if expected:
                 assert expected.strip() == (
                     "chosen" if value is None else f"{value:g}" if value == 0 else str(value)

@@ -69,7 +69,7 @@ def test_a_table_by_hand(folder):
         "items.signs": [1],
     }
     assert artefact.items.values.tolist() == [-5, 17, 15]
-    assert artefact.items.half_step == 0.25
+    assert (artefact.items.unit, artefact.items.odd) == (0.25, True)
     assert artefact.items.dequantised().tolist() == [-1.25, 4.25, 3.75]
     assert artefact.items.column_scales().tolist() == [0.25, 0.25]
     assert artefact.card.nnz == 3

@@ -32,14 +32,14 @@ def test_an_insertion_costs_what_was_inserted(seed, first, length, inserted):
     assert made(old, edits, len(new)).tolist() == new.tolist()
     # Runs at the ends that are shorter than RUN may be told anew.
     assert len(edits.new) <= len(inserted) + 2 * RUN
-    assert len(edits.kept) <= 4
+    assert len(edits.copied) <= 4
 
 
 def test_runs_that_moved_are_found():
     old = np.arange(100)
     new = np.concatenate((old[50:], old[:50]))
     edits = by_runs(old, new)
-    assert (edits.kept.tolist(), edits.moved.tolist(), len(edits.new)) == ([50, 50], [50, -100], 0)
+    assert (edits.copied.tolist(), edits.moved.tolist(), len(edits.new)) == ([50, 50], [50, -100], 0)
 
 
 def test_differences_of_sequences_of_unequal_length():

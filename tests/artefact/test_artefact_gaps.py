@@ -127,16 +127,16 @@ def test_changed_bytes_are_refused_or_are_the_one_code_of_another_table(structur
                 bits[one], bits[other] = bits[other], bits[one]
             part[:] = bytes(as_bytes(bits))
     arrays = [np.frombuffer(bytes(part), dtype=np.uint8) for part in (low, high)]
-    wanted = slow_decode(low, high, n, dim, len(positions))
+    expected = slow_decode(low, high, n, dim, len(positions))
     with blocks(8, data.draw(st.sampled_from([1, 2, 1 << 14]))):
-        if wanted is None:
+        if expected is None:
             with pytest.raises(SparserecError):
                 gaps.decode(*arrays, n, dim, len(positions))
             return
         indptr, columns = gaps.decode(*arrays, n, dim, len(positions))
         again = gaps.encode(indptr, columns, dim)
-    np.testing.assert_array_equal(indptr, as_csr(wanted, n, dim)[0])
-    np.testing.assert_array_equal(columns, as_csr(wanted, n, dim)[1])
+    np.testing.assert_array_equal(indptr, as_csr(expected, n, dim)[0])
+    np.testing.assert_array_equal(columns, as_csr(expected, n, dim)[1])
     assert [part.tobytes() for part in again] == [bytes(low), bytes(high)]
 
 
@@ -145,13 +145,13 @@ def test_changed_bytes_are_refused_or_are_the_one_code_of_another_table(structur
 @example(b"\x01", b"\x01", 1, 2, 1)
 def test_any_bytes_are_taken_just_when_the_slow_coder_takes_them(low, high, n, dim, nnz):
     arrays = [np.frombuffer(part, dtype=np.uint8) for part in (low, high)]
-    wanted = slow_decode(low, high, n, dim, nnz) if 1 <= n <= nnz <= n * dim else None
+    expected = slow_decode(low, high, n, dim, nnz) if 1 <= n <= nnz <= n * dim else None
     try:
         indptr, columns = gaps.decode(*arrays, n, dim, nnz)
     except SparserecError:
-        assert wanted is None
+        assert expected is None
     else:
-        assert (np.repeat(np.arange(n), np.diff(indptr)) * dim + columns).tolist() == wanted
+        assert (np.repeat(np.arange(n), np.diff(indptr)) * dim + columns).tolist() == expected
 
 
 def test_the_example_of_the_documentation():

@@ -95,25 +95,25 @@ def test_changed_bytes_are_refused_or_are_the_code_of_other_numbers(numbers, shi
             del part[-1:]
         elif part:
             part[data.draw(st.integers(0, len(part) - 1))] ^= 1 << data.draw(st.integers(0, 7))
-    wanted = slow_unpack(bytes(low), bytes(high), len(numbers))
+    expected = slow_unpack(bytes(low), bytes(high), len(numbers))
     try:
         decoded = rice.unpack(*arrays(bytes(low), bytes(high)), len(numbers), NAMES)
     except SparserecError:
-        assert wanted is None
+        assert expected is None
     else:
-        assert decoded.tolist() == wanted
+        assert decoded.tolist() == expected
 
 
 @given(st.binary(max_size=4), st.binary(max_size=6), st.integers(1, 12))
 @example(b"\x00", b"\x01", 1)
 def test_any_bytes_are_taken_just_when_the_slow_coder_takes_them(low, high, count):
-    wanted = slow_unpack(low, high, count)
+    expected = slow_unpack(low, high, count)
     try:
         decoded = rice.unpack(*arrays(low, high), count, NAMES)
     except SparserecError:
-        assert wanted is None
+        assert expected is None
     else:
-        assert decoded.tolist() == wanted
+        assert decoded.tolist() == expected
 
 
 def test_the_example_of_the_documentation():

@@ -49,16 +49,16 @@ def test_a_model_comes_back(folder, model):
         if table is None:
             assert rows is None
             continue
-        matrix, wanted = as_matrix(rows), densified(table)
+        matrix, exact = as_matrix(rows), densified(table)
         assert rows.dense == isinstance(table, np.ndarray)
-        if rows.half_step is not None:
-            assert (np.abs(matrix - wanted) <= rows.half_step * (1 + 1e-4)).all()
+        if rows.odd:
+            assert (np.abs(matrix - exact) <= rows.unit * (1 + 1e-4)).all()
             np.testing.assert_array_equal(rows.columns, table.columns)
             np.testing.assert_array_equal(rows.indptr, table.indptr)
         elif rows.scales is None:
-            np.testing.assert_array_equal(matrix, wanted.astype(np.float16).astype(np.float32))
+            np.testing.assert_array_equal(matrix, exact.astype(np.float16).astype(np.float32))
         else:
-            assert (np.abs(matrix - wanted) <= rows.scales / 2 * (1 + 1e-4)).all()
+            assert (np.abs(matrix - exact) <= rows.scales / 2 * (1 + 1e-4)).all()
             if not rows.dense:
                 np.testing.assert_array_equal(rows.columns, table.columns)
                 np.testing.assert_array_equal(rows.indptr, table.indptr)
@@ -162,15 +162,15 @@ def test_the_arrays_that_are_read_can_not_be_written_to(folder):
 @given(models())
 def test_inspect_accounts_for_every_byte(folder, model):
     report = write(folder / "model", **model)
-    found = inspect(folder / "model")
-    sizes = found["bytes"]
+    facts = inspect(folder / "model")
+    sizes = facts["bytes"]
     assert sizes["total"] == (folder / "model").stat().st_size == report.total
     assert sizes["total"] == sizes["header"] + sizes["items"] + sizes["users"] + sizes["ids"]
-    assert sizes["total"] - sizes["header"] == sum(tensor["bytes"] for tensor in found["tensors"])
-    assert found["bytes_per_item"] == (sizes["total"] - sizes["ids"]) / len(model["item_ids"])
+    assert sizes["total"] - sizes["header"] == sum(tensor["bytes"] for tensor in facts["tensors"])
+    assert facts["bytes_per_item"] == (sizes["total"] - sizes["ids"]) / len(model["item_ids"])
     n_users = len(model.get("user_ids", ()))
-    assert found["bytes_per_user"] == (sizes["users"] / n_users if n_users else None)
-    assert json.loads(json.dumps(found))["card"]["dim"] == read(folder / "model").card.dim
+    assert facts["bytes_per_user"] == (sizes["users"] / n_users if n_users else None)
+    assert json.loads(json.dumps(facts))["card"]["dim"] == read(folder / "model").card.dim
 
 
 @pytest.mark.parametrize("values_dtype", ["int8", "coded"])

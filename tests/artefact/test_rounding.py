@@ -47,8 +47,7 @@ def test_they_are_the_values_of_the_file(tmp_path, monkeypatch, share):
     ids = Vocabulary.of([str(row) for row in range(1000)])
     report = write(path, items=table, item_ids=ids, history_factors=factors, values_dtype="coded", budget=budget)
     rows = read(path).items
-    assert rows.half_step is not None
-    values = rows.values * np.float32(rows.half_step)
+    values = rows.values * np.float32(rows.unit)
 
     monkeypatch.setattr(module, "HEADER_EXPECTED", report.header)
     expected = rounding(table, factors, budget).of(table.values, table.indptr)

@@ -88,8 +88,8 @@ def test_a_thinned_file_has_the_bytes_of_its_budget_and_less_error(tmp_path, mon
         report = write(tmp_path / "model", items=table, item_ids=ids, values_dtype="coded", budget=budget)
         assert budget - 64 <= report.total - report.ids <= budget
         rows = read(tmp_path / "model").items
-        found = TableData(rows.indptr, rows.columns, rows.dequantised(), 30)
-        return float(((dense(found) - dense(table)) ** 2).sum())
+        rebuilt = TableData(rows.indptr, rows.columns, rows.dequantised(), 30)
+        return float(((dense(rebuilt) - dense(table)) ** 2).sum())
 
     thin = error()
     monkeypatch.setattr(thinning, "SHARES", (0.0,))

@@ -21,9 +21,9 @@ def path(tmp_path_factory):
 def test_parts_are_those_of_each_item_alone_and_add_up(path, catalogue, data):
     recommender = catalogue.open(path)
     history = data.draw(st.lists(st.integers(0, len(catalogue.items) - 1), min_size=1, max_size=4))
-    found = recommender.recommend(history, k=5, explain=True)
-    assert [(one.item, one.score) for one in found] == recommender.recommend(history, k=5)
-    for one in found:
+    explained = recommender.recommend(history, k=5, explain=True)
+    assert [(one.item, one.score) for one in explained] == recommender.recommend(history, k=5)
+    for one in explained:
         alone = {str(i): float(catalogue.scores([i])[int(one.item)]) for i in dict.fromkeys(history)}
         np.testing.assert_allclose([part for _, part in one.because], [alone[item] for item, _ in one.because])
         assert sorted(item for item, _ in one.because) == sorted(alone)

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sparserec.artefact import write
-from sparserec.artefact.reader import Rows, read
+from sparserec.artefact.reader import DecodedTable, read
 from sparserec.device import Recommender, lists, shortlist
 from sparserec.device import postings as postings_of
 from sparserec.device.lists import Lists, by_column, by_row, norms
@@ -235,7 +235,7 @@ def test_at_least_k_scores_reach_the_bound(seed, k):
 
 
 @st.composite
-def sparse_tables(draw) -> Rows:
+def sparse_tables(draw) -> DecodedTable:
     """Tables as they are read, with codes of every width and columns up to more than 16 bits have room for."""
     n, dim = draw(st.integers(1, 9)), draw(st.sampled_from([1, 2, 12, 255, 257, 700, 5000, 40_000]))
     kind = draw(st.sampled_from(["odd", "int8", "float16"]))
@@ -247,7 +247,7 @@ def sparse_tables(draw) -> Rows:
     codes[random.random(len(codes)) < draw(st.sampled_from([0, 0.1, 1]))] //= max(most // 4, 1)
     codes = 2 * codes + 1 if kind == "odd" else codes
     narrow = np.int8 if kind == "int8" or np.abs(codes).max() < 128 else np.int16 if most < 1 << 13 else np.int32
-    return Rows(
+    return DecodedTable(
         n=n,
         dim=dim,
         values=codes.astype(np.float16 if kind == "float16" else narrow),
@@ -256,7 +256,8 @@ def sparse_tables(draw) -> Rows:
         columns=columns.astype(np.uint8 if dim <= 256 else np.uint16),
         factors=None,
         history_factors=None,
-        half_step=0.5 if kind == "odd" else None,
+        unit=0.5 if kind == "odd" else 1.0,
+        odd=kind == "odd",
     )
 
 

@@ -101,9 +101,9 @@ def test_the_same_file_gives_the_same_self_contained_bytes(tmp_path):
     write_onnx(file, tmp_path / "b")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     loaded = onnx.load(tmp_path / "a")
-    kept = {entry.key: entry.value for entry in loaded.metadata_props}
-    assert json.loads(kept["sparserec.ids"]) == read(file).item_ids.to_list()
-    assert json.loads(kept["sparserec"]) == read(file).card.as_dict()
+    metadata = {entry.key: entry.value for entry in loaded.metadata_props}
+    assert json.loads(metadata["sparserec.ids"]) == read(file).item_ids.to_list()
+    assert json.loads(metadata["sparserec"]) == read(file).card.as_dict()
     assert not loaded.graph.sparse_initializer
     assert all(tensor.data_location == onnx.TensorProto.DEFAULT for tensor in loaded.graph.initializer)
     # Nothing of the size of rows times columns is stored, and the codes as compactly as in the file.

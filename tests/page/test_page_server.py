@@ -35,9 +35,9 @@ def ask(server: PageServer, path: str, method: str = "GET", host: str | None = N
     link.putheader("Host", host if host is not None else f"127.0.0.1:{server.server_port}")
     link.endheaders()
     answer = link.getresponse()
-    found = answer.status, dict(answer.getheaders()), answer.read().decode()
+    received = answer.status, dict(answer.getheaders()), answer.read().decode()
     link.close()
-    return found
+    return received
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,8 @@ def page(tmp_path) -> str:
 
 
 def holder(page: str, name: str) -> str:
-    (found,) = re.findall(rf'<script id="{name}" type="[^"]+">(.*?)</script>', page, re.DOTALL)
-    return found
+    (content,) = re.findall(rf'<script id="{name}" type="[^"]+">(.*?)</script>', page, re.DOTALL)
+    return content
 
 
 def test_the_model_and_the_titles_are_in_it(page):

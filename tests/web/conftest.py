@@ -57,15 +57,15 @@ FLAGS = (
 def chromium():
     """Make windows of a headless Chromium, each with an empty profile: `chromium(folder, **options)`."""
     api = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install playwright")
-    found = os.environ.get("SPARSEREC_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
+    program = os.environ.get("SPARSEREC_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
         pytest.skip("needs Chromium: apt-get install chromium, or set SPARSEREC_CHROMIUM to its program")
     with api.sync_playwright() as playwright:
 
         @contextmanager
         def window(profile: Path, flags: Sequence[str] = (), **options):
             context = playwright.chromium.launch_persistent_context(
-                profile, executable_path=found, headless=True, args=[*FLAGS, *flags], **options
+                profile, executable_path=program, headless=True, args=[*FLAGS, *flags], **options
             )
             context.set_default_timeout(20_000)
             try:

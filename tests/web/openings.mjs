@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { Recommender } from "../../web/src/index.js";
 
-const found = [];
+const outcomes = [];
 for (const path of JSON.parse(readFileSync(process.argv[2], "utf-8"))) {
   const file = readFileSync(path);
   const bytes = file.buffer.slice(file.byteOffset, file.byteOffset + file.byteLength);
@@ -14,9 +14,9 @@ for (const path of JSON.parse(readFileSync(process.argv[2], "utf-8"))) {
     const model = await Recommender.open(bytes);
     const taken = process.memoryUsage().arrayBuffers - before;
     const first = model.recommend({ history: [model.itemIds[0]], k: 2 });
-    found.push({ opened: true, taken, kept: model.nbytes, first: first.length });
+    outcomes.push({ opened: true, taken, kept: model.nbytes, first: first.length });
   } catch (error) {
-    found.push({ opened: false, name: error.name, error: error.message, taken: process.memoryUsage().arrayBuffers - before });
+    outcomes.push({ opened: false, name: error.name, error: error.message, taken: process.memoryUsage().arrayBuffers - before });
   }
 }
-console.log(JSON.stringify(found));
+console.log(JSON.stringify(outcomes));

@@ -38,9 +38,9 @@ def page_with(chromium, served, tmp_path):
             page = window.pages[0]
             page.on("console", lambda message: said.append(message.text))
             page.goto(served(site))
-            found = page.evaluate(script, argument)
+            result = page.evaluate(script, argument)
         assert said == []
-        return found
+        return result
 
     return run
 
@@ -55,11 +55,11 @@ def random_queries(model: Recommender, count: int) -> list[dict]:
 def same_top_20(model: Path, run) -> None:
     python = Recommender.open(model)
     queries = random_queries(python, HISTORIES)
-    for query, found in zip(queries, run(model, RUN, queries), strict=True):
+    for query, result in zip(queries, run(model, RUN, queries), strict=True):
         expected = python.recommend(**query)
-        assert [item for item, _ in found] == [item for item, _ in expected]
-        np.testing.assert_allclose([score for _, score in found], [score for _, score in expected], rtol=0, atol=1e-3)
-        assert len(found) == 20
+        assert [item for item, _ in result] == [item for item, _ in expected]
+        np.testing.assert_allclose([score for _, score in result], [score for _, score in expected], rtol=0, atol=1e-3)
+        assert len(result) == 20
 
 
 def test_the_same_top_20_on_a_catalogue_of_the_size_of_gowalla(page_with, tmp_path):
@@ -122,7 +122,7 @@ SOURCES = """async () => {
     7,
   ];
   for (const source of bad) {
-    const error = await Recommender.open(source).catch((found) => found);
+    const error = await Recommender.open(source).catch((result) => result);
     refusals.push([error instanceof SparserecError, error.message]);
   }
   return { answers, refusals };
@@ -136,13 +136,13 @@ def test_every_kind_of_source(chromium, served, tmp_path):
     (site / "index.html").write_text("<!doctype html><title>test</title>")
     with chromium(tmp_path / "profile") as window:
         window.pages[0].goto(served(site))
-        found = window.pages[0].evaluate(SOURCES)
+        result = window.pages[0].evaluate(SOURCES)
     expected = json.loads((GOLDEN / "expected.json").read_text(encoding="utf-8"))[0]["answer"]
-    assert len(found["answers"]) == 8
-    assert [[r["item"], pytest.approx(r["score"])] for r in json.loads(found["answers"][0])] == expected
-    assert set(found["answers"]) == {found["answers"][0]}
-    assert all(known for known, _ in found["refusals"])
-    messages = [message for _, message in found["refusals"]]
+    assert len(result["answers"]) == 8
+    assert [[r["item"], pytest.approx(r["score"])] for r in json.loads(result["answers"][0])] == expected
+    assert set(result["answers"]) == {result["answers"][0]}
+    assert all(known for known, _ in result["refusals"])
+    messages = [message for _, message in result["refusals"]]
     assert "the server answered 404" in messages[0]
     assert "cannot be fetched" in messages[1]
     assert messages[2].startswith("half.safetensors: ")
@@ -179,7 +179,7 @@ def test_the_heap_holds_no_copy(chromium, served, tmp_path):
     exact = ["--js-flags=--expose-gc", "--enable-precise-memory-info"]
     with chromium(tmp_path / "profile", flags=exact) as window:
         window.pages[0].goto(served(site))
-        found = window.pages[0].evaluate(HEAP)
-    assert found["file"] > 4 << 20
+        result = window.pages[0].evaluate(HEAP)
+    assert result["file"] > 4 << 20
     # What is kept beside the file counts as grown; a second copy of the file, or texts of its ids, would be megabytes.
-    assert abs(found["grown"] - found["kept"]) < 1 << 19
+    assert abs(result["grown"] - result["kept"]) < 1 << 19

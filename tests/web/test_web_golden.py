@@ -23,8 +23,8 @@ def answers(node, folder, model, queries: list[dict]) -> list:
 def test_golden_files(node, tmp_path, kind):
     model, expected = make_golden.FILES[kind]
     cases = json.loads(expected.read_text(encoding="utf-8"))
-    found = answers(node, tmp_path, model, [case["query"] for case in cases])
-    for case, answer in zip(cases, found, strict=True):
+    given = answers(node, tmp_path, model, [case["query"] for case in cases])
+    for case, answer in zip(cases, given, strict=True):
         assert [name for name, _ in answer] == [name for name, _ in case["answer"]], case["query"]
         np.testing.assert_allclose([s for _, s in answer], [s for _, s in case["answer"]], rtol=1e-6, atol=1e-7)
 
@@ -83,15 +83,15 @@ def test_the_same_top_20_as_python(node, tmp_path, kind, users):
     queries += [{"history": some(9), "candidates": some(30) * 2, "exclude": some(10), "k": 40}]
     queries += [{"history": some(2), "candidates": []}]
     explained = [{"history": some(count) * 2, "explain": True, "k": 3} for count in (1, 6)]
-    for query, found in zip(explained, answers(node, tmp_path, path, explained), strict=True):
-        for item, score, because in found:
+    for query, ranked in zip(explained, answers(node, tmp_path, path, explained), strict=True):
+        for item, score, because in ranked:
             expected = shares(path, query["history"], item)
             assert dict(because) == {name: pytest.approx(share, rel=1e-6, abs=1e-6) for name, share in expected}
             assert [share for _, share in because] == sorted((share for _, share in because), reverse=True)
             assert sum(share for _, share in because) == pytest.approx(score, rel=1e-4, abs=1e-4)
     if users:
         queries += [{"user": "u3"}, {"user": "u59", "history": some(50), "k": 7}]
-    for query, found in zip(queries, answers(node, tmp_path, path, queries), strict=True):
+    for query, ranked in zip(queries, answers(node, tmp_path, path, queries), strict=True):
         expected = model.recommend(**query)
-        np.testing.assert_allclose([s for _, s in found], [s for _, s in expected], rtol=1e-5, atol=1e-5)
-        assert [name for name, _ in found] == [name for name, _ in expected], query
+        np.testing.assert_allclose([s for _, s in ranked], [s for _, s in expected], rtol=1e-5, atol=1e-5)
+        assert [name for name, _ in ranked] == [name for name, _ in expected], query

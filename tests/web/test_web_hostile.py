@@ -63,11 +63,11 @@ def test_every_bad_file_is_refused_with_the_sentence_of_the_python_reader(node, 
     bad = list(cases(tmp_path))
     assert len(bad) > 200
     wrong = []
-    for (name, _, message), found in zip(bad, opened(node, tmp_path, [data for _, data, _ in bad]), strict=True):
+    for (name, _, message), outcome in zip(bad, opened(node, tmp_path, [data for _, data, _ in bad]), strict=True):
         expected = OTHERWISE.get(name, message)
-        if found["opened"] or found["name"] != "SparserecError" or not re.search(expected, found["error"]):
-            wrong.append((name, expected, found))
-        assert found["opened"] or found["taken"] < 2 << 20, name
+        if outcome["opened"] or outcome["name"] != "SparserecError" or not re.search(expected, outcome["error"]):
+            wrong.append((name, expected, outcome))
+        assert outcome["opened"] or outcome["taken"] < 2 << 20, name
     assert wrong == []
 
 
@@ -76,7 +76,7 @@ def test_the_files_that_the_bad_ones_are_made_of_open(node, tmp_path):
     files.append(valid_file(tmp_path / "dense", dense=True))
     files.append(valid_file(tmp_path / "halves", values_dtype="float16"))
     files += [taken_apart(data).pack() for data in files]  # the same in another order, and not aligned
-    assert [found["first"] for found in opened(node, tmp_path, files)] == [2] * len(files)
+    assert [outcome["first"] for outcome in opened(node, tmp_path, files)] == [2] * len(files)
 
 
 def test_cut_off_anywhere_and_every_flipped_bit(node, tmp_path):
@@ -86,9 +86,9 @@ def test_cut_off_anywhere_and_every_flipped_bit(node, tmp_path):
         damaged = bytearray(whole)
         damaged[position] ^= 1 << position % 8
         files.append(bytes(damaged))
-    for found in opened(node, tmp_path, files):
-        assert not found["opened"]
-        assert found["name"] == "SparserecError"
+    for outcome in opened(node, tmp_path, files):
+        assert not outcome["opened"]
+        assert outcome["name"] == "SparserecError"
 
 
 def test_huge_claims_take_no_memory(node, tmp_path):
@@ -103,10 +103,10 @@ def test_huge_claims_take_no_memory(node, tmp_path):
             for name in ("history_low", "history_high", "history_scale"):
                 hostile.drop(f"items.{name}")(parts)
             files.append(parts.pack())
-    for found in opened(node, tmp_path, files):
-        assert not found["opened"]
-        assert found["name"] == "SparserecError"
-        assert found["taken"] < 1 << 20
+    for outcome in opened(node, tmp_path, files):
+        assert not outcome["opened"]
+        assert outcome["name"] == "SparserecError"
+        assert outcome["taken"] < 1 << 20
 
 
 BYTES_PER_BYTE, CONSTANT = 40, 8 << 20
@@ -144,10 +144,10 @@ def test_memory_is_bounded_by_the_file(node, tmp_path, monkeypatch):
         budget=300_000,
     )
     files = [(tmp_path / name).read_bytes() for name in ("wide", "full")]
-    for data, found in zip(files, opened(node, tmp_path, files), strict=True):
-        assert found["opened"]
-        assert found["taken"] < BYTES_PER_BYTE * len(data) + CONSTANT
-        assert found["kept"] <= found["taken"] + NODES_OWN  # else the measure misses what the model holds
+    for data, outcome in zip(files, opened(node, tmp_path, files), strict=True):
+        assert outcome["opened"]
+        assert outcome["taken"] < BYTES_PER_BYTE * len(data) + CONSTANT
+        assert outcome["kept"] <= outcome["taken"] + NODES_OWN  # else the measure misses what the model holds
 
 
 def test_random_damage(node, tmp_path):
@@ -157,9 +157,9 @@ def test_random_damage(node, tmp_path):
         path = tmp_path / f"seed{number}.safetensors"
         valid_file(path, **options)
         files.append(path)
-    found = node("../../benchmarks/browser_fuzz.mjs", 20_000, 1, *files)
-    assert found["tried"] == 20_000
-    assert found["other errors"] == []
-    assert found["opened"] > 100
-    assert found["refused"] > 10_000
-    assert found["slowest ms"] < 2000
+    outcome = node("../../benchmarks/browser_fuzz.mjs", 20_000, 1, *files)
+    assert outcome["tried"] == 20_000
+    assert outcome["other errors"] == []
+    assert outcome["opened"] > 100
+    assert outcome["refused"] > 10_000
+    assert outcome["slowest ms"] < 2000

@@ -65,10 +65,10 @@ def test_the_installed_package_answers(installed):
         """
     )
     model = GOLDEN / "golden.safetensors"
-    known, found = json.loads(called("node", "use.js", model, folder=installed))
+    known, rows = json.loads(called("node", "use.js", model, folder=installed))
     expected = json.loads((GOLDEN / "expected.json").read_text(encoding="utf-8"))[0]["answer"]
     assert known is True
-    assert [[row["item"], pytest.approx(row["score"])] for row in found] == expected
+    assert [[row["item"], pytest.approx(row["score"])] for row in rows] == expected
 
 
 USE = """

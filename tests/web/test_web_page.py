@@ -54,8 +54,8 @@ def test_search_pick_and_recommend(chromium, served, catalogue, written, tmp_pat
         assert demo.page.title() == "A made-up catalogue"
         assert demo.page.is_visible("#nothing-yet")
         assert demo.recommended() == []
-        found = demo.search(f"  {first.upper()} ")
-        assert first in found
+        shown = demo.search(f"  {first.upper()} ")
+        assert first in shown
         demo.page.click(f"#found li >> text='{first}'")
         demo.pick(second)
         liked = ids_of(titles, demo.liked())

@@ -32,8 +32,8 @@ FOUND = {
 def test_search(node, tmp_path):
     (tmp_path / "titles.json").write_text(json.dumps(TITLES))
     (tmp_path / "queries.json").write_text(json.dumps([*FOUND, "", "a"]))
-    *found, everything, letter = node("search.mjs", tmp_path / "titles.json", tmp_path / "queries.json")
-    for query, answer in zip(FOUND, found, strict=True):
+    *answers, everything, letter = node("search.mjs", tmp_path / "titles.json", tmp_path / "queries.json")
+    for query, answer in zip(FOUND, answers, strict=True):
         assert answer["rows"] == FOUND[query], query
         assert answer["matches"] == len(FOUND[query])
     assert everything == {"rows": list(range(len(TITLES))), "matches": len(TITLES)}

@@ -21,5 +21,5 @@ def shares(model: Path, history: list[str], item: str) -> list[tuple[str, float]
     table *= rows.column_scales()
     target = table[index(item)] * (1 if rows.factors is None else float(rows.factors[index(item)]))
     weight = np.ones(rows.n) if rows.history_factors is None else rows.history_factors.astype(float)
-    found = [(name, weight[index(name)] * float(table[index(name)] @ target)) for name in dict.fromkeys(history)]
-    return sorted(found, key=lambda pair: -pair[1])
+    pairs = [(name, weight[index(name)] * float(table[index(name)] @ target)) for name in dict.fromkeys(history)]
+    return sorted(pairs, key=lambda pair: -pair[1])

@@ -6,7 +6,7 @@ export class Finder {
   #input = byId("query");
   #list = byId("found");
   #none = byId("none-found");
-  #found = [];
+  #rows = [];
   #active = -1;
   #find;
   #describe;
@@ -47,7 +47,7 @@ export class Finder {
 
   #show() {
     const { rows, matches } = this.#find(this.#input.value);
-    this.#found = rows;
+    this.#rows = rows;
     this.#list.replaceChildren(...rows.map((row, i) => this.#option(row, i)));
     this.#list.hidden = rows.length === 0;
     this.#none.hidden = rows.length > 0;
@@ -86,21 +86,21 @@ export class Finder {
   }
 
   #pick(place) {
-    const row = this.#found[place];
+    const row = this.#rows[place];
     this.#input.value = "";
     this.#close();
     this.#choose(row);
   }
 
   #onKey(event) {
-    const { length } = this.#found;
+    const { length } = this.#rows;
     const moves = { ArrowDown: 1, ArrowUp: -1 };
     if (event.key in moves) {
       event.preventDefault();
       if (this.#list.hidden) this.#show();
-      if (this.#found.length === 0) return;
+      if (this.#rows.length === 0) return;
       const from = this.#active < 0 && event.key === "ArrowUp" ? 0 : this.#active;
-      this.#activate((from + moves[event.key] + this.#found.length) % this.#found.length);
+      this.#activate((from + moves[event.key] + this.#rows.length) % this.#rows.length);
     } else if (event.key === "Enter" && !this.#list.hidden && length > 0) {
       event.preventDefault();
       this.#pick(Math.max(this.#active, 0));

@@ -17,8 +17,8 @@ export function showLiked(ids, titles, remove) {
 }
 
 /** What is recommended: title, tags, why, and a button that adds it to what was chosen. */
-export function showRecommended(found, titles, like) {
-  const rows = found.map(({ item: id, because }, place) => {
+export function showRecommended(recommended, titles, like) {
+  const rows = recommended.map(({ item: id, because }, place) => {
     const button = element("button", { type: "button", "aria-label": `Like ${titles.of(id)}` }, "Like");
     button.addEventListener("click", () => like(id, place));
     const tags = titles.tags(id);

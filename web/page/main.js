@@ -27,11 +27,11 @@ class Page {
       find: (query) => this.#search.find(query),
       describe: (row) => this.#described(row),
       choose: (row) => this.#toggle(this.#ids[row]),
-      announce: say,
+      announce,
     });
     byId("clear").addEventListener("click", () => {
       this.#set([]);
-      say("Nothing is chosen any more");
+      announce("Nothing is chosen any more");
       this.#finder.focus();
     });
     byId("file").addEventListener("change", (event) => {
@@ -69,7 +69,7 @@ class Page {
   #toggle(id) {
     const had = this.#liked.includes(id);
     this.#set(had ? this.#liked.filter((other) => other !== id) : [...this.#liked, id]);
-    say(`${had ? "Removed" : "Added"} ${this.#titles.of(id)}. Recommendations are updated.`);
+    announce(`${had ? "Removed" : "Added"} ${this.#titles.of(id)}. Recommendations are updated.`);
   }
 
   #set(liked) {
@@ -80,10 +80,11 @@ class Page {
 
   #show() {
     const began = performance.now();
-    const found = this.#liked.length === 0 ? [] : this.#model.recommend({ history: this.#liked, k: SHOWN, explain: true });
+    const query = { history: this.#liked, k: SHOWN, explain: true };
+    const recommended = this.#liked.length === 0 ? [] : this.#model.recommend(query);
     if (this.#liked.length > 0) this.#times.push(performance.now() - began);
     showLiked(this.#liked, this.#titles, (id) => this.#remove(id));
-    showRecommended(found, this.#titles, (id, place) => this.#like(id, place));
+    showRecommended(recommended, this.#titles, (id, place) => this.#like(id, place));
     byId("nothing-yet").hidden = this.#liked.length > 0;
     showFacts(this.#facts());
   }
@@ -119,7 +120,8 @@ class Page {
   }
 }
 
-function say(text) {
+/** Tell a screen reader. */
+function announce(text) {
   byId("status").textContent = text;
 }
 

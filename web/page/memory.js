@@ -11,8 +11,8 @@ export class Memory {
   /** The ids that were chosen, in their order. */
   load() {
     try {
-      const found = JSON.parse(localStorage.getItem(this.#key) ?? "[]");
-      return Array.isArray(found) ? found.filter((id) => typeof id === "string") : [];
+      const stored = JSON.parse(localStorage.getItem(this.#key) ?? "[]");
+      return Array.isArray(stored) ? stored.filter((id) => typeof id === "string") : [];
     } catch {
       return [];
     }

@@ -23,19 +23,19 @@ export class Search {
    */
   find(query) {
     const words = folded(query).split(/[\s\p{P}]+/u).filter((word) => word !== "");
-    const wanted = words.join(" ");
+    const phrase = words.join(" ");
     if (words.length === 0) {
       return { rows: [...this.#titles.keys()].slice(0, MOST), matches: this.#titles.length };
     }
     const starts = words.map((word) => new RegExp(`(?<![\\p{L}\\p{N}])${word.replace(/[^\p{L}\p{N}]/gu, "\\$&")}`, "u"));
-    const found = [];
+    const hits = [];
     for (let row = 0; row < this.#titles.length; row += 1) {
       const title = this.#titles[row];
       if (!words.every((word) => title.includes(word))) continue;
-      const rank = title.startsWith(wanted) ? 0 : starts.every((start) => start.test(title)) ? 1 : 2;
-      found.push({ row, rank, length: title.length });
+      const rank = title.startsWith(phrase) ? 0 : starts.every((start) => start.test(title)) ? 1 : 2;
+      hits.push({ row, rank, length: title.length });
     }
-    found.sort((a, b) => a.rank - b.rank || a.length - b.length || a.row - b.row);
-    return { rows: found.slice(0, MOST).map(({ row }) => row), matches: found.length };
+    hits.sort((a, b) => a.rank - b.rank || a.length - b.length || a.row - b.row);
+    return { rows: hits.slice(0, MOST).map(({ row }) => row), matches: hits.length };
   }
 }

@@ -27,8 +27,8 @@ async function page(request) {
     if (response.ok) await cache.put(registration.scope, response.clone());
     return response;
   } catch (error) {
-    const kept = await cache.match(registration.scope);
-    if (kept === undefined) throw error;
-    return kept;
+    const cached = await cache.match(registration.scope);
+    if (cached === undefined) throw error;
+    return cached;
   }
 }

@@ -1,9 +1,9 @@
 /** The model card: what a file says about itself. */
 
+import { versions } from "./codecs.js";
 import { SparserecError, quoted } from "./error.js";
 import { deeperThan, parseStrictly } from "./json.js";
 
-const FORMAT_VERSION = 1;
 const MAX_NESTING = 32;
 
 const isWhole = (value) => Number.isInteger(value) || value === Infinity || value === -Infinity;
@@ -38,10 +38,10 @@ export function cardOf(metadata) {
   }
   // The strict parser tells whole numbers from others; the usual one gives the values of both.
   const plain = JSON.parse(text);
-  if (plain.format_version !== FORMAT_VERSION) {
+  if (!versions().includes(plain.format_version)) {
     throw new SparserecError(
       `format version ${quoted(plain.format_version, 40)} is not supported; ` +
-        `this module reads version ${FORMAT_VERSION}`,
+        `this module reads version ${versions().join(" or ")}`,
     );
   }
   const card = {};

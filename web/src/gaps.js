@@ -6,6 +6,8 @@ import { checkCode, eachBlock } from "./rice.js";
 const MAX_SHIFT = 30;
 const NAMES = { tensors: "gaps", number: "gap" };
 
+export const STRUCTURE = { version: 1, tensors: { gaps_low: "U8", gaps_high: "U8" } };
+
 /** Low bits of a gap in a table of so many cells and values: what makes the longest code shortest. */
 function shiftOf(cells, nnz) {
   let best = 0;

@@ -9,6 +9,8 @@ const ENCODER = new TextEncoder();
 const SCRATCH = new Uint8Array(256);
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
+export const IDS = { version: 1, tensors: { ids: "U8", id_offsets: "U32" } };
+
 export class Ids {
   #bytes;
   #offsets;

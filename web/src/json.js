@@ -19,18 +19,18 @@ export function parseStrictly(text) {
   let at = 0;
   let repeated = false;
 
-  /** What a sticky pattern finds here, moving on behind it, or null. */
+  /** What a sticky pattern matches here, moving on behind it, or null. */
   function take(pattern) {
     pattern.lastIndex = at;
-    const found = pattern.exec(text);
-    if (found !== null) at = pattern.lastIndex;
-    return found;
+    const match = pattern.exec(text);
+    if (match !== null) at = pattern.lastIndex;
+    return match;
   }
 
   function string() {
-    const found = take(STRING);
-    if (found === null) throw new NotJson();
-    return JSON.parse(found[0]);
+    const match = take(STRING);
+    if (match === null) throw new NotJson();
+    return JSON.parse(match[0]);
   }
 
   /** Skip spaces; the character after them. */
@@ -63,20 +63,20 @@ export function parseStrictly(text) {
     if (depth > DEEPEST) throw new NotJson();
     const sign = next();
     if (sign === "{") {
-      const found = new Map();
+      const object = new Map();
       members("}", () => {
         next();
         const name = string();
         expect(":");
-        repeated ||= found.has(name);
-        found.set(name, value(depth + 1));
+        repeated ||= object.has(name);
+        object.set(name, value(depth + 1));
       });
-      return found;
+      return object;
     }
     if (sign === "[") {
-      const found = [];
-      members("]", () => found.push(value(depth + 1)));
-      return found;
+      const list = [];
+      members("]", () => list.push(value(depth + 1)));
+      return list;
     }
     if (sign === '"') return string();
     for (const [word, meaning] of Object.entries(WORDS)) {
@@ -91,9 +91,9 @@ export function parseStrictly(text) {
   }
 
   try {
-    const found = value(0);
+    const document = value(0);
     next();
-    return at === text.length ? { value: found, repeated } : undefined;
+    return at === text.length ? { value: document, repeated } : undefined;
   } catch (error) {
     if (error instanceof NotJson) return undefined;
     throw error;

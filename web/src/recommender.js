@@ -38,12 +38,12 @@ export class Recommender {
   constructor(bytes, verifyDigest = true) {
     const { tensors, metadata } = openContainer(bytes);
     const card = cardOf(metadata);
-    checkNames(tensors);
+    checkNames(tensors, card.format_version);
     if (verifyDigest && digestOf(tensors) !== card.sha256) {
       throw new SparserecError("the tensors are not those that were written: their SHA-256 differs from the card's");
     }
-    this.#items = rowsOf("items", tensors, card.dim, card.n_items);
-    if (card.n_users !== 0) this.#users = rowsOf("users", tensors, card.dim, card.n_users);
+    this.#items = rowsOf("items", tensors, card, card.n_items);
+    if (card.n_users !== 0) this.#users = rowsOf("users", tensors, card, card.n_users);
     checkCard(card, this.#items, this.#users, tensors);
     this.#itemIds = new Ids("items", tensors, card.n_items);
     if (this.#users !== null) this.#userIds = new Ids("users", tensors, card.n_users);
@@ -113,14 +113,14 @@ export class Recommender {
     this.#fillScores(this.#vectorOf(taken, history != null, user));
     const scores = this.#scores;
     if (only !== null) {
-      const kept = only.map((row) => scores[row]);
+      const candidateScores = only.map((row) => scores[row]);
       scores.fill(-Infinity);
-      only.forEach((row, i) => (scores[row] = kept[i]));
+      only.forEach((row, i) => (scores[row] = candidateScores[i]));
     }
     for (const row of left) scores[row] = -Infinity;
     return topRows(scores, k).map((row) => {
-      const found = { item: this.#itemIds.at(row), score: scores[row] };
-      return explain ? { ...found, because: this.#reasons(taken, row) } : found;
+      const recommendation = { item: this.#itemIds.at(row), score: scores[row] };
+      return explain ? { ...recommendation, because: this.#reasons(taken, row) } : recommendation;
     });
   }
 

@@ -1,6 +1,6 @@
 /** Scoring: a vector against all items. Only the columns that the vector has are looked at. */
 
-import { half } from "./values.js";
+import { half } from "./half.js";
 
 /** The item table as the scorer wants it: posting lists of a sparse one, the matrix of a dense one. */
 export function scorerOf(items) {

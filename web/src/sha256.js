@@ -7,13 +7,13 @@
 
 /** The first 32 bits of the fractional parts of roots of the first primes, which are the constants of the standard. */
 function rootsOfPrimes(count, root) {
-  const found = [];
-  for (let n = 2; found.length < count; n += 1) {
+  const words = [];
+  for (let n = 2; words.length < count; n += 1) {
     let prime = true;
     for (let d = 2; d * d <= n; d += 1) prime &&= n % d !== 0;
-    if (prime) found.push(((root(n) % 1) * 2 ** 32) | 0);
+    if (prime) words.push(((root(n) % 1) * 2 ** 32) | 0);
   }
-  return Int32Array.from(found);
+  return Int32Array.from(words);
 }
 
 const START = rootsOfPrimes(8, Math.sqrt);

@@ -1,19 +1,21 @@
 """The artefact: the one file that a device loads."""
 
+from sparserec.artefact.codecs import CODECS, value_types
+from sparserec.artefact.csr import TableData
 from sparserec.artefact.inspection import inspect
-from sparserec.artefact.reader import Artefact, Rows, read
+from sparserec.artefact.reader import Artefact, DecodedTable, read
 from sparserec.artefact.rounding import Rounding, rounding
 from sparserec.artefact.schema import ModelCard
 from sparserec.artefact.size import dense_file_bytes, nnz_for_budget, sparse_file_bytes
-from sparserec.artefact.tables import TableData
 from sparserec.artefact.writer import ByteReport, write
 
 __all__ = [
+    "CODECS",
     "Artefact",
     "ByteReport",
+    "DecodedTable",
     "ModelCard",
     "Rounding",
-    "Rows",
     "TableData",
     "dense_file_bytes",
     "inspect",
@@ -21,5 +23,6 @@ __all__ = [
     "read",
     "rounding",
     "sparse_file_bytes",
+    "value_types",
     "write",
 ]

@@ -155,7 +155,7 @@ def _naturals(value: object) -> bool:
 
 
 def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    entries = dict(pairs)
+    if len(entries) != len(pairs):
         raise SparserecError("a name occurs twice in the header")
-    return found
+    return entries

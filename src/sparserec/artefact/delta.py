@@ -13,8 +13,8 @@ from sparserec.artefact.patch import (
     EDITED,
     HEADER,
     LITERAL,
+    FileSequences,
     Patch,
-    Sequences,
     apply,
     most_new,
     most_unpacked,
@@ -28,7 +28,7 @@ from sparserec.errors import SparserecError
 def delta(old: bytes, new: bytes) -> bytes:
     """The patch that makes `new` of `old`; the same files give the same patch.
 
-    Each sequence of the new file is told in whichever way packs best: as its bytes, as runs kept from the old file, or
+    Each sequence of the new file is written in whichever way packs best: as its bytes, as runs of the old file, or
     as differences from it.
 
     Args:
@@ -38,9 +38,9 @@ def delta(old: bytes, new: bytes) -> bytes:
     Raises:
         SparserecError: when one of them is not valid, or the new one is so much larger that a patch is of no use.
     """
-    before, after = Sequences(old), Sequences(new)
+    before, after = FileSequences(old), FileSequences(new)
     parts = [_edits(by_runs(before.numbers(HEADER), after.numbers(HEADER)))]
-    parts += [_told(name, before, after) for name in names(after.tensors)]
+    parts += [_shortest(name, before, after) for name in names(after.tensors)]
     unpacked = b"".join(parts)
     if len(new) > most_new(len(old)) or len(unpacked) > most_unpacked(len(old), len(new)):
         raise SparserecError("the new file is so much larger than the old one that a patch is of no use; send the file")
@@ -50,7 +50,7 @@ def delta(old: bytes, new: bytes) -> bytes:
     return patch
 
 
-def _told(name: str, before: Sequences, after: Sequences) -> bytes:
+def _shortest(name: str, before: FileSequences, after: FileSequences) -> bytes:
     """A sequence of the new file in the shortest way."""
     parts = tensors_of(name)
     literal = bytes([LITERAL]) + b"".join(after.tensors[part].tobytes() for part in parts)

@@ -18,21 +18,21 @@ class Edits:
 
     Attributes:
         added: (m,) int64, how many new numbers each edit begins with.
-        kept: (m,) int64, how many numbers of the earlier sequence follow.
-        moved: (m,) int64, where these begin, relative to the end of those that the edit before kept (at first 0).
+        copied: (m,) int64, how many numbers of the earlier sequence follow.
+        moved: (m,) int64, where these begin, relative to the end of those that the edit before copied (at first 0).
         new: (sum of added,) int64, the new numbers.
-        changes: (sum of kept,) int64 to be added to the numbers kept, or (0,) when nothing is.
+        changes: (sum of copied,) int64 to be added to the numbers copied, or (0,) when nothing is.
     """
 
     added: np.ndarray
-    kept: np.ndarray
+    copied: np.ndarray
     moved: np.ndarray
     new: np.ndarray
     changes: np.ndarray
 
     def arrays(self) -> tuple[np.ndarray, ...]:
         """The five arrays in the order of the attributes."""
-        return self.added, self.kept, self.moved, self.new, self.changes
+        return self.added, self.copied, self.moved, self.new, self.changes
 
 
 def by_runs(old: np.ndarray, new: np.ndarray) -> Edits:
@@ -80,16 +80,16 @@ def made(old: np.ndarray, edits: Edits, most: int) -> np.ndarray:
     Raises:
         SparserecError: when the edits do not fit each other, the earlier sequence or `most`.
     """
-    added, kept, moved, new, changes = edits.arrays()
-    lengths = np.concatenate((added, kept))
-    if not len(added) == len(kept) == len(moved) or (lengths < 0).any() or (lengths > most).any():
+    added, copied, moved, new, changes = edits.arrays()
+    lengths = np.concatenate((added, copied))
+    if not len(added) == len(copied) == len(moved) or (lengths < 0).any() or (lengths > most).any():
         raise SparserecError("an edit has a length that is out of range")
     total = int(lengths.sum())
-    if total > most or len(new) != int(added.sum()) or len(changes) not in (0, int(kept.sum())):
+    if total > most or len(new) != int(added.sum()) or len(changes) not in (0, int(copied.sum())):
         raise SparserecError("the edits make more numbers than there may be, or come with too few")
     out = np.empty(total, dtype=np.int64)
     at = source = fresh = changed = 0
-    for more, length, jump in zip(added.tolist(), kept.tolist(), moved.tolist(), strict=True):
+    for more, length, jump in zip(added.tolist(), copied.tolist(), moved.tolist(), strict=True):
         out[at : at + more] = new[fresh : fresh + more]
         at, fresh, source = at + more, fresh + more, source + jump
         if not 0 <= source <= len(old) - length:
@@ -104,9 +104,9 @@ def made(old: np.ndarray, edits: Edits, most: int) -> np.ndarray:
 
 def _positions(old: np.ndarray, new: np.ndarray) -> np.ndarray:
     """For each number of `new`, where in `old` the run that begins with it is, or -1; (len(new),) int64."""
-    found = np.full(len(new), -1, dtype=np.int64)
+    sources = np.full(len(new), -1, dtype=np.int64)
     if len(old) < RUN or len(new) < RUN:
-        return found
+        return sources
     was, now = _fingerprints(old), _fingerprints(new)
     order = np.argsort(was, kind="stable")
     at = np.minimum(np.searchsorted(was, now, sorter=order), len(was) - 1)
@@ -115,8 +115,8 @@ def _positions(old: np.ndarray, new: np.ndarray) -> np.ndarray:
     same = was[source] == now
     for step in (0, RUN // 2, RUN - 1):
         same &= old[source + step] == new[np.arange(len(now)) + step]
-    found[: len(now)][same] = source[same]
-    return found
+    sources[: len(now)][same] = source[same]
+    return sources
 
 
 def _fingerprints(numbers: np.ndarray) -> np.ndarray:
@@ -130,11 +130,11 @@ def _fingerprints(numbers: np.ndarray) -> np.ndarray:
     return out
 
 
-def _next(found: np.ndarray, at: int) -> int:
-    """The first place from `at` on with something found, or -1; looks at ever longer stretches."""
+def _next(sources: np.ndarray, at: int) -> int:
+    """The first place from `at` on that has a source, or -1; looks at ever longer stretches."""
     length = 64
-    while at < len(found):
-        hits = np.flatnonzero(found[at : at + length] >= 0)
+    while at < len(sources):
+        hits = np.flatnonzero(sources[at : at + length] >= 0)
         if len(hits):
             return at + int(hits[0])
         at, length = at + length, 2 * length

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sparserec.artefact.codecs import versions
 from sparserec.artefact.container import parse_header
 from sparserec.artefact.edits import Edits, made
 from sparserec.artefact.reader import Artefact, check_names, read_bytes
 from sparserec.artefact.schema import CARD_KEY, ModelCard, type_name
-from sparserec.artefact.sequences import Sizes, names, numbers_of, tensors_from, tensors_of
+from sparserec.artefact.sequences import TableSizes, names, numbers_of, tensors_from, tensors_of
 from sparserec.errors import SparserecError
 
 MAGIC = b"SRPATCH\x01"
@@ -92,15 +93,15 @@ def apply(old: bytes, patch: bytes) -> bytes:
     parsed = Patch.parse(patch)
     if len(old) != parsed.old_size or hashlib.sha256(old).digest() != parsed.old_digest:
         raise SparserecError("the patch is for another file than this one: sizes or SHA-256 differ")
-    before = Sequences(old)
+    before = FileSequences(old)
     reader = Reader(parsed.unpacked())
     header = _as_bytes(made(before.numbers(HEADER), reader.edits(), min(parsed.new_size, most_new(len(before.header)))))
     claimed = parse_header(np.frombuffer(header, dtype=np.uint8), parsed.new_size)
     if claimed.size != len(header):
         raise SparserecError("the header of the new file has not the length that it claims")
-    card = ModelCard.from_json(claimed.metadata.get(CARD_KEY, ""))
+    card = ModelCard.from_json(claimed.metadata.get(CARD_KEY, ""), versions())
     sizes = _sizes(card)
-    check_names({name: dtype for name, _, _, dtype, _ in claimed.spans})
+    check_names({name: dtype for name, _, _, dtype, _ in claimed.spans}, card.format_version)
     shapes = {name: (type_name(dtype), shape) for name, _, _, dtype, shape in claimed.spans}
     where = {name: (first, last) for name, first, last, _, _ in claimed.spans}
     body = bytearray(parsed.new_size - len(header))
@@ -109,9 +110,9 @@ def apply(old: bytes, patch: bytes) -> bytes:
             parts = tensors_of(name)
             # A number takes a bit of the file at least.
             most = 8 * sum(where[part][1] - where[part][0] for part in parts) + 1
-            found = tensors_from(name, made(before.numbers(name), reader.edits(), most), shapes, sizes)
+            tensors = tensors_from(name, made(before.numbers(name), reader.edits(), most), shapes, sizes)
             for part in parts:
-                body[slice(*where[part])] = found[part].tobytes()
+                body[slice(*where[part])] = tensors[part].tobytes()
         else:
             for part in tensors_of(name):
                 first, last = where[part]
@@ -123,7 +124,7 @@ def apply(old: bytes, patch: bytes) -> bytes:
     return new
 
 
-class Sequences:
+class FileSequences:
     """The sequences of a file, made when they are asked for.
 
     Args:
@@ -198,10 +199,10 @@ def packed_array(numbers: np.ndarray) -> bytes:
     return struct.pack("<IB", len(numbers), width) + np.ascontiguousarray(planes).tobytes()
 
 
-def _sizes(card: ModelCard) -> Sizes:
+def _sizes(card: ModelCard) -> TableSizes:
     if not (0 < card.dim <= 65_536 and 0 < card.n_items < 2**40 and 0 <= card.n_users < 2**40):
         raise SparserecError("the card's sizes are out of range")
-    return Sizes({"items": card.n_items, "users": card.n_users}, card.dim)
+    return TableSizes({"items": card.n_items, "users": card.n_users}, card.dim)
 
 
 def _as_bytes(numbers: np.ndarray) -> bytes:

@@ -19,7 +19,7 @@ def to_int8(values: np.ndarray, columns: np.ndarray, dim: int) -> tuple[np.ndarr
         codes (nnz,) int8 in [-127, 127] and scales (dim,) float32; a value is code * scale of its column, and differs
         from the original by at most half a scale. A column without values has scale 0.
     """
-    _check_finite(values)
+    check_finite(values)
     largest = np.zeros(dim, dtype=np.float32)
     np.maximum.at(largest, columns, np.abs(values))
     scales = (largest / np.float32(127)).astype(np.float32)
@@ -35,7 +35,7 @@ def from_int8(codes: np.ndarray, columns: np.ndarray, scales: np.ndarray) -> np.
 
 def to_float16(values: np.ndarray) -> np.ndarray:
     """Half precision. Raises SparserecError when a value is too large for it (65,504) or is not a number."""
-    _check_finite(values)
+    check_finite(values)
     if len(values) and np.abs(values).max() > 65_504:
         raise SparserecError(
             f"a value of {np.abs(values).max():.3g} does not fit float16, which ends at 65504; export as int8"
@@ -43,6 +43,7 @@ def to_float16(values: np.ndarray) -> np.ndarray:
     return values.astype(np.float16)
 
 
-def _check_finite(values: np.ndarray) -> None:
+def check_finite(values: np.ndarray) -> None:
+    """Refuse values that are not finite, before any are written."""
     if not np.isfinite(values).all():
         raise SparserecError("the table holds values that are not finite numbers; the training has diverged")

@@ -10,30 +10,33 @@ from pathlib import Path
 
 import numpy as np
 
-from sparserec.artefact import coded, gaps, history, rice
+from sparserec.artefact import codecs
+from sparserec.artefact.codecs import Side
 from sparserec.artefact.container import open_container, parse
-from sparserec.artefact.quantise import from_int8
-from sparserec.artefact.schema import CARD_KEY, ITEMS_ONLY, TENSORS, ModelCard, digest, type_name
+from sparserec.artefact.schema import CARD_KEY, ModelCard, digest, type_name
 from sparserec.errors import SparserecError
 from sparserec.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The rows of one side, users or items.
+class DecodedTable:
+    """The rows of one side, users or items, checked.
+
+    A value is its code in `values`, times the scale of its column, times `unit`.
 
     Attributes:
         n: number of rows.
         dim: number of columns.
-        values: (nnz,) or, for a dense table, (n, dim); int8 or float16, as in the file. Of coded values, odd numbers
-            (nnz,) int8, int16 or int32, decoded, to be multiplied with `half_step`.
-        scales: (dim,) float32, one for each column, with int8; else None.
+        values: (nnz,) or, for a dense table, (n, dim); int8, int16, int32, float16 or float32, as in the file or
+            decoded.
+        scales: (dim,) float32, one for each column; None for ones.
         indptr: (n + 1,) row pointers, decoded from the gaps, int32 up to 2^31 - 1 values, int64 beyond; None for a
             dense table.
         columns: (nnz,) uint8 up to 256 columns, uint16 beyond, decoded likewise; None for a dense table.
         factors: (n,) float16, multiplied into scores; None for ones.
         history_factors: (n,) float32 above 0, decoded, multiplied into rows when a history is summed; None for ones.
-        half_step: half the step of coded values; else None.
+        unit: what all values are multiplied with; half the step of "coded" values.
+        odd: whether all values are odd numbers, as "coded" ones are.
     """
 
     n: int
@@ -44,7 +47,8 @@ class Rows:
     columns: np.ndarray | None
     factors: np.ndarray | None
     history_factors: np.ndarray | None
-    half_step: float | None = None
+    unit: float = 1.0
+    odd: bool = False
 
     @property
     def dense(self) -> bool:
@@ -53,19 +57,14 @@ class Rows:
 
     def dequantised(self) -> np.ndarray:
         """The values as float32, in the shape of `values`."""
-        if self.half_step is not None:
-            return (self.values * self.half_step).astype(np.float32)
-        if self.scales is None:
-            return self.values.astype(np.float32)
-        if self.columns is None:
-            return self.values.astype(np.float32) * self.scales
-        return from_int8(self.values, self.columns, self.scales)
+        numbers = self.values.astype(np.float32) if self.unit == 1 else self.values * np.float64(self.unit)
+        if self.scales is not None:
+            numbers = numbers * (self.scales if self.columns is None else self.scales[self.columns])
+        return numbers.astype(np.float32, copy=False)
 
     def column_scales(self) -> np.ndarray:
         """What to multiply `values` with, (dim,) float64, one for each column."""
-        if self.scales is not None:
-            return self.scales.astype(np.float64)
-        return np.full(self.dim, 1.0 if self.half_step is None else self.half_step)
+        return self.unit * (np.ones(self.dim) if self.scales is None else self.scales.astype(np.float64))
 
 
 @dataclass(frozen=True)
@@ -74,8 +73,8 @@ class Artefact:
 
     Attributes:
         card: the model card.
-        items: the item rows.
-        users: the user rows, or None.
+        items: the item table.
+        users: the user table, or None.
         item_ids: raw ids of the items.
         user_ids: raw ids of the users, or None.
         tensors: every tensor of the file by name; empty when they are not kept.
@@ -83,8 +82,8 @@ class Artefact:
     """
 
     card: ModelCard
-    items: Rows
-    users: Rows | None
+    items: DecodedTable
+    users: DecodedTable | None
     item_ids: Vocabulary
     user_ids: Vocabulary | None
     tensors: dict[str, np.ndarray]
@@ -126,90 +125,60 @@ def _checked(name: str, parsed: tuple[dict[str, np.ndarray], dict[str, str], int
     try:
         if CARD_KEY not in metadata:
             raise SparserecError("not exported by sparserec: it has no model card")
-        card = ModelCard.from_json(metadata[CARD_KEY])
-        check_names({name: tensor.dtype for name, tensor in tensors.items()})
+        card = ModelCard.from_json(metadata[CARD_KEY], codecs.versions())
+        check_names({name: tensor.dtype for name, tensor in tensors.items()}, card.format_version)
         if verify_digest and digest(tensors) != card.sha256:
             raise SparserecError("the tensors are not those that were written: their SHA-256 differs from the card's")
-        items = _rows("items", tensors, card.dim, card.n_items)
-        users = _rows("users", tensors, card.dim, card.n_users) if card.n_users else None
+        item_side = _side("items", tensors, card.dim, card.n_items)
+        items = _table(item_side)
+        user_side = _side("users", tensors, card.dim, card.n_users) if card.n_users else None
+        users = _table(user_side) if user_side is not None else None
         _check_card(card, items, users, tensors)
-        item_ids = _ids("items", tensors, card.n_items)
-        user_ids = _ids("users", tensors, card.n_users) if card.n_users else None
+        item_ids = codecs.IDS.decode(item_side)
+        user_ids = codecs.IDS.decode(user_side) if user_side is not None else None
     except SparserecError as error:
         raise SparserecError(f"{name}: {error}") from None
     return Artefact(card, items, users, item_ids, user_ids, tensors, header_bytes)
 
 
-def check_names(types: Mapping[str, np.dtype]) -> None:
-    """Raises SparserecError when a tensor has a name or a type that does not belong into an artefact."""
+def check_names(types: Mapping[str, np.dtype], version: int) -> None:
+    """Raises SparserecError when a name or a type of a tensor does not belong into an artefact of this version."""
+    known = codecs.tensor_types(version)
     for name, dtype in types.items():
         side, _, kind = name.partition(".")
-        if side not in ("items", "users") or kind not in TENSORS or (kind in ITEMS_ONLY and side == "users"):
+        if side not in ("items", "users") or kind not in known or (side == "users" and codecs.items_only(kind)):
             raise SparserecError(f"it holds a tensor that does not belong there: {name[:60]!r}")
-        if type_name(dtype) not in TENSORS[kind]:
-            raise SparserecError(f"tensor {name!r} is {type_name(dtype)}, not {' or '.join(TENSORS[kind])}")
+        if type_name(dtype) not in known[kind]:
+            raise SparserecError(f"tensor {name!r} is {type_name(dtype)}, not {' or '.join(known[kind])}")
 
 
-def _rows(side: str, tensors: dict[str, np.ndarray], dim: int, n: int) -> Rows:
-    """Check one side's tensors against each other."""
+def _side(name: str, tensors: Mapping[str, np.ndarray], dim: int, n: int) -> Side:
+    """The tensors of one side, by kind."""
     if not 1 <= dim <= 65_536 or n < 1:
-        raise SparserecError(f"the card's {dim} columns or {n} {side} are out of range")
-    found = {kind: tensors[f"{side}.{kind}"] for kind in TENSORS if f"{side}.{kind}" in tensors}
-    if any(kind in found for kind in coded.KINDS):
-        return _coded_rows(side, found, dim, n)
-    values, scales = found.get("values"), found.get("scales")
-    if values is None:
-        raise SparserecError(f"tensor '{side}.values' is missing")
-    if (scales is not None) != (values.dtype == np.int8):
-        raise SparserecError(f"'{side}.scales' must be there with int8 values, and only with them")
-    if scales is not None and (scales.shape != (dim,) or not np.isfinite(scales).all() or (scales < 0).any()):
-        raise SparserecError(f"'{side}.scales' must be {dim} finite numbers, none below 0")
-    if values.dtype == np.float16 and not np.isfinite(values).all():
-        raise SparserecError(f"'{side}.values' holds values that are not finite numbers")
-    factors, history_factors = _factors(side, found, n)
-    low, high = found.get("gaps_low"), found.get("gaps_high")
-    if low is None and high is None:
-        if values.shape != (n, dim):
-            raise SparserecError(f"'{side}.values' of a dense table must be of shape {(n, dim)}, not {values.shape}")
-        return Rows(n, dim, values, scales, None, None, factors, history_factors)
-    if low is None or high is None or not values.ndim == low.ndim == high.ndim == 1:
-        raise SparserecError(
-            f"'{side}': a sparse table needs values, 'gaps_low' and 'gaps_high', each in one dimension"
-        )
-    with _naming(side):
-        indptr, columns = gaps.decode(low, high, n, dim, len(values))
-    return Rows(n, dim, values, scales, indptr, columns, factors, history_factors)
+        raise SparserecError(f"the card's {dim} columns or {n} {name} are out of range")
+    return Side.of(name, n, dim, tensors)
 
 
-def _coded_rows(side: str, found: dict[str, np.ndarray], dim: int, n: int) -> Rows:
-    """Check the tensors of a side whose values are coded; how many they are, only the gaps tell."""
-    needed = (*coded.KINDS, "gaps_low", "gaps_high")
-    if "values" in found or "scales" in found or not all(kind in found and found[kind].ndim == 1 for kind in needed):
-        raise SparserecError(
-            f"'{side}': a table of coded values needs {', '.join(map(repr, needed))}, each in one dimension, "
-            "and neither 'values' nor 'scales'"
-        )
-    signs, magnitudes_low, magnitudes_high, step, low, high = (found[kind] for kind in needed)
-    factors, history_factors = _factors(side, found, n)
-    with _naming(side):
-        nnz = rice.one_bits(high)
-        indptr, columns = gaps.decode(low, high, n, dim, nnz)
-        values, half_step = coded.decode(signs, magnitudes_low, magnitudes_high, step, nnz)
-    return Rows(n, dim, values, None, indptr, columns, factors, history_factors, half_step)
-
-
-def _factors(side: str, found: dict[str, np.ndarray], n: int) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Factors (n,) float16 and history factors (n,) float32 of a side, each None when the file has none."""
-    factors = found.get("factors")
-    if factors is not None and (factors.shape != (n,) or not np.isfinite(factors).all()):
-        raise SparserecError(f"'{side}.factors' must be {n} finite numbers, one a row")
-    if not any(kind in found for kind in history.KINDS):
-        return factors, None
-    if not all(kind in found for kind in history.KINDS):
-        raise SparserecError(f"'{side}': {', '.join(map(repr, history.KINDS))} belong together")
-    low, high, scale = (found[kind] for kind in history.KINDS)
-    with _naming(side):
-        return factors, history.decode(low, high, scale, n)
+def _table(side: Side) -> DecodedTable:
+    """Check the tensors of one side against each other, and decode them."""
+    codec = codecs.codec_of(side)
+    codec.check(side)
+    for other in codecs.CODECS.values():
+        for kind in other.tensors:
+            if kind in side.tensors and kind not in codec.tensors:
+                raise SparserecError(f"'{side.name}.{kind}' does not belong to a table of {codec.name} values")
+    factors, history_factors = codecs.FACTORS.decode(side), codecs.HISTORY_FACTORS.decode(side)
+    nnz, indptr, columns = codec.count(side), None, None
+    with _naming(side.name):
+        if side.sparse:
+            indptr, columns = codecs.STRUCTURE.decode(side, nnz)
+        decoded = codec.decode(side, nnz)
+        codes = decoded.codes
+        if codes.shape != ((nnz,) if side.sparse else (side.n, side.dim)):
+            raise SparserecError(f"the {codec.name} values are {codes.size}, but there are places for {nnz}")
+    return DecodedTable(
+        side.n, side.dim, codes, decoded.scales, indptr, columns, factors, history_factors, decoded.unit, decoded.odd
+    )
 
 
 @contextmanager
@@ -221,7 +190,9 @@ def _naming(side: str) -> Iterator[None]:
         raise SparserecError(f"'{side}': {error}") from None
 
 
-def _check_card(card: ModelCard, items: Rows, users: Rows | None, tensors: dict[str, np.ndarray]) -> None:
+def _check_card(
+    card: ModelCard, items: DecodedTable, users: DecodedTable | None, tensors: dict[str, np.ndarray]
+) -> None:
     nnz = items.values.size + (users.values.size if users is not None else 0)
     if card.nnz != nnz:
         raise SparserecError(f"the card counts {card.nnz} values, the tensors hold {nnz}")
@@ -229,19 +200,3 @@ def _check_card(card: ModelCard, items: Rows, users: Rows | None, tensors: dict[
         raise SparserecError(f"the card's scoring {card.scoring[:20]!r} does not fit its {card.n_users} users")
     if users is None and any(name.startswith("users.") for name in tensors):
         raise SparserecError("it holds tensors of users, but its card counts none")
-
-
-def _ids(side: str, tensors: dict[str, np.ndarray], n: int) -> Vocabulary:
-    blob, offsets = tensors.get(f"{side}.ids"), tensors.get(f"{side}.id_offsets")
-    if blob is None or offsets is None or blob.ndim != 1 or offsets.shape != (n + 1,):
-        raise SparserecError(f"'{side}.ids' and {n + 1} '{side}.id_offsets' must be there")
-    if offsets[0] != 0 or offsets[-1] != len(blob) or (offsets[1:] < offsets[:-1]).any():
-        raise SparserecError(f"'{side}.id_offsets' must ascend from 0 to the length of '{side}.ids'")
-    ids = Vocabulary(blob, offsets)
-    try:
-        twice = ids.has_duplicates()
-    except UnicodeDecodeError:
-        raise SparserecError(f"'{side}.ids' holds an id that is not UTF-8") from None
-    if twice:
-        raise SparserecError(f"'{side}.ids' holds an id twice")
-    return ids

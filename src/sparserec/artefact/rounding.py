@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sparserec.artefact import coded, gaps, history
+from sparserec.artefact.csr import TableData
 from sparserec.artefact.size import HEADER_EXPECTED
-from sparserec.artefact.tables import TableData
 from sparserec.artefact.thinning import first_largest, thinned
 
 
@@ -27,13 +27,13 @@ class Rounding:
 
     def of(self, values: np.ndarray, indptr: np.ndarray) -> np.ndarray:
         """Values (nnz,) float32 in rows by `indptr` (n + 1,), none of them empty -> rounded (nnz,) float32."""
-        kept = (np.abs(values) > self.least) | first_largest(values, indptr)
+        remaining = (np.abs(values) > self.least) | first_largest(values, indptr)
         middles = coded.middle(values, np.float32(self.step)).astype(np.float32)
-        return np.where(kept, np.copysign(middles, values), np.float32(0))
+        return np.where(remaining, np.copysign(middles, values), np.float32(0))
 
 
 def rounding(items: TableData, history_factors: np.ndarray, budget: int) -> Rounding:
-    """How a file of this table within `budget` bytes, raw ids apart, rounds its values.
+    """How a file of this table within `budget` bytes, not counting the raw ids, rounds its values.
 
     The header counts as much as is usual, so the step of the file itself may be another by a hair.
 

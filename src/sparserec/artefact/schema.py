@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from sparserec.errors import SparserecError
 
 FORMAT_VERSION = 1
+"""The version of a file without parts that a later one brought."""
 CARD_KEY = "sparserec"
 HEADER_ALLOWANCE = 4096
 """Bytes that the header, with the model card in it, may take at most; a byte budget sets them aside."""
@@ -27,27 +28,6 @@ DTYPES: dict[str, np.dtype] = {
     "F32": np.dtype("<f4"),
 }
 """Types of the container that a format-1 file uses, little-endian."""
-
-TENSORS: dict[str, tuple[str, ...]] = {
-    "values": ("I8", "F16"),
-    "scales": ("F32",),
-    "signs": ("U8",),
-    "magnitudes_low": ("U8",),
-    "magnitudes_high": ("U8",),
-    "step": ("F32",),
-    "gaps_low": ("U8",),
-    "gaps_high": ("U8",),
-    "factors": ("F16",),
-    "history_low": ("U8",),
-    "history_high": ("U8",),
-    "history_scale": ("F32",),
-    "ids": ("U8",),
-    "id_offsets": ("U32",),
-}
-"""Names of a side's tensors, after "items." or "users.", and the types each may have."""
-
-ITEMS_ONLY = ("factors", "history_low", "history_high", "history_scale")
-"""Those that users do not have."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +74,12 @@ class ModelCard:
             raise SparserecError("the model card has a number that is not finite; check its metrics") from None
 
     @classmethod
-    def from_json(cls, text: str) -> ModelCard:
-        """Parse and check a card. Raises SparserecError that says what is wrong with it."""
+    def from_json(cls, text: str, versions: Sequence[int] = (FORMAT_VERSION,)) -> ModelCard:
+        """Parse and check a card of one of these format versions.
+
+        Raises:
+            SparserecError: what is wrong with it.
+        """
         try:
             raw = json.loads(text)
         except (ValueError, RecursionError):
@@ -105,9 +89,10 @@ class ModelCard:
         if _deeper(raw, MAX_NESTING):
             raise SparserecError(f"the model card is nested more than {MAX_NESTING} deep")
         version = raw.get("format_version")
-        if version != FORMAT_VERSION or isinstance(version, bool):
+        if version not in versions or isinstance(version, bool):
             raise SparserecError(
-                f"format version {str(version)[:40]} is not supported; this package reads version {FORMAT_VERSION}"
+                f"format version {str(version)[:40]} is not supported; "
+                f"this package reads version {' or '.join(map(str, versions))}"
             )
         kinds: dict[str, tuple[type, ...]] = {
             "format_version": (int,),

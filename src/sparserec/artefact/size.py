@@ -4,24 +4,12 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from typing import Literal
 
+from sparserec.artefact.codecs import CODECS, HISTORY_FACTORS, ValuesCodec, alternatives, named_codec
 from sparserec.artefact.gaps import most_bytes
-from sparserec.artefact.rice import bytes_of
 from sparserec.artefact.schema import HEADER_ALLOWANCE
 from sparserec.errors import SparserecError
 
-ValueType = Literal["int8", "float16", "coded"]
-
-CODED_BITS = 3.75
-"""Bits that a coded value is expected to take.
-
-Normally distributed ones take 3.71 with a step of 0.43 mean absolute values.
-"""
-HISTORY_BITS = 5
-"""Bits that a history factor is expected to take."""
-HISTORY_SCALE = 8
-"""Bytes of the scale of history factors."""
 HEADER_EXPECTED = 2560
 """Bytes that the header is expected to take where a size is an estimate and no bound."""
 
@@ -41,44 +29,45 @@ def sparse_file_bytes(
     n_users: int = 0,
     nnz: int,
     dim: int,
-    values_dtype: ValueType,
+    values_dtype: str,
     history_factors: bool = False,
 ) -> int:
-    """The bytes that a file with sparse tables takes, raw ids apart.
+    """The bytes that a file with sparse tables takes, not counting the raw ids.
 
-    For "int8" and "float16" without history factors they are the most, however the values are spread. For "coded", and
-    for history factors, they are an estimate: 3.75 bits a value and 5 bits a history factor, with "coded" values spread
-    evenly over the cells and a header of `HEADER_EXPECTED`. `write` keeps a budget with "coded" exactly, by its step.
+    Without history factors they are the most, however the values are spread, unless the codec of the values says that
+    its sizes are estimates, as "coded" does. Those, and those of history factors, are what to expect: of "coded" 3.75
+    bits a value, spread evenly over the cells, and a header of `HEADER_EXPECTED`; of a history factor 5 bits. `write`
+    keeps a budget with "coded" exactly, by its step.
 
     Args:
         n_items: rows of the item table.
         n_users: rows of the user table, 0 when none is shipped.
         nnz: values over both tables, from one a row to dim a row.
         dim: columns.
-        values_dtype: "int8" (with a scale for each column of each table), "float16", or "coded" (with a step for each
-            table).
+        values_dtype: how the values are stored, a name of `CODECS`.
         history_factors: whether each item has one.
     """
-    cells = (n_items + n_users) * dim
-    history = bytes_of(HISTORY_BITS * n_items) + HISTORY_SCALE if history_factors else 0
-    if values_dtype == "coded":
+    codec, cells = named_codec(values_dtype), (n_items + n_users) * dim
+    beside = _tables(codec, n_users, dim) + (HISTORY_FACTORS.bytes_of(n_items) if history_factors else 0)
+    if codec.estimated:
         # Rice codes of gaps whose lengths are geometric take log2(cells / nnz) + 1.5 bits each, to within 0.05.
         gaps_bits = nnz * (math.log2(cells / nnz) + 1.5)
-        steps = 8 if n_users else 4
-        return HEADER_EXPECTED + steps + math.ceil((nnz * CODED_BITS + gaps_bits) / 8) + history
+        return HEADER_EXPECTED + beside + math.ceil((nnz * codec.value_bits + gaps_bits) / 8)
     gaps = most_bytes(cells, nnz) + (SECOND_TABLE if n_users else 0)
-    return HEADER_ALLOWANCE + _scales(n_users, dim, values_dtype) + nnz * _value(values_dtype) + gaps + history
+    return HEADER_ALLOWANCE + beside + _values(codec, n_users, nnz) + gaps
 
 
-def dense_file_bytes(*, n_items: int, n_users: int = 0, dim: int, values_dtype: ValueType) -> int:
-    """The most bytes that a file with dense tables takes, raw ids apart; arguments as for `sparse_file_bytes`.
+def dense_file_bytes(*, n_items: int, n_users: int = 0, dim: int, values_dtype: str) -> int:
+    """The most bytes that a file with dense tables takes, not counting the raw ids; arguments as for sparse ones.
 
     Raises:
-        SparserecError: for "coded", which dense tables can't be.
+        SparserecError: for values that dense tables can't have, such as "coded".
     """
-    if values_dtype == "coded":
-        raise SparserecError("only values of sparse tables can be coded; a dense table takes int8 or float16")
-    return HEADER_ALLOWANCE + _scales(n_users, dim, values_dtype) + (n_items + n_users) * dim * _value(values_dtype)
+    codec = named_codec(values_dtype)
+    if not codec.dense:
+        others = alternatives(other.name for other in CODECS.values() if other.dense)
+        raise SparserecError(f"only values of sparse tables can be {codec.name}; a dense table takes {others}")
+    return HEADER_ALLOWANCE + _tables(codec, n_users, dim) + _values(codec, n_users, (n_items + n_users) * dim)
 
 
 def nnz_for_budget(
@@ -87,10 +76,10 @@ def nnz_for_budget(
     n_items: int,
     n_users: int = 0,
     dim: int,
-    values_dtype: ValueType,
+    values_dtype: str,
     history_factors: bool = False,
 ) -> int:
-    """The most values whose file `sparse_file_bytes` puts within `budget` bytes, raw ids apart.
+    """The most values whose file `sparse_file_bytes` puts within `budget` bytes, not counting the raw ids.
 
     Where that is no estimate, the file is sure to stay within the budget. With "coded" values, hand the same budget to
     `write`, whose step then keeps it.
@@ -117,7 +106,7 @@ def nnz_for_budget(
             f"({least / n_items:.1f} B/item)"
         )
     if budget > most:
-        if values_dtype == "coded":
+        if not named_codec(values_dtype).dense:
             raise SparserecError(
                 f"a budget of {budget:,} bytes is larger than needed: {rows:,} rows with all of {dim} columns take "
                 f"about {most:,} bytes ({most / n_items:.1f} B/item); choose a smaller budget or more columns"
@@ -133,9 +122,11 @@ def nnz_for_budget(
     return counts[bisect_right(counts, budget, key=file_bytes) - 1]
 
 
-def _value(values_dtype: ValueType) -> int:
-    return 1 if values_dtype == "int8" else 2
+def _tables(codec: ValuesCodec, n_users: int, dim: int) -> int:
+    """Bytes of what the values of a table take however many they are, for one table or two."""
+    return (2 if n_users else 1) * (codec.column_bytes * dim + codec.table_bytes)
 
 
-def _scales(n_users: int, dim: int, values_dtype: ValueType) -> int:
-    return (4 * dim * (2 if n_users else 1)) if values_dtype == "int8" else 0
+def _values(codec: ValuesCodec, n_users: int, nnz: int) -> int:
+    """The most bytes of values, in two tables one more where they are no whole bytes each."""
+    return math.ceil(nnz * codec.value_bits / 8) + (1 if n_users and codec.value_bits % 8 else 0)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from sparserec.artefact import coded
-from sparserec.artefact.tables import TableData
+from sparserec.artefact.csr import TableData
 from sparserec.errors import SparserecError
 
 SHARES = (0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3, 0.4)
@@ -43,14 +43,14 @@ def thinned(
     def tried(share: float) -> bool:
         """Whether this share is the best so far; False too where it does not fit."""
         nonlocal best, least, first
-        kept = {side: _kept(table, int(share * len(table.values))) for side, table in tables.items()}
-        few = {side: _without(table, kept[side]) for side, table in tables.items()}
+        masks = {side: _remaining(table, int(share * len(table.values))) for side, table in tables.items()}
+        few = {side: _without(table, masks[side]) for side, table in tables.items()}
         try:
             steps = steps_of(few)
         except SparserecError as error:
             first = first or error
             return False
-        lost = sum(_lost(tables[side].values, kept[side], steps[side]) for side in tables)
+        lost = sum(_lost(tables[side].values, masks[side], steps[side]) for side in tables)
         better = lost < least
         if better:
             best, least = (few, steps), lost
@@ -79,24 +79,24 @@ def first_largest(values: np.ndarray, indptr: np.ndarray) -> np.ndarray:
     return first
 
 
-def _kept(table: TableData, count: int) -> np.ndarray:
+def _remaining(table: TableData, count: int) -> np.ndarray:
     """Which values stay, (nnz,) bool, when the `count` smallest go; the first largest of each row stays always."""
     sizes = np.where(first_largest(table.values, table.indptr), np.inf, np.abs(table.values))
-    kept = np.ones(len(sizes), dtype=bool)
+    remaining = np.ones(len(sizes), dtype=bool)
     order = np.argsort(sizes, kind="stable")[:count]
-    kept[order[np.isfinite(sizes[order])]] = False
-    return kept
+    remaining[order[np.isfinite(sizes[order])]] = False
+    return remaining
 
 
-def _without(table: TableData, kept: np.ndarray) -> TableData:
-    if kept.all():
+def _without(table: TableData, remaining: np.ndarray) -> TableData:
+    if remaining.all():
         return table
-    indptr = np.concatenate(([0], np.cumsum(kept, dtype=np.int64)))[table.indptr]
-    return replace(table, indptr=indptr, columns=np.asarray(table.columns)[kept], values=table.values[kept])
+    indptr = np.concatenate(([0], np.cumsum(remaining, dtype=np.int64)))[table.indptr]
+    return replace(table, indptr=indptr, columns=np.asarray(table.columns)[remaining], values=table.values[remaining])
 
 
-def _lost(values: np.ndarray, kept: np.ndarray, step: np.float32) -> float:
+def _lost(values: np.ndarray, remaining: np.ndarray, step: np.float32) -> float:
     """Squared error relative to the squares of all values; a sum that does not depend on how NumPy adds up."""
     exact = values.astype(np.float64)
-    errors = np.where(kept, np.abs(exact) - coded.middle(values, step), exact)
+    errors = np.where(remaining, np.abs(exact) - coded.middle(values, step), exact)
     return math.fsum((errors * errors).tolist()) / max(math.fsum((exact * exact).tolist()), 1e-300)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sparserec.artefact import coded, gaps, history
-from sparserec.artefact.quantise import to_float16, to_int8
+from sparserec.artefact import codecs
+from sparserec.artefact.codecs import Budget, ValuesCodec
+from sparserec.artefact.csr import Table, TableData, column_count, flat_values, row_count
 from sparserec.artefact.schema import CARD_KEY, FORMAT_VERSION, HEADER_ALLOWANCE, ModelCard, digest, type_name
-from sparserec.artefact.size import ValueType
-from sparserec.artefact.tables import TableData
-from sparserec.artefact.thinning import thinned
 from sparserec.errors import SparserecError
 from sparserec.files import replacing
 from sparserec.version import __version__
 from sparserec.vocabulary import Vocabulary
+
+Tensors = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,16 @@ class ByteReport:
 def write(
     path: Path,
     *,
-    items: TableData | np.ndarray,
+    items: Table,
     item_ids: Vocabulary,
-    users: TableData | np.ndarray | None = None,
+    users: Table | None = None,
     user_ids: Vocabulary | None = None,
     item_factors: np.ndarray | None = None,
     history_factors: np.ndarray | None = None,
     recipe: Mapping[str, Any] | None = None,
     data_fingerprint: str = "",
     metrics: Mapping[str, float] | None = None,
-    values_dtype: ValueType = "int8",
+    values_dtype: str = "int8",
     budget: int | None = None,
 ) -> ByteReport:
     """Write one model to one file, atomically.
@@ -62,160 +62,151 @@ def write(
         recipe: the configuration of the training, for the model card.
         data_fingerprint: SHA-256 of the interactions, for the card.
         metrics: for the card.
-        values_dtype: "int8" with a scale for each column, "float16", or, for sparse tables, "coded" with one step for
-            each table.
-        budget: bytes that the file may have with coded values, raw ids apart. The steps are the finest that fit, of
-            `coded.GRID` many, and the smallest values are left out where that makes the others so much finer that the
-            squared error falls; without a budget, steps are a sixth of the mean absolute value of their table.
+        values_dtype: how values are stored, a name of `codecs.CODECS`: "int8" with a scale for each column, "float16",
+            or, for sparse tables, "coded" with one step for each table.
+        budget: bytes that the file may have with coded values, not counting the raw ids. The steps are the finest that
+            fit, of `coded.GRID` many, and the smallest values are left out where that makes the others so much finer
+            that the squared error falls; without a budget, steps are a sixth of the mean absolute value of their table.
 
     Raises:
         SparserecError: when a table can't be written in this type or budget, or the file can't be written.
     """
-    if budget is not None and values_dtype != "coded":
-        raise SparserecError(f"only coded values can be written to a budget of bytes, not {values_dtype}")
-    n_items, n_users = len(item_ids), len(user_ids) if user_ids is not None else 0
-    _check_sides(items, n_items, users, None if user_ids is None else n_users)
-    dim = _dim(items)
-    others = _ids("items", item_ids)
-    for name, factor in (("item_factors", item_factors), ("history_factors", history_factors)):
-        if factor is not None and factor.shape != (n_items,):
-            raise SparserecError(f"{n_items} items came with {name} of shape {factor.shape}, not one each")
-    if item_factors is not None:
-        others["items.factors"] = to_float16(item_factors)
-    if history_factors is not None:
-        others |= _named("items", history.encode(history_factors))
-    tables = {"items": items}
-    if users is not None and user_ids is not None:
-        tables["users"] = users
-        others |= _ids("users", user_ids)
+    _check_budget(values_dtype, budget)
+    _check_sides(items, len(item_ids), users, None if user_ids is None else len(user_ids))
+    factors = _factors(len(item_ids), item_factors, history_factors)
+    beside = {**_ids({"items": item_ids, "users": user_ids}), **factors}
+    tables = {"items": items} if users is None else {"items": items, "users": users}
+    for side, table in tables.items():
+        _check_table(side, table, values_dtype)
+    about = {"recipe": dict(recipe or {}), "data_fingerprint": data_fingerprint, "metrics": dict(metrics or {})}
+    return _Draft(codecs.named_codec(values_dtype), beside, about).write(path, tables, budget)
 
-    def laid_out(tables: Mapping[str, TableData | np.ndarray]) -> tuple[dict[str, np.ndarray], ModelCard]:
-        """All tensors but coded values, and the card without its digest."""
-        tensors = dict(others)
-        for side, table in tables.items():
-            tensors |= _table(side, table, values_dtype)
-        nnz = sum(len(_values(table)) for table in tables.values())
-        card = ModelCard(
-            format_version=FORMAT_VERSION,
-            scoring="users" if users is not None else "history",
+
+@dataclass(frozen=True)
+class _Draft:
+    """A file without its tables.
+
+    Attributes:
+        codec: of the values.
+        beside: the tensors of ids and factors.
+        about: fields of the model card that tables and tensors do not tell.
+    """
+
+    codec: ValuesCodec
+    beside: Tensors
+    about: Mapping[str, Any]
+
+    def write(self, path: Path, tables: Mapping[str, Table], budget: int | None) -> ByteReport:
+        """Write it with checked tables by side."""
+        limits = None if budget is None else Budget(budget, self.file_bytes)
+        fitted, settings = self.codec.fit(tables, limits)
+        values = {side: self.codec.encode(table, settings[side]) for side, table in fitted.items()}
+        tensors = {**self.beside, **_structure(fitted), **_of_sides(values)}
+        header = _header(tensors, replace(self.card(fitted), sha256=digest(tensors)))
+        with replacing(path) as part, part.open("wb") as file:
+            file.write(len(header).to_bytes(8, "little") + header)
+            for name in _order(tensors):
+                file.write(np.ascontiguousarray(tensors[name]).data)
+        return report(tensors, 8 + len(header))
+
+    def file_bytes(self, tables: Mapping[str, TableData]) -> Callable[[Mapping[str, Tensors]], int]:
+        """As for `Budget`."""
+        others, card = {**self.beside, **_structure(tables)}, self.card(tables)
+
+        def with_values(values: Mapping[str, Tensors]) -> int:
+            tensors = others | _of_sides(values)
+            sizes = report(tensors, 8 + len(_header(tensors, card)))
+            return sizes.total - sizes.ids
+
+        return with_values
+
+    def card(self, tables: Mapping[str, Table]) -> ModelCard:
+        """The card, without the digest."""
+        rows = {side: row_count(table) for side, table in tables.items()}
+        nnz = sum(len(flat_values(table)) for table in tables.values())
+        dim = column_count(tables["items"])
+        return ModelCard(
+            format_version=max(FORMAT_VERSION, self.codec.version),
+            scoring="users" if "users" in tables else "history",
             dim=dim,
-            n_items=n_items,
-            n_users=n_users,
+            n_items=rows["items"],
+            n_users=rows.get("users", 0),
             nnz=nnz,
-            density=nnz / ((n_items + n_users) * dim),
-            recipe=dict(recipe or {}),
-            data_fingerprint=data_fingerprint,
-            metrics=dict(metrics or {}),
+            density=nnz / (sum(rows.values()) * dim),
             package_version=__version__,
             sha256="0" * 64,  # takes the place of the digest while bytes are added up
+            **self.about,
         )
-        return tensors, card
-
-    def steps_of(tables: Mapping[str, TableData | np.ndarray]) -> dict[str, np.float32]:
-        return _steps({side: _values(table) for side, table in tables.items()}, budget, *laid_out(tables))
-
-    tensors, card = laid_out(tables)
-    if values_dtype == "coded":
-        sparse = {side: table for side, table in tables.items() if isinstance(table, TableData)}
-        if budget is None:
-            steps = steps_of(sparse)
-        else:
-            sparse, steps = thinned(sparse, steps_of)
-            tensors, card = laid_out(sparse)
-        for side, step in steps.items():
-            tensors |= _named(side, coded.encode(_values(sparse[side]), step))
-    card = replace(card, sha256=digest(tensors))
-    header = _header(tensors, card)
-    with replacing(path) as part, part.open("wb") as file:
-        file.write(len(header).to_bytes(8, "little") + header)
-        for name in _order(tensors):
-            file.write(np.ascontiguousarray(tensors[name]).data)
-    return report(tensors, 8 + len(header))
 
 
-def report(tensors: Mapping[str, np.ndarray], header_bytes: int) -> ByteReport:
+def report(tensors: Tensors, header_bytes: int) -> ByteReport:
     """Add up the bytes of each part."""
     parts = {"items": 0, "users": 0, "ids": 0}
     for name, tensor in tensors.items():
         side, _, kind = name.partition(".")
-        parts["ids" if kind in ("ids", "id_offsets") else side] += tensor.nbytes
+        parts["ids" if codecs.raw_ids(kind) else side] += tensor.nbytes
     return ByteReport(total=header_bytes + sum(parts.values()), header=header_bytes, **parts)
 
 
-def _check_sides(
-    items: TableData | np.ndarray, n_items: int, users: TableData | np.ndarray | None, n_users: int | None
-) -> None:
+def _check_budget(values_dtype: str, budget: int | None) -> None:
+    """Refuse a budget for values that can't keep one."""
+    budgeted = [codec.name for codec in codecs.CODECS.values() if codec.budgeted]
+    if budget is not None and values_dtype not in budgeted:
+        known = codecs.alternatives(budgeted)
+        raise SparserecError(f"only {known} values can be written to a budget of bytes, not {values_dtype}")
+
+
+def _check_sides(items: Table, n_items: int, users: Table | None, n_users: int | None) -> None:
     """Refuse tables that don't fit their ids or each other."""
     if (users is None) != (n_users is None):
         raise SparserecError("a user table and the ids of its users belong together")
     for table, n in ((items, n_items), (users, n_users)):
-        if table is not None and _count(table) != n:
-            raise SparserecError(f"a table of {_count(table)} rows came with {n} ids")
-    if users is not None and _dim(users) != _dim(items):
-        raise SparserecError(f"a user table of {_dim(users)} columns came with an item table of {_dim(items)}")
+        if table is not None and row_count(table) != n:
+            raise SparserecError(f"a table of {row_count(table)} rows came with {n} ids")
+    if users is not None and column_count(users) != column_count(items):
+        raise SparserecError(
+            f"a user table of {column_count(users)} columns came with an item table of {column_count(items)}"
+        )
 
 
-def _table(side: str, table: TableData | np.ndarray, values_dtype: ValueType) -> dict[str, np.ndarray]:
-    """The tensors of a table, apart from coded values."""
-    dim = _dim(table)
-    if not 1 <= dim <= 65_536 or _count(table) < 1:
-        raise SparserecError(f"a table of {_count(table)} rows and {dim} columns can't be written")
-    if isinstance(table, np.ndarray):
-        if values_dtype == "coded":
-            raise SparserecError(f"the {side} table is dense; only values of sparse tables can be coded")
-        columns = np.tile(np.arange(dim), len(table))
-    else:
-        columns = np.asarray(table.columns)
-        _check_rows(side, table)
-    flat = _values(table)
-    out: dict[str, np.ndarray] = {}
-    if values_dtype == "int8":
-        out[f"{side}.values"], out[f"{side}.scales"] = to_int8(flat, columns, dim)
-    elif values_dtype == "float16":
-        out[f"{side}.values"] = to_float16(flat)
-    elif values_dtype != "coded":
-        raise SparserecError(f"values can be written as int8, float16 or coded, not {values_dtype!r}")
-    if isinstance(table, np.ndarray):
-        out[f"{side}.values"] = out[f"{side}.values"].reshape(table.shape)
-        return out
-    out[f"{side}.gaps_low"], out[f"{side}.gaps_high"] = gaps.encode(table.indptr, columns, dim)
-    return out
+def _ids(ids: Mapping[str, Vocabulary | None]) -> dict[str, np.ndarray]:
+    """The tensors of raw ids."""
+    return _of_sides({side: codecs.IDS.encode(side, each) for side, each in ids.items() if each is not None})
 
 
-def _steps(
-    values: Mapping[str, np.ndarray], budget: int | None, others: Mapping[str, np.ndarray], card: ModelCard
-) -> dict[str, np.float32]:
-    """The step of each side's coded values, which with the other tensors and the card keep the budget."""
-    steps = coded.Steps(values)
-
-    def bytes_at(index: int) -> int:
-        chosen = steps.at(index)
-        tensors = dict(others)
-        for side, numbers in values.items():
-            tensors |= _named(side, coded.outline(numbers, chosen[side]))
-        sizes = report(tensors, 8 + len(_header(tensors, card)))
-        return sizes.total - sizes.ids
-
-    return steps.usual() if budget is None else steps.at(coded.finest(bytes_at, budget))
+def _factors(n_items: int, item_factors: np.ndarray | None, history_factors: np.ndarray | None) -> Tensors:
+    """The tensors of factors."""
+    given = {"item_factors": item_factors, "history_factors": history_factors}
+    for name, factors in given.items():
+        if factors is not None and factors.shape != (n_items,):
+            raise SparserecError(f"{n_items} items came with {name} of shape {factors.shape}, not one each")
+    tensors: dict[str, np.ndarray] = {}
+    for factors, part in ((item_factors, codecs.FACTORS), (history_factors, codecs.HISTORY_FACTORS)):
+        if factors is not None:
+            tensors |= part.encode(factors)
+    return _of_sides({"items": tensors})
 
 
-def _named(side: str, parts: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {f"{side}.{kind}": tensor for kind, tensor in parts.items()}
+def _structure(tables: Mapping[str, Table]) -> dict[str, np.ndarray]:
+    """The tensors that say where the values of sparse tables are."""
+    sparse = {side: table for side, table in tables.items() if isinstance(table, TableData)}
+    return _of_sides({side: codecs.STRUCTURE.encode(table) for side, table in sparse.items()})
 
 
-def _values(table: TableData | np.ndarray) -> np.ndarray:
-    """The values of a table, row by row, (nnz,) float32."""
-    return np.asarray(table if isinstance(table, np.ndarray) else table.values, dtype=np.float32).reshape(-1)
+def _of_sides(sides: Mapping[str, Tensors]) -> dict[str, np.ndarray]:
+    """Tensors by their full names."""
+    return {f"{side}.{kind}": tensor for side, tensors in sides.items() for kind, tensor in tensors.items()}
 
 
-def _ids(side: str, ids: Vocabulary) -> dict[str, np.ndarray]:
-    if len(ids.blob) >= 2**32:
-        raise SparserecError(f"the raw ids of {side} take {len(ids.blob):,} bytes; at most 4 GiB fit a file")
-    return {f"{side}.ids": ids.blob, f"{side}.id_offsets": ids.offsets.astype(np.uint32)}
-
-
-def _check_rows(side: str, table: TableData) -> None:
+def _check_table(side: str, table: Table, values_dtype: str) -> None:
     """Refuse what the reader would refuse."""
+    rows, dim = row_count(table), column_count(table)
+    if not 1 <= dim <= 65_536 or rows < 1:
+        raise SparserecError(f"a table of {rows} rows and {dim} columns can't be written")
+    if isinstance(table, np.ndarray):
+        if not codecs.named_codec(values_dtype).dense:
+            raise SparserecError(f"the {side} table is dense; only values of sparse tables can be {values_dtype}")
+        return
     lengths, columns = np.diff(table.indptr), np.asarray(table.columns)
     if lengths.min() < 1:
         raise SparserecError(f"the {side} table has a row without values")
@@ -227,20 +218,12 @@ def _check_rows(side: str, table: TableData) -> None:
         raise SparserecError(f"the {side} table's columns must ascend within a row, from 0 to {table.dim - 1} at most")
 
 
-def _dim(table: TableData | np.ndarray) -> int:
-    return table.shape[1] if isinstance(table, np.ndarray) else table.dim
-
-
-def _count(table: TableData | np.ndarray) -> int:
-    return len(table) if isinstance(table, np.ndarray) else len(table.indptr) - 1
-
-
-def _order(tensors: Mapping[str, np.ndarray]) -> list[str]:
+def _order(tensors: Tensors) -> list[str]:
     """Widest types first, then by name: every tensor then starts at a multiple of its type's size."""
     return sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
 
 
-def _header(tensors: Mapping[str, np.ndarray], card: ModelCard) -> bytes:
+def _header(tensors: Tensors, card: ModelCard) -> bytes:
     entries: dict[str, Any] = {"__metadata__": {CARD_KEY: card.to_json()}}
     first = 0
     for name in _order(tensors):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sparserec.artefact.reader import Rows
+from sparserec.artefact.reader import DecodedTable
 from sparserec.spans import spans
 
 BLOCK = 1 << 12
@@ -54,12 +54,12 @@ class Lists:
         if self.wide is None:
             numbers *= codes
             return
-        found = (codes == self.wide.least).nonzero()[0]
-        exact = numbers.take(found)
+        places = (codes == self.wide.least).nonzero()[0]
+        exact = numbers.take(places)
         numbers *= codes
-        if len(found):
-            exact *= self.wide.at(found, first, last)
-            numbers[found] = exact
+        if len(places):
+            exact *= self.wide.at(places, first, last)
+            numbers[places] = exact
 
     def slices(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Where lists (m,) begin and where they end."""
@@ -70,10 +70,10 @@ class Lists:
         first, last = self.slices(chosen)
         keys, codes = self.stored(first, last)
         if self.wide is not None:
-            found = np.flatnonzero(codes == self.wide.least)
-            if len(found):
+            places = np.flatnonzero(codes == self.wide.least)
+            if len(places):
                 codes = codes.astype(np.int32)
-                codes[found] = self.wide.at(found, first, last)
+                codes[places] = self.wide.at(places, first, last)
         return keys, codes, last - first
 
     def arranged(self, order: np.ndarray) -> Lists:
@@ -149,11 +149,11 @@ class Wide:
     def __init__(self, where: np.ndarray, codes: np.ndarray, least: int):
         self.where, self.codes, self.least = where, codes, least
 
-    def at(self, found: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
-        """The codes (m,) at places `found` (m,) among the values of slices, one after another, where they are wide."""
+    def at(self, places: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+        """The codes (m,) at places (m,) among the values of slices, one after another, where they are wide."""
         ends = (last - first).cumsum()
-        slices = ends.searchsorted(found, side="right")
-        return self.codes.take(self.where.searchsorted(last[slices] - ends[slices] + found))
+        slices = ends.searchsorted(places, side="right")
+        return self.codes.take(self.where.searchsorted(last[slices] - ends[slices] + places))
 
 
 def joined(arrays: tuple[np.ndarray, ...], first: np.ndarray, last: np.ndarray) -> list[np.ndarray]:
@@ -169,7 +169,7 @@ def joined(arrays: tuple[np.ndarray, ...], first: np.ndarray, last: np.ndarray) 
     return out
 
 
-def by_row(rows: Rows, *, reuse: bool = False) -> Lists:
+def by_row(rows: DecodedTable, *, reuse: bool = False) -> Lists:
     """A list for each row of a sparse table, keys its columns, ascending.
 
     Args:
@@ -178,11 +178,11 @@ def by_row(rows: Rows, *, reuse: bool = False) -> Lists:
     """
     assert rows.indptr is not None
     assert rows.columns is not None
-    bits, odd = max((rows.dim - 1).bit_length(), 1), rows.half_step is not None
+    bits, odd = max((rows.dim - 1).bit_length(), 1), rows.odd
     # Room is for codes up to `most` and down to `least`, which itself stands for those that are wide.
     most = (1 << max(15 - bits, 0) + odd) - 1
     least = -most if odd else -most - 1
-    wide = None if bits > 14 or rows.values.dtype == np.float16 else _wide(rows.values, least, most)
+    wide = None if bits > 14 or rows.values.dtype.kind == "f" else _wide(rows.values, least, most)
     if wide is None:
         return Lists(rows.columns, rows.values, rows.indptr)
     reuse = reuse and rows.columns.dtype == np.uint16
@@ -205,20 +205,20 @@ def by_column(rows: Lists, dim: int) -> Lists:
     wide_at, wide_codes = [np.zeros(0, dtype=np.intp)], [np.zeros(0, dtype=np.int32)]
     free = starts[:-1].copy()  # where the next value of each column goes
     for _, chosen in blocks(rows):
-        columns, found, lengths = rows.of(chosen)
+        columns, of_rows, lengths = rows.of(chosen)
         numbers = chosen.astype(keys.dtype).repeat(lengths)
         sort = np.argsort(columns, kind="stable")
         of_each = np.bincount(columns, minlength=dim)
         moved = free - of_each.cumsum() + of_each
         where = moved.take(columns[sort]) + np.arange(len(sort), dtype=np.intp)
-        keys[where], found = numbers[sort], found[sort]
+        keys[where], sorted_codes = numbers[sort], of_rows[sort]
         if codes.dtype == np.int8:
-            beyond = np.flatnonzero(_beyond(found, LEAST, -LEAST - 1))
+            beyond = np.flatnonzero(_beyond(sorted_codes, LEAST, -LEAST - 1))
             if len(beyond):
                 wide_at.append(where[beyond])
-                wide_codes.append(found[beyond].astype(np.int32))
-                found[beyond] = LEAST
-        codes[where] = found
+                wide_codes.append(sorted_codes[beyond].astype(np.int32))
+                sorted_codes[beyond] = LEAST
+        codes[where] = sorted_codes
         free += of_each
     at, wide = np.concatenate(wide_at), np.concatenate(wide_codes)
     sort = np.argsort(at)
@@ -240,10 +240,10 @@ def norms(rows: Lists) -> np.ndarray:
 
 def counts(rows: Lists, first: int, dim: int) -> np.ndarray:
     """How often each key from 0 to dim - 1 is in the first lists, (dim,) intp."""
-    found = np.zeros(dim, dtype=np.intp)
+    occurrences = np.zeros(dim, dtype=np.intp)
     for _, part in blocks(rows, range(first)):
-        found += np.bincount(rows.of(part)[0], minlength=dim)
-    return found
+        occurrences += np.bincount(rows.of(part)[0], minlength=dim)
+    return occurrences
 
 
 def blocks(lists: Lists, order: np.ndarray | range | None = None) -> Iterator[tuple[int, np.ndarray]]:
@@ -283,12 +283,12 @@ def _kind(rows: Lists) -> np.dtype:
 
 def _wide(codes: np.ndarray, least: int, most: int) -> Wide | None:
     """The codes (nnz,) that are not above `least` and up to `most`; None when these are not few."""
-    found = [np.zeros(0, dtype=np.intp)]
+    places = [np.zeros(0, dtype=np.intp)]
     for first in range(0, len(codes), BLOCK):
         beyond = np.flatnonzero(_beyond(codes[first : first + BLOCK], least, most))
         if len(beyond):
-            found.append(beyond + first)
-    where = np.concatenate(found)
+            places.append(beyond + first)
+    where = np.concatenate(places)
     return None if FEW * len(where) > len(codes) else Wide(where, codes[where].astype(np.int32), least)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sparserec.artefact.reader import Rows
+from sparserec.artefact.reader import DecodedTable
 
 
 class Matrix:
@@ -14,7 +14,7 @@ class Matrix:
         items: the item rows of an artefact.
     """
 
-    def __init__(self, items: Rows):
+    def __init__(self, items: DecodedTable):
         self._items = items
         with np.errstate(over="ignore"):  # a file can be made so that entries are infinite; that is no reason to warn
             self._matrix = items.dequantised()
@@ -41,7 +41,7 @@ class Matrix:
         return self.of(vector)[rows]
 
 
-def row_vector(rows: Rows, row: int) -> np.ndarray:
+def row_vector(rows: DecodedTable, row: int) -> np.ndarray:
     """One row of a table, (dim,) float64."""
     if rows.columns is None or rows.indptr is None:
         return rows.values[row] * rows.column_scales()

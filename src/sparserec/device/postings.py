@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sparserec.artefact.reader import Rows
+from sparserec.artefact.reader import DecodedTable
 from sparserec.device.lists import BLOCK, Lists, by_column, by_row, norms
 from sparserec.device.topk import LANES
 
@@ -20,7 +20,7 @@ class ByRow:
         reuse: take over the memory of `items`, which can't be used afterwards.
     """
 
-    def __init__(self, items: Rows, *, reuse: bool = False):
+    def __init__(self, items: DecodedTable, *, reuse: bool = False):
         self.n, self.dim = items.n, items.dim
         self.scales = items.column_scales()
         self.history_factors = None if items.history_factors is None else Factors(items.history_factors)

@@ -11,7 +11,7 @@ from typing import Literal, overload
 import numpy as np
 
 from sparserec.artefact import patch as patches
-from sparserec.artefact.reader import Artefact, Rows, read
+from sparserec.artefact.reader import Artefact, DecodedTable, read
 from sparserec.artefact.reader import read_bytes as artefact_of
 from sparserec.artefact.schema import ModelCard
 from sparserec.device.explain import Recommendation
@@ -28,7 +28,7 @@ Id = str | int
 
 
 @dataclass(frozen=True)
-class Kept:
+class Contents:
     """What a recommender keeps of an artefact, whose decoded item rows can then go.
 
     Attributes:
@@ -41,14 +41,14 @@ class Kept:
     """
 
     card: ModelCard
-    items: ByRow | Rows
+    items: ByRow | DecodedTable
     factors: np.ndarray | None
-    users: Rows | None
+    users: DecodedTable | None
     item_ids: Vocabulary
     user_ids: Vocabulary | None
 
     @classmethod
-    def of(cls, artefact: Artefact, *, reuse: bool = False) -> Kept:
+    def of(cls, artefact: Artefact, *, reuse: bool = False) -> Contents:
         """Take from a checked artefact what is needed; with `reuse`, its item rows can't be used afterwards."""
         rows = artefact.items
         items = rows if rows.dense else ByRow(rows, reuse=reuse)
@@ -63,13 +63,13 @@ class Recommender:
         path: of its file, which `apply` reads again.
     """
 
-    def __init__(self, source: Artefact | Kept, path: Path | None = None):
-        kept = Kept.of(source) if isinstance(source, Artefact) else source
+    def __init__(self, source: Artefact | Contents, path: Path | None = None):
+        contents = Contents.of(source) if isinstance(source, Artefact) else source
         self._path = path
-        self._card, self._users = kept.card, kept.users
-        self._item_ids, self._user_ids = kept.item_ids, kept.user_ids
-        self._items = Postings(kept.items) if isinstance(kept.items, ByRow) else Matrix(kept.items)
-        self._factors = None if kept.factors is None else kept.factors.astype(np.float32)
+        self._card, self._users = contents.card, contents.users
+        self._item_ids, self._user_ids = contents.item_ids, contents.user_ids
+        self._items = Postings(contents.items) if isinstance(contents.items, ByRow) else Matrix(contents.items)
+        self._factors = None if contents.factors is None else contents.factors.astype(np.float32)
         self._shortlist = None
         if isinstance(self._items, Postings) and self._factors is None:
             self._shortlist = Shortlist(self._items)
@@ -85,8 +85,8 @@ class Recommender:
         Raises:
             SparserecError: when the file is missing, cut off, tampered with or of another format version.
         """
-        kept = Kept.of(read(path, verify_digest=verify_digest, keep_tensors=False), reuse=True)
-        return cls(kept, Path(path))
+        contents = Contents.of(read(path, verify_digest=verify_digest, keep_tensors=False), reuse=True)
+        return cls(contents, Path(path))
 
     @property
     def card(self) -> ModelCard:
@@ -186,7 +186,7 @@ class Recommender:
         if not explain:
             return list(zip(names, numbers, strict=True))
         reasons = [self._reasons(taken, row) for row in rows.tolist()]
-        return [Recommendation(*found) for found in zip(names, numbers, reasons, strict=True)]
+        return [Recommendation(*row) for row in zip(names, numbers, reasons, strict=True)]
 
     def apply(self, patch: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> Recommender:
         """The recommender of the next file, which a patch makes of the file that this one was opened from.
@@ -260,13 +260,13 @@ class Recommender:
                 scores = self._of_rows(vector, rows)
                 best = top_k(scores, k) if len(rows) else rows
                 return rows[best], scores[best]
-            found = None if self._shortlist is None else self._shortlist.best(vector, k, left_out)
-            if found is None:
-                scores = self._of(vector)
-                scores[left_out] = -np.inf
-                best = top_k(scores, k)
-                found = best, scores[best]
-            return found
+            shortlisted = None if self._shortlist is None else self._shortlist.best(vector, k, left_out)
+            if shortlisted is not None:
+                return shortlisted
+            scores = self._of(vector)
+            scores[left_out] = -np.inf
+            best = top_k(scores, k)
+            return best, scores[best]
 
     def _of(self, vector: np.ndarray) -> np.ndarray:
         scores = self._items.of(vector)

@@ -84,14 +84,14 @@ class Shortlist:
             return None
         self._add_bounds(sums, 0, rest)
         sums[seeds] = -np.inf
-        found = [(seeds, exact), self._scored(weights, (sums >= bound).nonzero()[0])]
+        scored = [(seeds, exact), self._scored(weights, (sums >= bound).nonzero()[0])]
         if front < postings.n and (bound <= 0 or length * (1 + SLACK) * float(postings.norms[front // LANES]) >= bound):
             sums = self._sums(weights, used, front, postings.n)
             sums[out[out >= front] - front] = -np.inf
             self._add_bounds(sums, front, rest)
-            found.append(self._scored(weights, (sums >= bound).nonzero()[0] + front))
-        rows = postings.order.take(np.concatenate([places for places, _ in found])).astype(np.intp)
-        scores = np.concatenate([numbers for _, numbers in found])
+            scored.append(self._scored(weights, (sums >= bound).nonzero()[0] + front))
+        rows = postings.order.take(np.concatenate([places for places, _ in scored])).astype(np.intp)
+        scores = np.concatenate([numbers for _, numbers in scored])
         chosen = np.lexsort((rows, -scores))[:k]
         return rows[chosen], scores[chosen]
 

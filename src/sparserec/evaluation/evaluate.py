@@ -77,7 +77,7 @@ def evaluate(
     if len(chosen) == 0:
         raise SparserecError("no user has held-out items, so there is nothing to evaluate")
     block = block or max(1, BLOCK_BYTES // (4 * scorer.n_items))
-    found = {f"{name}@{k}": np.empty(len(chosen)) for k in ks for name in METRICS}
+    by_user = {f"{name}@{k}": np.empty(len(chosen)) for k in ks for name in METRICS}
     recommended = {k: np.zeros(scorer.n_items, dtype=bool) for k in ks}
     for first in range(0, len(chosen), block):
         part = slice(first, min(first + block, len(chosen)))
@@ -88,12 +88,12 @@ def evaluate(
             shown = ranked[:, :k].reshape(-1)
             recommended[k][shown[shown >= 0]] = True
             for name, metric in METRICS.items():
-                found[f"{name}@{k}"][part] = metric(hits, count[part], k)
+                by_user[f"{name}@{k}"][part] = metric(hits, count[part], k)
         if progress:
             progress(part.stop, len(chosen))
-    values = {name: float(each.mean()) for name, each in found.items()}
+    values = {name: float(user_values.mean()) for name, user_values in by_user.items()}
     values |= {f"coverage@{k}": float(seen.mean()) for k, seen in recommended.items()}
-    return Metrics(values, len(chosen), len(asked) - len(chosen), found if per_user else {})
+    return Metrics(values, len(chosen), len(asked) - len(chosen), by_user if per_user else {})
 
 
 def _rank(scorer: Scorer, history: Histories, users: np.ndarray, k: int) -> np.ndarray:

@@ -7,68 +7,70 @@ from __future__ import annotations
 
 import numpy as np
 
-from sparserec.exchange.graph import INT32, INT64, Graph
+from sparserec.exchange.graph import Graph
 
 
-def ones_of(graph: Graph, high: str, size: int, count: int) -> str:
-    """Numbers of the `count` one bits of high parts (size,) uint8, int64 (count,).
+class DecodingGraph(Graph):
+    """A graph with what the parts of a file need to write down how they are decoded."""
 
-    NonZero would give them, but ONNX Runtime does not fold it. So each bit is put where it belongs: a one bit at the
-    number of one bits before it, all others into a last place that is cut off.
-    """
-    bits = graph.cast(_bits(graph, high), INT64)
-    number = graph.add("Sub", graph.add("CumSum", bits, graph.number(0)), graph.number(1))
-    last = graph.add("Mul", graph.add("Sub", graph.number(1), bits), graph.number(count))
-    place = graph.add("Add", graph.add("Mul", bits, number), last)
-    every = graph.add("Range", graph.number(0), graph.number(8 * size), graph.number(1))
-    empty = graph.add("Expand", graph.number(0), graph.numbers(count + 1))
-    placed = graph.add("ScatterElements", empty, place, every, axis=0)
-    return graph.add("Slice", placed, graph.numbers(0), graph.numbers(count))
+    def bits(self, data: str, count: int) -> str:
+        """The first bits of bytes (bytes,) uint8, the lowest of each byte first, int32 (count,)."""
+        return self.add("Slice", self._all_bits(data), self.numbers(0), self.numbers(count))
 
+    def rice_numbers(self, low: str, high: str, size: int, count: int, shift: int) -> str:
+        """The numbers of a Rice code, int64 (count,).
 
-def low_parts(graph: Graph, low: str, count: int, shift: int) -> str:
-    """Low parts of `count` numbers of `shift` > 0 bits each, from bytes (bytes,) uint8; int64 (count,)."""
-    bits = graph.add("Slice", _bits(graph, low), graph.numbers(0), graph.numbers(count * shift))
-    rows = graph.add("Reshape", bits, graph.numbers(count, shift))
-    powers = graph.constant(1 << np.arange(shift, dtype=np.int32))
-    parts = graph.add("ReduceSum", graph.add("Mul", rows, powers), graph.numbers(1), keepdims=0)
-    return graph.cast(parts, INT64)
+        Args:
+            low: the low parts without a byte of the shift; not used with a shift of 0.
+            high: the high parts.
+            size: bytes of the high parts.
+            count: how many numbers there are.
+            shift: low bits of each.
+        """
+        ones = self._ones(high, size, count)
+        before = self.add("Slice", ones, self.numbers(0), self.numbers(count - 1))
+        before = self.add("Concat", self.numbers(-1), before, axis=0)
+        highs = self.add("Sub", self.add("Sub", ones, before), self.number(1))
+        if shift == 0:
+            return highs
+        scaled = self.add("Mul", highs, self.number(1 << shift))
+        return self.add("Add", scaled, self._low_parts(low, count, shift))
 
+    def rice_positions(self, low: str, high: str, size: int, count: int, shift: int) -> str:
+        """Positions whose gaps are the numbers of a Rice code, int64 (count,); arguments as for `rice_numbers`."""
+        number = self.add("Range", self.number(0), self.number(count), self.number(1))
+        zeros = self.add("Sub", self._ones(high, size, count), number)
+        positions = self.add("Add", self.add("Mul", zeros, self.number(1 << shift)), number)
+        if shift == 0:
+            return positions
+        lows = self.add("CumSum", self._low_parts(low, count, shift), self.number(0))
+        return self.add("Add", positions, lows)
 
-def rice_numbers(graph: Graph, low: str, high: str, size: int, count: int, shift: int) -> str:
-    """The numbers of a Rice code, int64 (count,); `low` without the byte of the shift, `high` of `size` bytes."""
-    ones = ones_of(graph, high, size, count)
-    before = graph.add("Slice", ones, graph.numbers(0), graph.numbers(count - 1))
-    before = graph.add("Concat", graph.numbers(-1), before, axis=0)
-    highs = graph.add("Sub", graph.add("Sub", ones, before), graph.number(1))
-    if shift == 0:
-        return highs
-    scaled = graph.add("Mul", highs, graph.number(1 << shift))
-    return graph.add("Add", scaled, low_parts(graph, low, count, shift))
+    def _ones(self, high: str, size: int, count: int) -> str:
+        """Numbers of the `count` one bits of high parts (size,) uint8, int64 (count,).
 
+        NonZero would give them, but ONNX Runtime does not fold it. So each bit is put where it belongs: a one bit at
+        the number of one bits before it, all others into a last place that is cut off.
+        """
+        bits = self.cast(self._all_bits(high), np.int64)
+        number = self.add("Sub", self.add("CumSum", bits, self.number(0)), self.number(1))
+        last = self.add("Mul", self.add("Sub", self.number(1), bits), self.number(count))
+        place = self.add("Add", self.add("Mul", bits, number), last)
+        every = self.add("Range", self.number(0), self.number(8 * size), self.number(1))
+        empty = self.add("Expand", self.number(0), self.numbers(count + 1))
+        placed = self.add("ScatterElements", empty, place, every, axis=0)
+        return self.add("Slice", placed, self.numbers(0), self.numbers(count))
 
-def positions(graph: Graph, low: str, high: str, size: int, count: int, shift: int) -> str:
-    """Positions of the values of a table from the code of its gaps, int64 (count,); `high` has `size` bytes."""
-    number = graph.add("Range", graph.number(0), graph.number(count), graph.number(1))
-    zeros = graph.add("Sub", ones_of(graph, high, size, count), number)
-    found = graph.add("Add", graph.add("Mul", zeros, graph.number(1 << shift)), number)
-    if shift == 0:
-        return found
-    lows = graph.add("CumSum", low_parts(graph, low, count, shift), graph.number(0))
-    return graph.add("Add", found, lows)
+    def _low_parts(self, low: str, count: int, shift: int) -> str:
+        """Low parts of `count` numbers of `shift` > 0 bits each, from bytes (bytes,) uint8; int64 (count,)."""
+        rows = self.add("Reshape", self.bits(low, count * shift), self.numbers(count, shift))
+        powers = self.constant(1 << np.arange(shift, dtype=np.int32))
+        parts = self.add("ReduceSum", self.add("Mul", rows, powers), self.numbers(1), keepdims=0)
+        return self.cast(parts, np.int64)
 
-
-def signed_odds(graph: Graph, magnitudes: str, signs: str, count: int) -> str:
-    """Codes sign * (2 * q + 1), int64 (count,), of magnitudes q (count,) int64 and signs (bytes,) uint8."""
-    bits = graph.add("Slice", _bits(graph, signs), graph.numbers(0), graph.numbers(count))
-    signs = graph.add("Sub", graph.number(1), graph.add("Mul", graph.cast(bits, INT64), graph.number(2)))
-    odds = graph.add("Add", graph.add("Mul", magnitudes, graph.number(2)), graph.number(1))
-    return graph.add("Mul", odds, signs)
-
-
-def _bits(graph: Graph, data: str) -> str:
-    """Bits of bytes (bytes,) uint8, the lowest first, int32 (8 * bytes,)."""
-    column = graph.add("Reshape", graph.cast(data, INT32), graph.numbers(-1, 1))
-    powers = graph.constant(1 << np.arange(8, dtype=np.int32))
-    bits = graph.add("Mod", graph.add("Div", column, powers), graph.number(2, np.int32))
-    return graph.add("Reshape", bits, graph.numbers(-1))
+    def _all_bits(self, data: str) -> str:
+        """Bits of bytes (bytes,) uint8, the lowest first, int32 (8 * bytes,)."""
+        column = self.add("Reshape", self.cast(data, np.int32), self.numbers(-1, 1))
+        powers = self.constant(1 << np.arange(8, dtype=np.int32))
+        bits = self.add("Mod", self.add("Div", column, powers), self.number(2, np.int32))
+        return self.add("Reshape", bits, self.numbers(-1))

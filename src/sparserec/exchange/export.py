@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import helper
+from onnx import TensorProto, helper
 
-from sparserec.artefact import gaps
-from sparserec.artefact.reader import Artefact, read
+from sparserec.artefact.codecs import HISTORY_FACTORS, STRUCTURE, Decoded, Side, codec_of
+from sparserec.artefact.reader import Artefact, DecodedTable, read
 from sparserec.errors import SparserecError
-from sparserec.exchange.decoding import positions, rice_numbers, signed_odds
-from sparserec.exchange.graph import DOUBLE, FLOAT, INT32, INT64, Graph
+from sparserec.exchange.decoding import DecodingGraph
+from sparserec.exchange.graph import Graph
 from sparserec.files import write_bytes
 
 OPSET = 17
@@ -78,15 +78,16 @@ def write_onnx(artefact: str | os.PathLike[str], out: str | os.PathLike[str]) ->
 
 
 def _model(artefact: Artefact) -> onnx.ModelProto:
-    graph = Graph()
+    graph = DecodingGraph()
     n, dim = artefact.items.n, artefact.items.dim
-    items, columns = _places(graph, artefact)
-    codes, scales = _codes(graph, artefact)
-    codes = graph.cast(codes, DOUBLE)
+    side = Side.of("items", n, dim, artefact.tensors)
+    items, columns = STRUCTURE.in_graph(graph, side, artefact.items.values.size)
+    codes, scales = _codes(graph, side, artefact.items)
 
     # Each item's weight in the history: its factor, or 1, and 0 when it is not there. Twice in it is once in it.
-    weights = graph.add("Gather", _history_factors(graph, artefact), "history") if _weighted(artefact) else None
-    if weights is None:
+    if artefact.items.history_factors is not None:
+        weights = graph.add("Gather", HISTORY_FACTORS.in_graph(graph, side), "history")
+    else:
         weights = graph.add("Expand", graph.number(1, np.float64), graph.add("Shape", "history"))
     weights = graph.add("ScatterElements", _zeros(graph, n), "history", weights, axis=0)
     of_each = graph.add("GatherElements", weights, items, axis=0)
@@ -98,10 +99,10 @@ def _model(artefact: Artefact) -> onnx.ModelProto:
 
     products = graph.add("Mul", graph.add("GatherElements", vector, columns, axis=0), codes)
     scores = graph.add("ScatterElements", _zeros(graph, n), items, products, axis=0, reduction="add")
-    scores = graph.cast(scores, FLOAT)
+    scores = graph.cast(scores, np.float32)
     if artefact.items.factors is not None:
         factors = graph.constant(artefact.items.factors, "items.factors")
-        scores = graph.add("Mul", scores, graph.cast(factors, FLOAT))
+        scores = graph.add("Mul", scores, graph.cast(factors, np.float32))
     left_out = graph.add("Concat", "history", "exclude", axis=0)
     never = graph.add("Expand", graph.number(-np.inf, np.float32), graph.add("Shape", left_out))
     scores = graph.add("ScatterElements", scores, left_out, never, axis=0)
@@ -113,8 +114,12 @@ def _model(artefact: Artefact) -> onnx.ModelProto:
 
 def _packed(graph: Graph, artefact: Artefact) -> onnx.ModelProto:
     """The model with its inputs, outputs and metadata."""
-    inputs = [("history", INT64, ["taken"]), ("exclude", INT64, ["unwanted"]), ("k", INT64, [1])]
-    outputs = [("items", INT64, ["best"]), ("scores", FLOAT, ["best"])]
+    inputs = [
+        ("history", TensorProto.INT64, ["taken"]),
+        ("exclude", TensorProto.INT64, ["unwanted"]),
+        ("k", TensorProto.INT64, [1]),
+    ]
+    outputs = [("items", TensorProto.INT64, ["best"]), ("scores", TensorProto.FLOAT, ["best"])]
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
@@ -135,54 +140,12 @@ def _packed(graph: Graph, artefact: Artefact) -> onnx.ModelProto:
     return model
 
 
-def _places(graph: Graph, artefact: Artefact) -> tuple[str, str]:
-    """Item and column of each value, int32 (nnz,)."""
-    tensors, dim = artefact.tensors, artefact.items.dim
-    count = artefact.items.values.size
-    shift = gaps.shift_of(artefact.items.n * dim, count)
-    low = _stored(graph, artefact, "items.gaps_low") if shift else ""
-    high = _stored(graph, artefact, "items.gaps_high")
-    where = positions(graph, low, high, len(tensors["items.gaps_high"]), count, shift)
-    item, column = (graph.add(operator, where, graph.number(dim)) for operator in ("Div", "Mod"))
-    return graph.cast(item, INT32), graph.cast(column, INT32)
-
-
-def _codes(graph: Graph, artefact: Artefact) -> tuple[str, str]:
-    """The codes (nnz,), and the scales of the columns, float64 (dim,) or ()."""
-    rows, tensors = artefact.items, artefact.tensors
-    if "items.signs" not in tensors:
-        scales = np.float64(1) if rows.scales is None else rows.scales.astype(np.float64)
-        return _stored(graph, artefact, "items.values"), graph.constant(np.asarray(scales))
-    count = rows.values.size
-    magnitudes = _rice(graph, artefact, "items.magnitudes", count)
-    codes = signed_odds(graph, magnitudes, _stored(graph, artefact, "items.signs"), count)
-    assert rows.half_step is not None
-    return codes, graph.number(rows.half_step, np.float64)
-
-
-def _weighted(artefact: Artefact) -> bool:
-    return artefact.items.history_factors is not None
-
-
-def _history_factors(graph: Graph, artefact: Artefact) -> str:
-    """History factors, float64 (n,), rounded to float32 on the way as the format says."""
-    numbers = graph.cast(_rice(graph, artefact, "items.history", artefact.items.n), DOUBLE)
-    largest, step = artefact.tensors["items.history_scale"].astype(np.float64).tolist()
-    shrunk = graph.add("Exp", graph.add("Mul", numbers, graph.number(-step, np.float64)))
-    factors = graph.add("Mul", shrunk, graph.number(largest, np.float64))
-    return graph.cast(graph.cast(factors, FLOAT), DOUBLE)
-
-
-def _rice(graph: Graph, artefact: Artefact, name: str, count: int) -> str:
-    """The numbers of a code, int64 (count,). The first byte of its low parts, which tells the shift, is left out."""
-    low, high = artefact.tensors[f"{name}_low"], artefact.tensors[f"{name}_high"]
-    shift = int(low[0])
-    stored = graph.constant(low[1:], f"{name}_low") if shift else ""
-    return rice_numbers(graph, stored, _stored(graph, artefact, f"{name}_high"), len(high), count, shift)
-
-
-def _stored(graph: Graph, artefact: Artefact, name: str) -> str:
-    return graph.constant(artefact.tensors[name], name)
+def _codes(graph: DecodingGraph, side: Side, items: DecodedTable) -> tuple[str, str]:
+    """The codes, float64 (nnz,), and the scales of the columns, float64 (dim,) or ()."""
+    decoded = Decoded(items.values, items.scales, items.unit, items.odd)
+    codes = codec_of(side).in_graph(graph, side, decoded)
+    scales = graph.number(items.unit, np.float64) if items.scales is None else graph.constant(items.column_scales())
+    return graph.cast(codes, np.float64), scales
 
 
 def _zeros(graph: Graph, count: int) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 
 class Graph:
@@ -41,9 +41,6 @@ class Graph:
         self.nodes.append(helper.make_node(operator, inputs, names, name=stem, **attributes))
         return stem
 
-    def cast(self, value: str, to: int) -> str:
-        """A value in another type of `TensorProto`."""
-        return self.add("Cast", value, to=to)
-
-
-INT32, INT64, FLOAT, DOUBLE = TensorProto.INT32, TensorProto.INT64, TensorProto.FLOAT, TensorProto.DOUBLE
+    def cast(self, value: str, dtype: type) -> str:
+        """A value in another type, given as NumPy has it."""
+        return self.add("Cast", value, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))

@@ -65,20 +65,20 @@ class _Regression(torch.autograd.Function):
     @staticmethod
     def forward(ctx, scores: Tensor, lesson: Lesson, emphasis: float) -> Tensor:
         n_items, count = scores.shape
-        plain, wanted, relative = scores.detach().contiguous().numpy(), lesson.scores, 1 / _best(lesson)
+        plain, targets, relative = scores.detach().contiguous().numpy(), lesson.scores, 1 / _best(lesson)
         scale = relative.square() / count
-        weight = 1 + emphasis * wanted / wanted[:, :1].clamp(min=1e-12) if emphasis else torch.ones(1)
+        weight = 1 + emphasis * targets / targets[:, :1].clamp(min=1e-12) if emphasis else torch.ones(1)
         listed = lesson.items.numpy(), np.arange(count)[:, None]
         taken = lesson.taken[0].numpy(), lesson.taken[1].numpy()
-        kept, own = plain[listed], plain[taken]
+        listed_scores, taken_scores = plain[listed], plain[taken]
         # Out of the way for a moment: what is not listed is the rest.
         plain[listed] = plain[taken] = -np.inf
         # NumPy's: see `tables.ops` about large arrays.
         slope, blocks = np.empty_like(plain), torch.zeros(-(-n_items // regression.ROWS), count)
-        floor = wanted[:, -1].contiguous()
+        floor = targets[:, -1].contiguous()
         regression.above_floor(plain, floor.numpy(), scale.numpy(), slope, blocks.numpy())
-        plain[taken], plain[listed] = own, kept
-        error = torch.from_numpy(kept) - wanted
+        plain[taken], plain[listed] = taken_scores, listed_scores
+        error = torch.from_numpy(listed_scores) - targets
         slope[listed] = (weight * error * scale[:, None]).numpy()
         ctx.slope = torch.from_numpy(slope)
         return 0.5 * ((blocks.sum(0) + (weight * error.square()).sum(1)) * scale).sum()

@@ -66,24 +66,24 @@ class _SoftmaxLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, positive: Tensor, negative: Tensor, allowed: Tensor, temperature: float) -> Tensor:
-        against = torch.where(allowed, negative, -torch.inf)
-        own = positive / temperature
+        negatives = torch.where(allowed, negative, -torch.inf)
+        positive_logits = positive / temperature
         if temperature != 1:
-            against /= temperature
-        top = torch.maximum(against.amax(1), own)
-        against.sub_(top[:, None]).exp_()
-        own_exp = (own - top).exp()
-        total = against.sum(1) + own_exp
-        ctx.save_for_backward(against, own_exp, total)
+            negatives /= temperature
+        top = torch.maximum(negatives.amax(1), positive_logits)
+        negatives.sub_(top[:, None]).exp_()
+        positive_exp = (positive_logits - top).exp()
+        total = negatives.sum(1) + positive_exp
+        ctx.save_for_backward(negatives, positive_exp, total)
         ctx.temperature = temperature
-        return (total.log() + top - own).mean()
+        return (total.log() + top - positive_logits).mean()
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
-        against, own_exp, total = ctx.saved_tensors
+        negatives, positive_exp, total = ctx.saved_tensors
         scale = gradient / (ctx.temperature * len(total))
-        return (own_exp / total - 1) * scale, against * (scale / total)[:, None], None, None
+        return (positive_exp / total - 1) * scale, negatives * (scale / total)[:, None], None, None
 
 
 class SoftmaxSettings(Settings):

@@ -59,7 +59,7 @@ class NegativeSampler:
             (B, count) int64, and `allowed` (B, K) bool.
         """
         if not self._shared:
-            return self._own(users, generator)
+            return self._draw_each(users, generator)
         items = np.unique(self._items(generator, self._count))
         self._position[items] = np.arange(len(items), dtype=np.int32)
         allowed = np.ones((len(users), len(items)), dtype=np.bool_)
@@ -67,7 +67,7 @@ class NegativeSampler:
         self._position[items] = -1
         return items, allowed
 
-    def _own(self, users: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def _draw_each(self, users: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         items = self._items(generator, len(users) * self._count).reshape(len(users), self._count)
         for _ in range(20):
             taken = is_interaction(users, items, self._indptr, self._indices)
@@ -95,11 +95,11 @@ def _forbid(users, indptr, indices, position, allowed):
 @njit(cache=True, nogil=True)
 def is_interaction(users, items, indptr, indices):
     """Whether (users[b], items[b, k]) is a training interaction; (B, K) bool, by binary search."""
-    found = np.zeros(items.shape, dtype=np.bool_)
+    matches = np.zeros(items.shape, dtype=np.bool_)
     for b in range(len(users)):
         low, high = indptr[users[b]], indptr[users[b] + 1]
         row = indices[low:high]
         for k in range(items.shape[1]):
             at = np.searchsorted(row, items[b, k])
-            found[b, k] = at < len(row) and row[at] == items[b, k]
-    return found
+            matches[b, k] = at < len(row) and row[at] == items[b, k]
+    return matches

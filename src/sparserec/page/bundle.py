@@ -44,11 +44,11 @@ def _rewritten(path: Path, parts: dict[Path, str], above: tuple[Path, ...]) -> s
     except OSError as error:
         raise SparserecError(f"{path}: cannot be read ({error.strerror or error})") from None
 
-    def taken(found: re.Match[str]) -> str:
-        target = (path.parent / found[2]).resolve()
+    def taken(match: re.Match[str]) -> str:
+        target = (path.parent / match[2]).resolve()
         if target not in parts:
             parts[target] = _wrapped(target, parts, (*above, path))
-        return f"const {{{found[1]}}} = {_name(target)};\n"
+        return f"const {{{match[1]}}} = {_name(target)};\n"
 
     code = _IMPORT.sub(taken, code)
     code = _EXPORT.sub("", code)

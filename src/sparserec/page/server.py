@@ -44,9 +44,9 @@ class PageServer(ThreadingHTTPServer):
 
     def __init__(self, folder: Path, port: int = 0):
         root = folder.resolve()
-        found = (path for path in root.rglob("*") if path.is_file() and path.resolve().is_relative_to(root))
+        paths = (path for path in root.rglob("*") if path.is_file() and path.resolve().is_relative_to(root))
         # Only names in this table are answered, so no request can reach another file.
-        files = {"/" + path.relative_to(root).as_posix(): path for path in found}
+        files = {"/" + path.relative_to(root).as_posix(): path for path in paths}
         if "/index.html" in files:
             files["/"] = files["/index.html"]
         try:

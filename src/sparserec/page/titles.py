@@ -63,7 +63,7 @@ def _titles(file: TextIO, separator: str, path: Path) -> dict[str, Title]:
             f"{path}: its header has no column of {'ids' if names is None else 'titles'}; "
             f"ids are in one of {', '.join(ID_COLUMNS)}, titles in one of {', '.join(TITLE_COLUMNS)}"
         )
-    found: dict[str, Title] = {}
+    titles_by_id: dict[str, Title] = {}
     for row in rows:
         if not row:
             continue
@@ -74,8 +74,8 @@ def _titles(file: TextIO, separator: str, path: Path) -> dict[str, Title]:
             )
         if row[titles].strip():
             tag = "" if tags is None or row[tags] == NO_TAGS else row[tags].replace("|", ", ")
-            found.setdefault(row[names].strip(), Title(row[titles].strip(), tag))
-    return found
+            titles_by_id.setdefault(row[names].strip(), Title(row[titles].strip(), tag))
+    return titles_by_id
 
 
 def _column(header: list[str], known: tuple[str, ...]) -> int | None:

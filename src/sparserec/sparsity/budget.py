@@ -12,7 +12,7 @@ _PATTERN = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*(/\s*item)?\s*$")
 
 
 def parse_budget(text: str, n_items: int) -> int:
-    """Bytes of the exported file, raw ids apart, from "16B/item", "500kB" or "2MB".
+    """Bytes of the exported file without its list of ids, from "16B/item", "500kB" or "2MB".
 
     Raises:
         SparserecError: when the text is none of these.

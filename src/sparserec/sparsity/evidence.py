@@ -46,6 +46,6 @@ def _add(evidence: Tensor, positions: Tensor, gradients: Tensor) -> None:
 def _add_rows(evidence, positions, gradients):
     """Add a step's gradients in place: without the copies of rows that an index makes."""
     for w in prange(len(positions)):
-        own = evidence[positions[w]]
-        for k in range(len(own)):
-            own[k] += gradients[w, k]
+        row = evidence[positions[w]]
+        for k in range(len(row)):
+            row[k] += gradients[w, k]

@@ -43,19 +43,19 @@ class Normalisation:
 PLAIN = Normalisation()
 
 
-def normalised(interactions: sp.csr_array, how: Normalisation = PLAIN) -> sp.csr_array:
+def normalised(interactions: sp.csr_array, normalisation: Normalisation = PLAIN) -> sp.csr_array:
     """Interactions divided by powers of both degrees, so that their largest singular value is 1.
 
     Empty rows and columns stay empty.
 
     Args:
         interactions: (n_users, n_items) binary.
-        how: the powers; D_u^-1/2 R D_i^-1/2 when not given.
+        normalisation: the powers; D_u^-1/2 R D_i^-1/2 when not given.
     """
     users, items = (np.maximum(np.asarray(interactions.sum(axis=axis)).ravel(), 1) for axis in (1, 0))
-    roots = 1 / np.sqrt(users**how.user_power), 1 / np.sqrt(items + np.float32(how.smoothing))
+    roots = 1 / np.sqrt(users**normalisation.user_power), 1 / np.sqrt(items + np.float32(normalisation.smoothing))
     scaled = sp.csr_array(sp.diags_array(roots[0]) @ interactions @ sp.diags_array(roots[1]), dtype=np.float32)
-    if how != PLAIN:  # which has that value already
+    if normalisation != PLAIN:  # which has that value already
         scaled.data /= np.float32(max(_largest_singular(scaled), 1e-12))
     return scaled
 
@@ -199,10 +199,10 @@ def wide_varimax(
     generator = np.random.default_rng(0)
     for rows, iterations in stages:
         for _ in range(iterations):
-            some = unit
+            sample = unit
             if rows is not None and rows < n_rows:
-                some = unit[np.sort(generator.choice(n_rows, rows, replace=False))]
-            turned = some @ rotation
+                sample = unit[np.sort(generator.choice(n_rows, rows, replace=False))]
+            turned = sample @ rotation
             squares = turned * turned
             squares -= squares.mean(axis=0)
             squares *= turned
@@ -280,8 +280,8 @@ def masks_of_factors(
     values = stacked[row, columns]
     masks, first = [], 0
     for part in factors:
-        own = indptr[first : first + len(part) + 1]
-        masks.append(CsrMask(own - own[0], columns[own[0] : own[-1]], values[own[0] : own[-1]]))
+        bounds = indptr[first : first + len(part) + 1]
+        masks.append(CsrMask(bounds - bounds[0], columns[bounds[0] : bounds[-1]], values[bounds[0] : bounds[-1]]))
         first += len(part)
     return masks
 
@@ -318,18 +318,18 @@ def _draw_columns(indptr, dim, seeds, columns):
     """Distinct ascending columns for each row by selection sampling; each row has a seed of its own."""
     for row in prange(len(indptr) - 1):
         state = seeds[row] | np.uint64(1)
-        slot, wanted = indptr[row], indptr[row + 1] - indptr[row]
+        slot, missing = indptr[row], indptr[row + 1] - indptr[row]
         for column in range(dim):
             # xorshift64*: good enough to pick columns, and the same on any number of threads.
             state ^= state >> np.uint64(12)
             state ^= state << np.uint64(25)
             state ^= state >> np.uint64(27)
             uniform = np.float64((state * np.uint64(2685821657736338717)) >> np.uint64(11)) / 9007199254740992.0
-            if uniform * (dim - column) < wanted:
+            if uniform * (dim - column) < missing:
                 columns[slot] = column
                 slot += 1
-                wanted -= 1
-                if wanted == 0:
+                missing -= 1
+                if missing == 0:
                     break
 
 

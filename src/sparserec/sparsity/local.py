@@ -27,32 +27,34 @@ def neighbours(matrix: sp.csr_array, count: int) -> tuple[np.ndarray, np.ndarray
     """
     columns = sp.csc_array(matrix)
     n_items = len(columns.indptr) - 1
-    found, alike = np.full((n_items, count), -1, dtype=np.int32), np.zeros((n_items, count), dtype=np.float32)
+    nearest, similarities = np.full((n_items, count), -1, dtype=np.int32), np.zeros((n_items, count), dtype=np.float32)
     block = max(1, BLOCK_CELLS // n_items)
     for first in range(0, n_items, block):
         part = sp.csr_array(columns[:, first : first + block].T @ matrix)
-        _best(part.indptr, part.indices, part.data, first, found, alike)
-    return found, alike
+        _best(part.indptr, part.indices, part.data, first, nearest, similarities)
+    return nearest, similarities
 
 
-def leaders(found: np.ndarray, alike: np.ndarray, own: np.ndarray, degrees: np.ndarray, near: float) -> np.ndarray:
+def leaders(
+    nearest: np.ndarray, similarities: np.ndarray, self_similarities: np.ndarray, degrees: np.ndarray, near: float
+) -> np.ndarray:
     """Items that stand for a group: by falling degree, each that is near no leader yet, and has neighbours.
 
     Source: the leader algorithm of Hartigan, "Clustering algorithms", 1975.
 
     Args:
-        found: (n, count) neighbours and
-        alike: (n, count) their similarities.
-        own: (n,) similarity of each item with itself.
+        nearest: (n, count) neighbours and
+        similarities: (n, count) their similarities.
+        self_similarities: (n,) similarity of each item with itself.
         degrees: (n,) interactions of each item; an item of one interaction leads nobody.
         near: cosine of the graph from which an item belongs to a leader's group, in (0, 1].
 
     Returns:
         (m,) int64, by falling degree.
     """
-    root = np.sqrt(np.maximum(own, 1e-12)).astype(np.float32)
+    root = np.sqrt(np.maximum(self_similarities, 1e-12)).astype(np.float32)
     order = np.argsort(-degrees, kind="stable")
-    return _lead(order, found, alike, root, degrees, np.float32(near))
+    return _lead(order, nearest, similarities, root, degrees, np.float32(near))
 
 
 def local_factors(
@@ -75,62 +77,63 @@ def local_factors(
     Returns:
         (n_items, m) float32 CSR, m <= columns.
     """
-    found, alike = neighbours(matrix, count)
+    nearest, similarities = neighbours(matrix, count)
     squares = matrix.multiply(matrix)
-    own = np.asarray(squares.sum(axis=0), dtype=np.float32).ravel()
-    chosen = leaders(found, alike, own, degrees, near)[:columns]
-    column = np.full(len(own), -1, dtype=np.int64)
+    self_similarities = np.asarray(squares.sum(axis=0), dtype=np.float32).ravel()
+    chosen = leaders(nearest, similarities, self_similarities, degrees, near)[:columns]
+    column = np.full(len(self_similarities), -1, dtype=np.int64)
     column[chosen] = np.arange(len(chosen))
-    rows, places = np.nonzero((found >= 0) & (column[found] >= 0))
-    entries = np.concatenate([alike[rows, places], own[chosen]])
-    at = np.concatenate([column[found[rows, places]], column[chosen]])
+    rows, places = np.nonzero((nearest >= 0) & (column[nearest] >= 0))
+    entries = np.concatenate([similarities[rows, places], self_similarities[chosen]])
+    at = np.concatenate([column[nearest[rows, places]], column[chosen]])
     items = np.concatenate([rows, chosen])
-    scaled = entries / np.sqrt(np.maximum(own[chosen], 1e-12))[at]
-    return sp.csr_array((scaled.astype(np.float32), (items, at)), shape=(len(own), len(chosen)))
+    scaled = entries / np.sqrt(np.maximum(self_similarities[chosen], 1e-12))[at]
+    return sp.csr_array((scaled.astype(np.float32), (items, at)), shape=(len(self_similarities), len(chosen)))
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _best(indptr, indices, data, first, found, alike):
-    count = found.shape[1]
+def _best(indptr, indices, data, first, nearest, similarities):
+    count = nearest.shape[1]
     for row in prange(len(indptr) - 1):
         item = first + row
         for e in range(indptr[row], indptr[row + 1]):
-            other, value = indices[e], data[e]
-            if other == item:
+            neighbour, value = indices[e], data[e]
+            if neighbour == item:
                 continue
             last = count - 1
-            worse = found[item, last] >= 0 and (
-                alike[item, last] > value or (alike[item, last] == value and found[item, last] < other)
+            worse = nearest[item, last] >= 0 and (
+                similarities[item, last] > value
+                or (similarities[item, last] == value and nearest[item, last] < neighbour)
             )
             if worse:
                 continue
             at = last
             while at > 0 and (
-                found[item, at - 1] < 0
-                or alike[item, at - 1] < value
-                or (alike[item, at - 1] == value and found[item, at - 1] > other)
+                nearest[item, at - 1] < 0
+                or similarities[item, at - 1] < value
+                or (similarities[item, at - 1] == value and nearest[item, at - 1] > neighbour)
             ):
-                found[item, at] = found[item, at - 1]
-                alike[item, at] = alike[item, at - 1]
+                nearest[item, at] = nearest[item, at - 1]
+                similarities[item, at] = similarities[item, at - 1]
                 at -= 1
-            found[item, at] = other
-            alike[item, at] = value
+            nearest[item, at] = neighbour
+            similarities[item, at] = value
 
 
 @njit(cache=True, nogil=True)
-def _lead(order, found, alike, root, degrees, near):
+def _lead(order, nearest, similarities, root, degrees, near):
     leads = np.zeros(len(order), dtype=np.bool_)
     out = np.empty(len(order), dtype=np.int64)
     count = 0
     for item in order:
-        if degrees[item] < 2 or found[item, 0] < 0:
+        if degrees[item] < 2 or nearest[item, 0] < 0:
             continue
         free = True
-        for place in range(found.shape[1]):
-            other = found[item, place]
-            if other < 0:
+        for place in range(nearest.shape[1]):
+            neighbour = nearest[item, place]
+            if neighbour < 0:
                 break
-            if leads[other] and alike[item, place] >= near * root[item] * root[other]:
+            if leads[neighbour] and similarities[item, place] >= near * root[item] * root[neighbour]:
                 free = False
                 break
         if free:

@@ -88,11 +88,11 @@ def droppable(indptr: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Which active parameters may be dropped: all but the first largest of each row; (nnz,) bool."""
     may = np.ones(len(scores), dtype=bool)
     for first in range(0, len(indptr) - 1, ROWS):
-        own = indptr[first : first + ROWS + 1]
-        part = scores[own[0] : own[-1]]
-        best = np.maximum.reduceat(part, own[:-1] - own[0])
-        is_best = np.flatnonzero(part == np.repeat(best, np.diff(own))) + own[0]
-        row = np.searchsorted(own, is_best, side="right") - 1
+        bounds = indptr[first : first + ROWS + 1]
+        part = scores[bounds[0] : bounds[-1]]
+        best = np.maximum.reduceat(part, bounds[:-1] - bounds[0])
+        is_best = np.flatnonzero(part == np.repeat(best, np.diff(bounds))) + bounds[0]
+        row = np.searchsorted(bounds, is_best, side="right") - 1
         may[is_best[np.flatnonzero(np.diff(row, prepend=-1))]] = False
     return may
 
@@ -133,22 +133,22 @@ def _smallest(parts: Iterable[np.ndarray], count: int, below: float, sign: int =
     """
     room = count + max(count // 4, CELLS)
     best, where = np.empty(room + CELLS, dtype=np.float32), np.empty(room + CELLS, dtype=np.int64)
-    found, start = 0, 0
+    filled, start = 0, 0
     for part in parts:
         for first in range(0, len(part), CELLS):
             block = sign * part[first : first + CELLS]
             # Strictly below: on a tie with the last one kept, the lower index is in already.
             near = np.flatnonzero(block < below)
-            best[found : found + len(near)] = block[near]
-            where[found : found + len(near)] = near + (start + first)
-            found += len(near)
-            if found > room:
-                kept = smallest_indices(best[:found], count)
-                found = len(kept)
-                best[:found], where[:found] = best[kept], where[kept]
-                below = best[:found].max(initial=-np.inf)
+            best[filled : filled + len(near)] = block[near]
+            where[filled : filled + len(near)] = near + (start + first)
+            filled += len(near)
+            if filled > room:
+                survivors = smallest_indices(best[:filled], count)
+                filled = len(survivors)
+                best[:filled], where[:filled] = best[survivors], where[survivors]
+                below = best[:filled].max(initial=-np.inf)
         start += len(part)
-    return where[smallest_indices(best[:found], count)]
+    return where[smallest_indices(best[:filled], count)]
 
 
 def largest_of_blocks(blocks: Iterable[np.ndarray], count: int) -> np.ndarray:
@@ -183,14 +183,14 @@ def largest_growable(scores: Sequence[np.ndarray], count: int) -> list[tuple[np.
         column.
     """
     chosen = _smallest((part.reshape(-1) for part in scores), count, 0.0, sign=-1)
-    found, start = [], 0
+    growth, start = [], 0
     for part in scores:
-        own = chosen[(chosen >= start) & (chosen < start + part.size)] - start
-        columns = (own % part.shape[1]).astype(np.int32)
-        own //= part.shape[1]
-        found.append((own, columns))
+        cells = chosen[(chosen >= start) & (chosen < start + part.size)] - start
+        columns = (cells % part.shape[1]).astype(np.int32)
+        cells //= part.shape[1]
+        growth.append((cells, columns))
         start += part.size
-    return found
+    return growth
 
 
 def pointers(counts: np.ndarray) -> np.ndarray:

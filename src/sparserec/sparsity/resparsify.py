@@ -41,8 +41,8 @@ def made_sparse(tables: Sequence[EmbeddingRows], budget: int, *, seed: int = 0) 
     keys = (_raised(np.abs(block @ rotation)) for _, block in _blocks(tables))
     chosen = np.split(chosen := largest_of_blocks(keys, budget), np.searchsorted(chosen, np.cumsum(counts)[:-1] * dim))
     return [
-        _mask(table, own - first * dim, rotation)
-        for table, own, first in zip(tables, chosen, np.cumsum([0, *counts[:-1]]), strict=True)
+        _mask(table, entries - first * dim, rotation)
+        for table, entries, first in zip(tables, chosen, np.cumsum([0, *counts[:-1]]), strict=True)
     ]
 
 
@@ -75,6 +75,6 @@ def _mask(table: EmbeddingRows, chosen: np.ndarray, rotation: np.ndarray) -> Csr
     rows, columns = chosen // table.dim, chosen % table.dim
     values = np.empty(len(chosen), dtype=np.float32)
     for first, block in _blocks([table]):
-        own = slice(*np.searchsorted(rows, [first, first + len(block)]))
-        values[own] = (block @ rotation)[rows[own] - first, columns[own]]
+        span = slice(*np.searchsorted(rows, [first, first + len(block)]))
+        values[span] = (block @ rotation)[rows[span] - first, columns[span]]
     return CsrMask(pointers(np.bincount(rows, minlength=table.n_rows)), columns, values)

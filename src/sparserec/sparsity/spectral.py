@@ -122,9 +122,9 @@ def _largest_stored(table: sp.csr_array, budget: int) -> tuple[np.ndarray, np.nd
     size = np.abs(table.data)
     best = np.lexsort((np.arange(len(size)), -size, row))[table.indptr[:-1]]
     size[best] = np.inf
-    kept = np.sort(np.argsort(-size, kind="stable")[:budget])
-    indptr = np.concatenate(([0], np.cumsum(np.bincount(row[kept], minlength=count)))).astype(np.int64)
-    return indptr, table.indices[kept], table.data[kept]
+    places = np.sort(np.argsort(-size, kind="stable")[:budget])
+    indptr = np.concatenate(([0], np.cumsum(np.bincount(row[places], minlength=count)))).astype(np.int64)
+    return indptr, table.indices[places], table.data[places]
 
 
 WIDE = 256
@@ -195,8 +195,8 @@ def history_start(
     """
     degrees = spectrum.normalisation.degrees(degrees)
     scaled = spectrum.items * spectrum.singular**power
-    known = None if like is None else sp.csr_array((like.values, like.columns, like.indptr), shape=scaled.shape)
-    rows = (scaled @ _rotation(scaled, known)) * np.sqrt(degrees)[:, None]
+    earlier_rows = None if like is None else sp.csr_array((like.values, like.columns, like.indptr), shape=scaled.shape)
+    rows = (scaled @ _rotation(scaled, earlier_rows)) * np.sqrt(degrees)[:, None]
     indptr, columns = largest(np.abs(rows), min(budget, rows.size))
     values = rows[np.repeat(np.arange(len(rows)), np.diff(indptr)), columns]
     if local is not None:

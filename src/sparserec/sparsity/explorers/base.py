@@ -214,11 +214,13 @@ class Explorer:
         generator = np.random.default_rng([self._seed, 5, self._round])
         rows = self._rows()
         empty = [np.zeros((0, table.dim), np.float32) for table in self._tables]
-        found = [own.cpu().numpy() for own in self._evidence] if self._watched is not None else empty
+        evidence = [part.cpu().numpy() for part in self._evidence] if self._watched is not None else empty
         self._evidence = []
-        scores = [self._policy.grow_scores(own, watched, generator) for own, watched in zip(found, rows, strict=True)]
-        for own, watched, table in zip(scores, rows, self._tables, strict=True):
-            forget_active(own, watched, *table.structure())
+        scores = [
+            self._policy.grow_scores(part, watched, generator) for part, watched in zip(evidence, rows, strict=True)
+        ]
+        for part, watched, table in zip(scores, rows, self._tables, strict=True):
+            forget_active(part, watched, *table.structure())
         share = drop_fraction(step, self._config.end, self._config.drop_fraction)
         grow: list[tuple[np.ndarray, np.ndarray]] = []
         for group in self._groups():  # in the order of the tables
@@ -229,8 +231,8 @@ class Explorer:
 
     def _groups(self) -> list[list[int]]:
         """The tables, by number, that share a budget."""
-        every = list(range(len(self._tables)))
-        return [[number] for number in every] if self._policy.per_table else [every]
+        numbers = list(range(len(self._tables)))
+        return [[number] for number in numbers] if self._policy.per_table else [numbers]
 
     def _rows(self) -> list[np.ndarray]:
         none = [np.zeros(0, dtype=np.int64)] * len(self._tables)
@@ -238,10 +240,11 @@ class Explorer:
 
     def _look_at(self, rows: list[np.ndarray]) -> None:
         self._watched = rows
-        for table, own in zip(self._tables, rows, strict=True):
-            table.watch(own)
+        for table, watched in zip(self._tables, rows, strict=True):
+            table.watch(watched)
         self._evidence = [
-            torch.zeros(len(own), table.dim, device=table.device) for own, table in zip(rows, self._tables, strict=True)
+            torch.zeros(len(watched), table.dim, device=table.device)
+            for watched, table in zip(rows, self._tables, strict=True)
         ]
 
     def _draw(self) -> list[np.ndarray]:

@@ -1,0 +1,153 @@
+"""The parts of a side beside its values: where these are, factors, and raw ids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from sparserec.artefact import gaps, history, rice
+from sparserec.artefact.codecs.base import GAPS, Graph, Part, Side
+from sparserec.artefact.codecs.sequence import Entries, NumberSequence, RiceCoded, Shapes, joined, most_bits, rice_code
+from sparserec.artefact.codecs.stepped import stored_rice
+from sparserec.artefact.csr import TableData
+from sparserec.artefact.quantise import to_float16
+from sparserec.errors import SparserecError
+from sparserec.vocabulary import Vocabulary
+
+
+class GapSequence(NumberSequence):
+    """The gaps."""
+
+    kinds = GAPS
+
+    def numbers(self, tensors: Mapping[str, np.ndarray], cells: int) -> np.ndarray:
+        """As for `NumberSequence`."""
+        low, high = (tensors[kind] for kind in GAPS)
+        return joined(rice.decode(low, high, gaps.shift_of(cells, rice.one_bits(high))))
+
+    def tensors(self, name: str, numbers: np.ndarray, shapes: Shapes, cells: int) -> dict[str, np.ndarray]:
+        """As for `NumberSequence`."""
+        if not 0 < len(numbers) <= cells:
+            raise SparserecError(f"there are too few numbers of {name!r}, or too many")
+        low, high = rice_code(name, numbers, gaps.shift_of(cells, len(numbers)), most_bits(shapes[GAPS[1]]))
+        return {GAPS[0]: low, GAPS[1]: high}
+
+
+class Structure(Part):
+    """Where the values of a sparse table are."""
+
+    name = "structure"
+    tensors: ClassVar = dict.fromkeys(GAPS, "U8")
+    sequences: ClassVar = {"gaps": GapSequence()}
+
+    def encode(self, table: TableData) -> dict[str, np.ndarray]:
+        """The tensors of a table, by kind."""
+        low, high = gaps.encode(table.indptr, np.asarray(table.columns), table.dim)
+        return {GAPS[0]: low, GAPS[1]: high}
+
+    def decode(self, side: Side, nnz: int) -> tuple[np.ndarray, np.ndarray]:
+        """Row pointers (n + 1,) and columns (nnz,) of a sparse side, as of `gaps.decode`."""
+        low, high = (side.tensors[kind] for kind in GAPS)
+        return gaps.decode(low, high, side.n, side.dim, nnz)
+
+    def in_graph(self, graph: Graph, side: Side, nnz: int) -> tuple[str, str]:
+        """Row and column of each value, int32 (nnz,), by operators of ONNX."""
+        low, high = (side.tensors[kind] for kind in GAPS)
+        shift = gaps.shift_of(side.n * side.dim, nnz)
+        stored_low = graph.constant(low, f"{side.name}.gaps_low") if shift else ""
+        stored_high = graph.constant(high, f"{side.name}.gaps_high")
+        positions = graph.rice_positions(stored_low, stored_high, len(high), nnz, shift)
+        row, column = (graph.add(operator, positions, graph.number(side.dim)) for operator in ("Div", "Mod"))
+        return graph.cast(row, np.int32), graph.cast(column, np.int32)
+
+
+class Factors(Part):
+    """Factors of scores, in half precision."""
+
+    name = "factors"
+    tensors: ClassVar = {"factors": "F16"}
+    items_only = True
+
+    def encode(self, factors: np.ndarray) -> dict[str, np.ndarray]:
+        """The tensors of factors (n,), by kind."""
+        return {"factors": to_float16(factors)}
+
+    def decode(self, side: Side) -> np.ndarray | None:
+        """Factors (n,) float16 as in the file, None when it has none."""
+        factors = side.tensors.get("factors")
+        if factors is not None and (factors.shape != (side.n,) or not np.isfinite(factors).all()):
+            raise SparserecError(f"'{side.name}.factors' must be {side.n} finite numbers, one a row")
+        return factors
+
+
+class HistoryFactors(Part):
+    """Factors of rows in a history, as Rice-coded steps of their logarithm."""
+
+    name = "history factors"
+    tensors: ClassVar = {"history_low": "U8", "history_high": "U8", "history_scale": "F32"}
+    items_only = True
+    sequences: ClassVar = {"history": RiceCoded("history")}
+    value_bits = 5
+    """Bits that a factor is expected to take."""
+    scale_bytes = 8
+
+    def bytes_of(self, n: int) -> int:
+        """Bytes that factors of n items are expected to take."""
+        return rice.bytes_of(self.value_bits * n) + self.scale_bytes
+
+    def encode(self, factors: np.ndarray) -> dict[str, np.ndarray]:
+        """The tensors of factors (n,), by kind."""
+        return history.encode(factors)
+
+    def decode(self, side: Side) -> np.ndarray | None:
+        """Factors (n,) float32, None when the file has none."""
+        if not any(kind in side.tensors for kind in history.KINDS):
+            return None
+        if not all(kind in side.tensors for kind in history.KINDS):
+            raise SparserecError(f"'{side.name}': {', '.join(map(repr, history.KINDS))} belong together")
+        low, high, scale = (side.tensors[kind] for kind in history.KINDS)
+        try:
+            return history.decode(low, high, scale, side.n)
+        except SparserecError as error:
+            raise SparserecError(f"'{side.name}': {error}") from None
+
+    def in_graph(self, graph: Graph, side: Side) -> str:
+        """The factors, float64 (n,), by operators of ONNX; rounded to float32 on the way as the format says."""
+        numbers = graph.cast(stored_rice(graph, side, "history", side.n), np.float64)
+        largest, step = side.tensors["history_scale"].astype(np.float64).tolist()
+        shrunk = graph.add("Exp", graph.add("Mul", numbers, graph.number(-step, np.float64)))
+        factors = graph.add("Mul", shrunk, graph.number(largest, np.float64))
+        return graph.cast(graph.cast(factors, np.float32), np.float64)
+
+
+class Ids(Part):
+    """Raw ids of the rows."""
+
+    name = "ids"
+    tensors: ClassVar = {"ids": "U8", "id_offsets": "U32"}
+    raw_ids = True
+    sequences: ClassVar = {"id_offsets": Entries("id_offsets", running=True)}
+
+    def encode(self, side: str, ids: Vocabulary) -> dict[str, np.ndarray]:
+        """The tensors of a side, by kind."""
+        if len(ids.blob) >= 2**32:
+            raise SparserecError(f"the raw ids of {side} take {len(ids.blob):,} bytes; at most 4 GiB fit a file")
+        return {"ids": ids.blob, "id_offsets": ids.offsets.astype(np.uint32)}
+
+    def decode(self, side: Side) -> Vocabulary:
+        """The ids of a side; those of the file, not a copy."""
+        blob, offsets = side.tensors.get("ids"), side.tensors.get("id_offsets")
+        if blob is None or offsets is None or blob.ndim != 1 or offsets.shape != (side.n + 1,):
+            raise SparserecError(f"'{side.name}.ids' and {side.n + 1} '{side.name}.id_offsets' must be there")
+        if offsets[0] != 0 or offsets[-1] != len(blob) or (offsets[1:] < offsets[:-1]).any():
+            raise SparserecError(f"'{side.name}.id_offsets' must ascend from 0 to the length of '{side.name}.ids'")
+        ids = Vocabulary(blob, offsets)
+        try:
+            twice = ids.has_duplicates()
+        except UnicodeDecodeError:
+            raise SparserecError(f"'{side.name}.ids' holds an id that is not UTF-8") from None
+        if twice:
+            raise SparserecError(f"'{side.name}.ids' holds an id twice")
+        return ids

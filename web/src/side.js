@@ -1,0 +1,47 @@
+/** One side of a file, items or users: its tensors by kind, and checks that several parts of it share. */
+
+import { SparserecError } from "./error.js";
+
+/** The tensors of a sparse side that say where its values are. */
+export const GAPS = ["gaps_low", "gaps_high"];
+
+/**
+ * @param {string} name "items" or "users".
+ * @param {number} n rows, as the card says.
+ * @param {number} dim columns, as the card says.
+ * @param all tensors of the whole file by name.
+ * @param {Iterable<string>} kinds names of tensors, after that of the side, that there can be.
+ * @returns `{ name, n, dim, tensors, sparse }`: tensors by kind, and whether there is a tensor of gaps.
+ */
+export function sideOf(name, n, dim, all, kinds) {
+  const tensors = {};
+  for (const kind of kinds) {
+    if (all.has(`${name}.${kind}`)) tensors[kind] = all.get(`${name}.${kind}`);
+  }
+  return { name, n, dim, tensors, sparse: GAPS.some((kind) => kind in tensors) };
+}
+
+/** Whether all of these tensors are there, each in one dimension. */
+export function haveOneDimension({ tensors }, kinds) {
+  return kinds.every((kind) => tensors[kind]?.shape.length === 1);
+}
+
+/** Whether a tensor has one dimension and this length. */
+export function isVector({ shape }, length) {
+  return shape.length === 1 && shape[0] === length;
+}
+
+/** Names of tensors as messages list them. */
+export function listed(kinds) {
+  return kinds.map((kind) => `'${kind}'`).join(", ");
+}
+
+/** Put the side before the message of an error. */
+export function naming(side, action) {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof SparserecError) throw new SparserecError(`'${side.name}': ${error.message}`);
+    throw error;
+  }
+}
