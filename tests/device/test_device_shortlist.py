@@ -130,11 +130,11 @@ def test_the_shortest_item_is_found_by_its_bound(tmp_path, monkeypatch, n, front
 def test_every_column_counts_in_the_length_of_a_vector(tmp_path):
     """Two columns alike: the item behind the front is as good as its length allows, which needs both."""
     values = np.tile([100.0, -50.0], (900, 1))
-    values[600:] = 1
+    values[640:] = 1
     values[800] = 30
-    values[:600, 0] += np.linspace(0, 1, 600)
-    made = shortlist_with(0.6, postings_for(tmp_path / "m", values))
-    assert made._postings.places(np.array([800]))[0] >= made._front
+    values[:640, 0] += np.linspace(0, 1, 640)
+    made = shortlist_with(0.7, postings_for(tmp_path / "m", values))
+    assert made._postings.places(np.array([800]))[0] == made._front == 640
     found = made.best(np.ones(2), 1, np.array([5]))
     assert found is not None
     assert (found[0].tolist(), found[1].tolist()) == ([800], [60.0])
@@ -154,6 +154,55 @@ def test_what_is_left_out_is_left_out_wherever_it_stands(tmp_path):
             answered += 1
             assert (found[0].tolist(), found[1].tolist()) == slow(postings.of(vector), 2, [row])
     assert answered >= 5
+
+
+@pytest.mark.parametrize("longest", [2 * LANES, 6 * LANES])
+@pytest.mark.parametrize(("front", "spread", "visited"), [(0.6, 1.0, False), (0.9, 1.0, False), (0.5, 0.1, True)])
+def test_only_what_the_bound_lets_through_is_scored(tmp_path, monkeypatch, longest, front, spread, visited):
+    """Columns summed, items scored, and whether what is behind the front is looked at, as the module says it."""
+    monkeypatch.setattr(postings_of, "LONGEST", longest)
+    monkeypatch.setattr(shortlist, "LONGEST", longest)
+    random = np.random.default_rng(0)
+    values = random.standard_normal((N, 20)) * (random.random((N, 20)) < 0.5)
+    values *= np.exp(spread * random.normal(size=(N, 1)))
+    values[:, 0] += 0.1
+    made = shortlist_with(front, postings_for(tmp_path / "m", values.astype(np.float16)))
+    postings, summed, scored, behind = made._postings, [], [], set()
+    sums_of, scores_of = made._sums, postings.of_places
+    monkeypatch.setattr(made, "_sums", lambda *given: summed.append(given[1:]) or sums_of(*given))
+    monkeypatch.setattr(postings, "of_places", lambda *given: scored.append(given[1].tolist()) or scores_of(*given))
+    places = np.arange(N)
+    lengths = np.where(
+        places < longest, postings.longest[np.minimum(places, longest - 1)], postings.norms[places // LANES]
+    )
+    for query in range(12):
+        vector = random.standard_normal(20) * np.exp(-np.arange(20) * random.choice([0.2, 0.6]))
+        out, k = random.choice(N, 3, replace=False), 1 + query % 3
+        summed.clear()
+        scored.clear()
+        found = made.best(vector, k, out)
+        assert found is not None
+        # The fewest columns that leave a hundredth of the squared length, and the sums over them.
+        heaviest = np.argsort(-(vector**2), kind="stable")
+        left = [np.sum(vector[heaviest[count:]] ** 2) / np.sum(vector**2) for count in range(21)]
+        count = next(count for count in range(21) if left[count] <= 0.01)
+        rows = values.astype(np.float16).astype(np.float64)[postings.order]
+        sums = rows[:, heaviest[:count]] @ vector[heaviest[:count]]
+        sums[postings.places(out)] = -np.inf
+        seeds, *others = scored
+        assert len(seeds) <= LANES * k
+        assert min(sums[seeds]) == pytest.approx(np.sort(sums[: made._front])[-len(seeds)])
+        bound = np.sort(rows[seeds] @ vector)[-k]
+        enough = sums + lengths * np.linalg.norm(vector[heaviest[count:]]) >= bound
+        enough[seeds] = False
+        looked = np.linalg.norm(vector) * postings.norms[made._front // LANES] >= bound
+        behind.add(bool(looked))
+        ranges = [(0, made._front), (made._front, N)][: 1 + looked]
+        assert [(sorted(used), *between) for used, *between in summed] == [
+            (sorted(heaviest[:count]), *between) for between in ranges
+        ]
+        assert others == [[place for place in range(*between) if enough[place]] for between in ranges]
+    assert visited in behind
 
 
 def test_when_there_is_no_short_way(tmp_path, monkeypatch):

@@ -11,7 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparserec.errors import SparserecError
-from sparserec.sparsity import EXPLORERS, Explorer, ExplorerConfig, Policy, make_explorer, random_mask
+from sparserec.section import Settings
+from sparserec.sparsity import (
+    EXPLORERS,
+    Explorer,
+    ExplorerConfig,
+    ExplorerKind,
+    Policy,
+    make_explorer,
+    random_mask,
+)
 from sparserec.tables import RowAdam, SparseTable
 
 SPARSE = [name for name, kind in EXPLORERS.items() if kind.table == "sparse" and not kind.pruned_from]
@@ -511,6 +520,33 @@ def test_a_row_that_was_never_watched_counts_as_an_average_one_of_its_table():
         assert watched_after([[0, 1e9, 1e-9], [0, 1e-9]], 2, seed=seed) == [[0, 1], []]
 
 
+def shares(count, *args, **more):
+    """How often each row of two tables is the one that is watched, over so many seeds."""
+    drawn = [np.zeros(len(part)) for part in args[0]]
+    for seed in range(count):
+        for counts, rows in zip(drawn, watched_after(*args, 1, seed=seed, **more), strict=True):
+            counts[rows] += 1
+    return [counts / count for counts in drawn]
+
+
+def test_the_average_is_over_the_rows_that_showed_something():
+    # Counted as 1 like the others, the row that was never watched is one of eight.
+    first, _ = shares(300, [[0, 1, 1, 1, 1], [1, 1, 1]])
+    assert 0.06 < first[0] < 0.19
+    # Counted as 1 like the only one that was, the others are seven of eight.
+    first, _ = shares(300, [[1, 0, 0, 0, 0, 0, 0], [1]])
+    assert 0.06 < first[0] < 0.19
+    # A table that never showed anything counts as one whose rows showed 1.
+    first, _ = shares(300, [[1, 1, 1, 1], [0, 0, 0, 0]])
+    assert 0.41 < first.sum() < 0.59
+
+
+def test_interactions_count_by_their_root_unless_told_otherwise():
+    interactions = [np.array([1, 100]), np.array([1])]
+    _, second = shares(400, [[0, 0], [0]], importance="interactions", interactions=interactions)
+    assert 0.04 < second[0] < 0.13  # one of 1 + 10 + 1
+
+
 def test_in_a_table_that_never_showed_anything_all_rows_count_as_one():
     for seed in range(10):
         assert watched_after([[1e-9, 0, 1e-9], [0, 0]], 2, seed=seed) == [[], [0, 1]]
@@ -557,6 +593,44 @@ def test_watching_a_window_again_keeps_its_evidence():
         np.testing.assert_array_equal(evidence, gradient)
 
 
+def test_after_the_end_tables_keep_no_full_gradients():
+    setup = Setup("sparserec", 0, end=2, sample_fraction=1.0)
+    setup.train()
+    seen = []
+    setup.explorer.observe = lambda: seen.append([len(table.watched_gradients()[0]) for table in setup.tables])
+    for _ in range(2):
+        setup.train()
+    assert min(seen[0]) > 0
+    assert seen[1] == [0, 0]
+
+
+def test_what_was_watched_before_is_forgotten_where_another_state_is_put_back():
+    setup = Setup("sparserec", 0)
+    fresh = setup.explorer.state()
+    setup.train()
+    assert "watched.0" in setup.explorer.state()
+    setup.explorer.load(fresh)
+    assert setup.explorer.state().keys() == fresh.keys()
+
+
+def test_a_method_is_made_of_its_settings():
+    plain, seen = EXPLORERS["sparserec"].policy(None), []
+
+    class Own(Settings):
+        section = "own"
+        strength: int = 3
+
+    kind = ExplorerKind(policy=lambda settings: seen.append(settings.strength) or plain, settings=Own)
+    assert (kind.table, kind.pruned_from, ExplorerKind(policy=max).settings().model_dump()) == ("sparse", None, {})
+    EXPLORERS.register("own", kind)
+    try:
+        for settings in (None, Own(strength=5)):
+            make_explorer("own", [], ExplorerConfig(interval=1, end=2), [], 0, settings)
+    finally:
+        EXPLORERS.unregister("own")
+    assert seen == [3, 5]
+
+
 def test_what_is_put_back_is_a_copy():
     one, other = Setup("sparserec", 0, importance="gradient"), Setup("sparserec", 0, importance="gradient")
     one.train()
@@ -572,9 +646,8 @@ def test_the_evidence_is_freed_before_a_table_is_revised():
     setup = Setup("sparserec", 0)
     for _ in range(setup.config.interval):
         setup.train()
-    state = setup.explorer.state()
-    evidence = [weakref.ref(state[f"evidence.{number}"]) for number in range(2)]
-    del state
+    # The tensors themselves: an array that is made of one is gone anyway.
+    evidence = [weakref.ref(part) for part in setup.explorer._evidence]
     alive = []
     for table in setup.tables:
 

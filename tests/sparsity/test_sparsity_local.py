@@ -137,6 +137,14 @@ def test_of_equal_degrees_the_lower_index_leads_and_a_group_begins_at_its_border
     assert leaders(found, alike, own, degrees, 0.76).tolist() == list(range(n))
 
 
+def test_of_many_items_of_few_degrees_the_lower_index_leads():
+    generator, n = np.random.default_rng(0), 500
+    degrees = generator.integers(2, 5, n)
+    found, alike = np.roll(np.arange(n), 1)[:, None].astype(np.int32), np.zeros((n, 1), np.float32)
+    chosen = leaders(found, alike, np.ones(n, np.float32), degrees, 0.5)
+    assert chosen.tolist() == sorted(range(n), key=lambda item: (-degrees[item], item))
+
+
 def test_similarities_are_seen_relative_to_those_of_the_items_with_themselves():
     # A similarity of 3 is a cosine of 3 / (2 * 3) between an item of 4 and one of 9.
     found, alike = np.array([[1], [0]], dtype=np.int32), np.full((2, 1), 3, np.float32)
@@ -187,6 +195,6 @@ def test_columns_of_groups_stand_behind_those_of_the_spectrum_even_where_the_las
     items = np.eye(4, dtype=np.float32)
     spectrum = Spectrum(np.array([1, 0.9, 0.8, 0], np.float32), items)
     beside = sp.csr_array((np.full(4, 0.5, np.float32), (np.arange(4), np.zeros(4, int))), shape=(4, 1))
-    mask = history_start(spectrum, np.ones(4), 7, power=1.0, local=beside).mask
-    assert (mask.columns.max(), mask.indptr[-1]) == (4, 7)
-    assert np.count_nonzero(mask.columns == 4) == 4
+    mask = history_start(spectrum, np.ones(4), 5, power=1.0, local=beside).mask
+    # Of each item its own column, but of the last, which the spectrum does not know; then the first of the halves.
+    assert mask.columns.tolist() == [0, 4, 1, 2, 4]

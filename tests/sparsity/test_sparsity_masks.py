@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 from fractions import Fraction
 
 import numpy as np
@@ -72,10 +73,11 @@ def test_smallest_indices(count, indices):
     assert smallest_indices(np.array([3.0, 1, 2, 1, 5, 1, 4, 2]), count).tolist() == indices
 
 
-@pytest.mark.parametrize("count", [1, 2, 333, 998, 999])
-def test_smallest_indices_of_many_distinct_values(count):
-    values = (np.arange(1000) * 7919) % 1000  # a permutation
-    assert set(values[smallest_indices(values, count)].tolist()) == set(range(count))
+def test_smallest_indices_of_many_distinct_values():
+    values = np.random.default_rng(0).permutation(3000).astype(np.float32)
+    for count in range(1, 3000, 7):
+        assert values[smallest_indices(values, count)].max() == count - 1
+        assert len(smallest_indices(values, count)) == count
 
 
 INDPTR = np.array([0, 3, 4, 8])
@@ -168,6 +170,49 @@ def test_growing_in_blocks_is_growing_at_once(first, second, count, cells):
     for own, (rows, columns) in zip(grown, found, strict=True):
         own[rows, columns] = True
     assert np.array_equal(np.concatenate([own.reshape(-1) for own in grown]), expected)
+
+
+@given(hnp.arrays(np.float32, 60, elements=st.integers(1, 30).map(float)), st.integers(0, 60), st.integers(1, 9))
+def test_dropping_in_blocks_is_dropping_at_once(scores, count, cells):
+    indptr = np.array([0, 20, 21, 60])
+    (whole,) = smallest_droppable([indptr], [scores.copy()], count)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(masks, "CELLS", cells)
+        (parts,) = smallest_droppable([indptr], [scores.copy()], count)
+    assert np.array_equal(parts, whole)
+
+
+def peak_of(function):
+    """Bytes that are held at most beyond what there was."""
+    tracemalloc.start()
+    try:
+        function()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_temporaries_are_of_the_size_of_a_block():
+    """Ten blocks of scores are looked at; what is held is a few blocks, and what is found."""
+    cells, few = 1 << 17, 100
+    parts = [np.arange(size, dtype=np.float32) for size in (4 * cells, 6 * cells)]
+    # Two blocks of best values, 4 bytes, and of their places, 8; of the block looked at values, a mask and places.
+    assert peak_of(lambda: largest_of_blocks(iter(parts), few)) < 50 * cells
+    # With many to be found there is room for a quarter more of them.
+    many = 8 * cells
+    assert peak_of(lambda: largest_of_blocks(iter(parts), many)) < (12 * 1.25 + 9 + 14) * many
+
+
+def test_rows_are_gone_through_a_block_at_a_time():
+    rows, length = 1 << 14, 4
+    indptr = np.arange(20 * rows + 1) * length
+    scores = np.tile(np.array([1, 4, 2, 3], dtype=np.float32), 20 * rows)
+    # For each entry of a block some places and numbers; the answer is a byte an entry.
+    assert peak_of(lambda: droppable(indptr, scores)) < len(scores) + 80 * rows * length
+    columns = np.tile(np.arange(length, dtype=np.uint8), 20 * rows)
+    grow = np.ones((20 * rows, length), dtype=np.float32)
+    assert peak_of(lambda: forget_active(grow, np.arange(20 * rows), indptr, columns)) < 100 * rows * length
+    assert (grow == -1).all()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparserec.errors import SparserecError
-from sparserec.sparsity import CsrMask, HistoryStart, history_start, item_spectrum, spectral
+from sparserec.sparsity import CsrMask, HistoryStart, Spectrum, history_start, item_spectrum, spectral
 from sparserec.sparsity.initial import Normalisation, normalised
 from sparserec.sparsity.spectral import TYPICAL_VALUE
 from sparserec.teachers import GraphFilter
@@ -104,10 +104,11 @@ def test_the_same_seed_gives_the_same_spectrum():
 def test_a_matrix_of_lower_rank_gives_finite_numbers():
     matrix = interactions().toarray()
     matrix[:, 20:] = matrix[:, :20]
-    found = item_spectrum(sp.csr_array(matrix), 30)
-    assert np.isfinite(found.items).all()
-    np.testing.assert_allclose(found.singular[20:], 0, atol=1e-3)
-    assert np.linalg.norm(found.items, axis=0).max() < 1 + 1e-3
+    for dim in (30, 40):
+        spectrum = item_spectrum(sp.csr_array(matrix), dim)
+        assert np.isfinite(spectrum.items).all()
+        np.testing.assert_allclose(spectrum.singular[20:], 0, atol=1e-3)
+        assert np.linalg.norm(spectrum.items, axis=0).max() < 1 + 1e-3
 
 
 def test_more_columns_than_the_smaller_side_are_refused():
@@ -290,6 +291,21 @@ def test_the_largest_stored_entries_stay_and_each_row_keeps_one():
         assert (indptr.tolist(), places.tolist()) == expected[:2]
         np.testing.assert_array_equal(entries, np.array(expected[2], np.float32))
         assert indptr.dtype == np.int64
+
+
+def test_where_the_spectrum_is_empty_every_item_starts_small():
+    start = history_start(Spectrum(np.zeros(2, np.float32), np.zeros((3, 2), np.float32)), np.array([0, 1, 4]), 3)
+    assert start.mask.columns.tolist() == [0, 0, 0]
+    np.testing.assert_allclose(start.mask.values, 1e-3)
+    assert np.isfinite(start.weights).all()
+
+
+def test_of_stored_entries_of_few_sizes_the_first_stay():
+    values = np.random.default_rng(0).integers(1, 3, 300).astype(np.float32)
+    table = sp.csr_array((values, (np.zeros(300, int), np.arange(300))), shape=(1, 300))
+    best = sorted(range(300), key=lambda place: (-values[place], place))
+    for budget in (1, 50, 200, 290):
+        assert spectral._largest_stored(table.copy(), budget)[1].tolist() == sorted(best[:budget])
 
 
 def test_of_many_equal_stored_entries_the_first_stay():
