@@ -9,18 +9,19 @@ Chromium and Playwright (`pip install playwright`); with several, SPARSEREC_CHRO
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
-import sys
 import tempfile
 import threading
 from pathlib import Path
 
 import numpy as np
 
-import common
+from sparserec.bench.histories import random_histories
+from sparserec.bench.script import run
+from sparserec.bench.timing import quantiles
 from sparserec.device import Recommender
+from sparserec.errors import SparserecError
 from sparserec.page import PageServer
 from sparserec.page.write import WEB
 
@@ -48,7 +49,7 @@ OPEN = """async (times) => {
     globalThis.model = await Recommender.open(buffer);
     took.open.push(performance.now() - began);
   }
-  return { ...took, kept: model.nbytes, isolated: crossOriginIsolated, agent: navigator.userAgent };
+  return { ...took, nbytes: model.nbytes, isolated: crossOriginIsolated, agent: navigator.userAgent };
 }"""
 TIME = """({ queries, warm }) => {
   for (const query of queries.slice(0, warm)) model.recommend(query);
@@ -61,26 +62,21 @@ TIME = """({ queries, warm }) => {
 ANSWER = "(queries) => queries.map((query) => model.recommend(query).map(({ item, score }) => [item, score]))"
 
 
-def random_histories(ids: list[str], length: int, count: int, generator: np.random.Generator) -> list[dict]:
-    return [
-        {"history": [ids[i] for i in generator.choice(len(ids), length, replace=False)], "k": K} for _ in range(count)
-    ]
+def queries_of(model: Recommender, length: int, count: int, generator: np.random.Generator) -> list[dict]:
+    histories = random_histories(model.item_ids, length, count, generator)
+    return [{"history": history, "k": K} for history in histories]
 
 
 def agreement(model: Recommender, page, generator: np.random.Generator, count: int) -> dict:
     """The same queries to Python: how often the ids and their order are the same, and by how much scores differ."""
-    ids = model.item_ids
-    queries = [random_histories(ids, int(generator.integers(1, 201)), 1, generator)[0] for _ in range(count)]
+    most = min(LENGTHS[-1], model.n_items - K)
+    queries = [queries_of(model, int(generator.integers(1, most + 1)), 1, generator)[0] for _ in range(count)]
     same, worst = 0, 0.0
-    for query, found in zip(queries, page.evaluate(ANSWER, queries), strict=True):
+    for query, answer in zip(queries, page.evaluate(ANSWER, queries), strict=True):
         expected = model.recommend(**query)
-        same += [item for item, _ in found] == [item for item, _ in expected]
-        worst = max(worst, *(abs(a - b) for (_, a), (_, b) in zip(found, expected, strict=True)))
+        same += [item for item, _ in answer] == [item for item, _ in expected]
+        worst = max(worst, *(abs(a - b) for (_, a), (_, b) in zip(answer, expected, strict=True)))
     return {"histories": count, "same ids in the same order": same, "largest difference of a score": worst}
-
-
-def quantiles(times: list[float]) -> dict[str, float]:
-    return {f"p{q} ms": round(float(np.percentile(times, q)), 3) for q in (50, 99)}
 
 
 def measure(path: Path, page, calls: int) -> dict:
@@ -93,33 +89,29 @@ def measure(path: Path, page, calls: int) -> dict:
         "columns": model.card.dim,
         "values": model.card.nnz,
         "file bytes": path.stat().st_size,
-        "bytes kept beside the file": opened["kept"],
+        "bytes kept beside the file": opened["nbytes"],
         "first opening ms": round(opened["open"][0], 1),
         "opening ms": round(float(np.median(opened["open"])), 1),
         "fetch from this machine ms": round(float(np.median(opened["fetch"])), 1),
-        "agreement with Python": agreement(model, page, generator, 1000),
+        "agreement with Python": agreement(model, page, generator, calls // 2),
     }
     for length in LENGTHS:
-        queries = random_histories(model.item_ids, length, calls, generator)
+        queries = queries_of(model, length, calls, generator)
         times = page.evaluate(TIME, {"queries": queries, "warm": calls // 5})
-        result[f"history of {length}"] = quantiles(times)
+        result[f"history of {length}"] = quantiles(np.array(times) / 1000)
     return result
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--calls", type=int, default=2000)
-    args = parser.parse_args()
+def main(model: Path, calls: int = 2000) -> dict:
     program = os.environ.get("SPARSEREC_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
-        sys.exit("needs Chromium: apt-get install chromium, or set SPARSEREC_CHROMIUM to its program")
+        raise SparserecError("needs Chromium: apt-get install chromium, or set SPARSEREC_CHROMIUM to its program")
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as folder:
         site = Path(folder) / "site"
         shutil.copytree(WEB / "src", site / "src")
-        shutil.copy(args.model, site / "model.safetensors")
+        shutil.copy(model, site / "model.safetensors")
         (site / "index.html").write_text("<!doctype html><title>benchmark</title>")
         with PageServer(site) as server, sync_playwright() as playwright:
             threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -127,11 +119,11 @@ def main() -> None:
                 Path(folder) / "profile", executable_path=program, headless=True, args=list(FLAGS)
             )
             window.pages[0].goto(server.url)
-            result = measure(args.model, window.pages[0], args.calls)
+            result = measure(model, window.pages[0], calls)
             window.close()
             server.shutdown()
-    common.save("browser", f"python benchmarks/browser.py {args.model.name}", result)
+    return result
 
 
 if __name__ == "__main__":
-    main()
+    run(main, quick={"calls": 50})

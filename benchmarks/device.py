@@ -12,34 +12,38 @@ Writes docs/results/device.json.
 
 from __future__ import annotations
 
-import argparse
-import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from importlib.metadata import files
 from pathlib import Path
+from typing import Annotated
 
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[name] = "1"
-for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # BLAS shall choose what is best for this processor
-    os.environ.pop(name, None)
+from sparserec.bench.machine import one_core, one_thread
+
+one_thread()
 
 import numpy as np  # noqa: E402
 
-import common  # noqa: E402
 from sparserec.artefact import TableData, read, write  # noqa: E402
+from sparserec.artefact.delta import delta  # noqa: E402
+from sparserec.artefact.patch import apply  # noqa: E402
+from sparserec.bench.histories import random_histories, user_histories  # noqa: E402
+from sparserec.bench.script import run  # noqa: E402
+from sparserec.bench.timing import quantiles, timed, turns  # noqa: E402
 from sparserec.device import Recommender  # noqa: E402
+from sparserec.exchange import write_onnx  # noqa: E402
 
+ROOT = Path(__file__).resolve().parent.parent
 SIZES = (5, 30, 200)
 K = 20
 TURN = 50
 COLUMNS = 64
+DENSE = f"dense, {COLUMNS} columns"
+COMPARED = 340
+"""Histories of each size that are also compared with ONNX Runtime."""
 MEMORY = """
-import sys
-sys.path.insert(0, {here!r})
-from common import reset_peak, status_bytes
+from sparserec.bench.machine import reset_peak, status_bytes
 reset_peak(); interpreter = status_bytes("VmHWM")
 import numpy as np
 reset_peak(); numpy = status_bytes("VmHWM")
@@ -79,9 +83,7 @@ class Onnx:
         self._ids, self._rows = ids, {name: row for row, name in enumerate(ids)}
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        began = time.perf_counter()
         self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-        self.opening = time.perf_counter() - began
         self._rest = {"exclude": np.zeros(0, dtype=np.int64), "k": np.array([K])}
 
     def recommend(self, history: list[str]) -> list[tuple[str, float]]:
@@ -90,36 +92,10 @@ class Onnx:
         return [(self._ids[row], score) for row, score in zip(items.tolist(), scores.tolist(), strict=True)]
 
 
-def histories(ids: list[str], data: str | None, size: int, count: int) -> list[list[str]]:
-    generator = np.random.default_rng(size)
-    if data is None:
-        return [[ids[i] for i in generator.choice(len(ids), size, replace=False)] for _ in range(count)]
-    import sparserec
-
-    facts, known = sparserec.load(data).interactions, set(ids)
-    users = generator.choice(np.flatnonzero(facts.user_degrees() >= size), count)
-    taken = [[facts.items[i] for i in facts.indices[facts.indptr[u] : facts.indptr[u + 1]]] for u in users.tolist()]
-    return [[name for name in history if name in known][:size] for history in taken]
-
-
-def latencies(ways: dict[str, Callable[[list[str]], object]], taken: list[list[str]]) -> dict[str, dict[str, float]]:
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for first in range(0, len(taken), TURN):
-        for name, way in ways.items():
-            for history in taken[first : first + TURN]:
-                began = time.perf_counter()
-                way(history)
-                times[name].append(1000 * (time.perf_counter() - began))
-    return {
-        name: {f"p{q} ms": round(float(np.percentile(all_, q)), 3) for q in (50, 99)} for name, all_ in times.items()
-    }
-
-
 def memory(file: Path, history: list[str]) -> dict[str, int]:
-    here = Path(__file__).resolve().parent
     # A file of some 2 kB comes first, so that code which is only loaded when it is used is not counted as the file's.
-    golden = here.parent / "tests" / "golden" / "coded.safetensors"
-    code = MEMORY.format(here=str(here), golden=str(golden), file=str(file), history=history)
+    golden = ROOT / "tests" / "golden" / "coded.safetensors"
+    code = MEMORY.format(golden=str(golden), file=str(file), history=history)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     interpreter, numpy, modules, opened, stays, answered = map(int, done.stdout.split())
     return {
@@ -134,44 +110,28 @@ def memory(file: Path, history: list[str]) -> dict[str, int]:
 
 def installed() -> dict[str, int]:
     """Bytes of what is installed without extras."""
-    from importlib.metadata import files
-    from importlib.util import find_spec
 
-    def bytes_of(folder: Path) -> int:
-        return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file() and "__pycache__" not in f.parts)
+    def bytes_of(paths) -> int:
+        return sum(f.stat().st_size for f in map(Path, paths) if f.is_file() and "__pycache__" not in f.parts)
 
-    root = Path(__file__).resolve().parent.parent
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder]
-        subprocess.run([*command, str(root)], capture_output=True, check=True)
+        subprocess.run([*command, str(ROOT)], capture_output=True, check=True)
         (wheel,) = Path(folder).glob("*.whl")
-        size = wheel.stat().st_size
         target = Path(folder) / "target"
         subprocess.run([sys.executable, "-m", "zipfile", "-e", str(wheel), str(target)], check=True)
-        ours = bytes_of(target)
-    sizes = {"wheel": size, "sparserec": ours}
+        sizes = {"wheel": wheel.stat().st_size, "sparserec": bytes_of(target.rglob("*"))}
     for name in ("numpy", "safetensors"):
-        home = Path(str(find_spec(name).origin)).parent
-        sizes[name] = sum(
-            Path(str(f.locate())).stat().st_size
-            for f in files(name) or []
-            if Path(str(f.locate())).is_file() and "__pycache__" not in str(f)
-        ) or bytes_of(home)
+        sizes[name] = bytes_of(str(file.locate()) for file in files(name) or [])
     return sizes
 
 
 def patched(old: bytes, new: bytes) -> dict[str, float]:
-    from sparserec.artefact.delta import delta
-    from sparserec.artefact.patch import apply
-
-    began = time.perf_counter()
-    patch = delta(old, new)
-    made = time.perf_counter() - began
-    began = time.perf_counter()
-    assert apply(old, patch) == new
-    applied = time.perf_counter() - began
+    making, patch = timed(lambda: delta(old, new))
+    applying, whole = timed(lambda: apply(old, patch))
+    assert whole == new
     sizes = {"patch bytes": len(patch), "new bytes": len(new)}
-    return sizes | {"making s": round(made, 2), "applying s": round(applied, 2)}
+    return sizes | {"making s": round(making, 2), "applying s": round(applying, 2)}
 
 
 def updates(model: Path, older: Path | None) -> dict[str, dict[str, float]]:
@@ -196,7 +156,7 @@ def updates(model: Path, older: Path | None) -> dict[str, dict[str, float]]:
             )
             return file.read_bytes()
 
-    old, found = written(rows.columns, values), {}
+    old, sizes = written(rows.columns, values), {}
     for share in (0.001, 0.01, 0.1):
         random = np.random.default_rng(0)
         anew = np.flatnonzero((random.random(rows.n) < share)[owner])
@@ -205,75 +165,75 @@ def updates(model: Path, older: Path | None) -> dict[str, dict[str, float]]:
             first, last = int(rows.indptr[row]), int(rows.indptr[row + 1])
             columns[first:last] = np.sort(random.choice(rows.dim, last - first, replace=False))
         moved[anew] = random.permutation(values[anew])
-        found[f"{share:.1%} of the rows learnt anew"] = patched(old, written(columns, moved))
+        sizes[f"{share:.1%} of the rows learnt anew"] = patched(old, written(columns, moved))
     for change in (0.02, 0.2):
         moved = values * np.exp(change * np.random.default_rng(0).normal(size=len(values)))
-        found[f"all values moved by about {change:.0%}"] = patched(old, written(rows.columns, moved))
+        sizes[f"all values moved by about {change:.0%}"] = patched(old, written(rows.columns, moved))
     if older:
-        found["another training"] = patched(older.read_bytes(), model.read_bytes())
-    return found
+        sizes["another training"] = patched(older.read_bytes(), model.read_bytes())
+    return sizes
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--data", help="histories of its users; must be the data of the model")
-    parser.add_argument("--older", type=Path, help="another model, of which a patch makes this one")
-    parser.add_argument("--calls", type=int, default=1000)
-    args = parser.parse_args()
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[-1]})
-    from sparserec.exchange import write_onnx
-
-    openings = []
-    for _ in range(9):
-        began = time.perf_counter()
-        model = Recommender.open(args.model)
-        openings.append(1000 * (time.perf_counter() - began))
-    ids = model.item_ids
-    with tempfile.TemporaryDirectory() as folder:
-        onnx_bytes = write_onnx(args.model, Path(folder) / "model.onnx")
-        onnx = Onnx(Path(folder) / "model.onnx", ids)
-    ways = {"sparserec": model.recommend, "dense, 64 columns": Dense(ids).recommend, "ONNX Runtime": onnx.recommend}
-    result = {
-        "items": model.n_items,
-        "columns": model.card.dim,
-        "values": model.card.nnz,
-        "file bytes": args.model.stat().st_size,
-        "calls": args.calls,
-        "histories": [],
-    }
+def compared(model: Recommender, onnx: Onnx, histories: list[list[str]]) -> tuple[int, float]:
+    """Histories for which ONNX Runtime names other items, and the largest difference of a score."""
     unequal, worst = 0, 0.0
-    for kind, data in [("users", args.data), ("random", None)] if args.data else [("random", None)]:
-        for size in SIZES:
-            taken = histories(ids, data, size, args.calls)
-            for history in taken[:340]:  # about 1,000 with the three sizes
-                ours, theirs = model.recommend(history), onnx.recommend(history)
-                unequal += [name for name, _ in ours] != [name for name, _ in theirs]
-                worst = max(worst, *(abs(a - b) for (_, a), (_, b) in zip(ours, theirs, strict=True)))
-            figures = latencies(ways, taken)
-            ratio = figures["dense, 64 columns"]["p50 ms"] / figures["sparserec"]["p50 ms"]
-            result["histories"].append({"kind": kind, "size": size, "ratio": round(ratio, 2), **figures})
-    result |= {
-        "opening ms": round(float(np.median(openings)), 1),
-        "structure bytes": model.nbytes,
+    for history in histories:
+        ours, theirs = model.recommend(history), onnx.recommend(history)
+        unequal += [name for name, _ in ours] != [name for name, _ in theirs]
+        worst = max(worst, *(abs(a - b) for (_, a), (_, b) in zip(ours, theirs, strict=True)))
+    return unequal, float(worst)
+
+
+def main(
+    model: Path,
+    data: Annotated[Path | None, "histories of its users; must be the data of the model"] = None,
+    older: Annotated[Path | None, "another model, of which a patch makes this one"] = None,
+    calls: int = 1000,
+) -> dict:
+    one_core()
+    openings = turns({"open": Recommender.open}, [model] * 9)["open"]
+    runtime = Recommender.open(model)
+    ids, size = runtime.item_ids, model.stat().st_size
+    with tempfile.TemporaryDirectory() as folder:
+        onnx_bytes = write_onnx(model, Path(folder) / "model.onnx")
+        onnx_opening, onnx = timed(lambda: Onnx(Path(folder) / "model.onnx", ids))
+    ways = {"sparserec": runtime.recommend, DENSE: Dense(ids).recommend, "ONNX Runtime": onnx.recommend}
+    rows, unequal, worst, count = [], 0, 0.0, min(COMPARED, calls)
+    for kind in ("users", "random") if data else ("random",):
+        for length in (length for length in SIZES if length < len(ids)):
+            generator = np.random.default_rng(length)
+            if kind == "users":
+                histories = user_histories(data, ids, length, length, calls, generator)
+            else:
+                histories = random_histories(ids, length, calls, generator)
+            others, difference = compared(runtime, onnx, histories[:count])
+            unequal, worst = unequal + others, max(worst, difference)
+            figures = {name: quantiles(seconds) for name, seconds in turns(ways, histories, turn=TURN).items()}
+            ratio = figures[DENSE]["p50 ms"] / figures["sparserec"]["p50 ms"]
+            rows.append({"kind": kind, "size": length, "ratio": round(ratio, 2), **figures})
+    return {
+        "items": runtime.n_items,
+        "columns": runtime.card.dim,
+        "values": runtime.card.nnz,
+        "file bytes": size,
+        "calls": calls,
+        "histories": rows,
+        "opening ms": round(1000 * float(np.median(openings)), 1),
+        "structure bytes": runtime.nbytes,
         "dense bytes": 4 * COLUMNS * len(ids),
         "onnx": {
             "bytes": onnx_bytes,
-            "of the file": round(onnx_bytes / args.model.stat().st_size, 3),
-            "opening ms": round(1000 * onnx.opening, 1),
-            "histories compared": 340 * len(result["histories"]),
+            "of the file": round(onnx_bytes / size, 3),
+            "opening ms": round(1000 * onnx_opening, 1),
+            "histories compared": count * len(rows),
             "with other items": unequal,
-            "largest difference": float(worst),
+            "largest difference": worst,
         },
-        "memory": memory(args.model, ids[:30]),
+        "memory": memory(model, ids[:30]),
         "installed": installed(),
+        "updates": updates(model, older),
     }
-    result["updates"] = updates(args.model, args.older)
-    data = " --data $SPARSEREC_DATA/gowalla" if args.data else ""
-    older = f" --older {args.older.name}" if args.older else ""
-    common.save("device", f"python benchmarks/device.py {args.model.name}{data}{older}", result)
 
 
 if __name__ == "__main__":
-    main()
+    run(main, quick={"calls": 20})

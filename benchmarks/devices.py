@@ -8,21 +8,21 @@ training; the loss of the last step tells that both learn the same.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import itertools
 import os
-import shlex
 import statistics
-import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import torch
 
-import common
 from sparserec import load, train
+from sparserec.bench.data import data_path
+from sparserec.bench.script import Rows, run
 from sparserec.tables import choose_device, device_name
 
 RECIPES = {"mf": {}, "lightgcn": {"l2": 0.01}, "neumf": {}}
@@ -31,11 +31,11 @@ SKIPPED = 10
 
 
 class EnoughError(Exception):
-    """So many steps have been timed, and that is all that was wanted."""
+    """All steps that are asked for have been timed."""
 
 
-def timed(data: object, device: str, steps: int, threads: int, **settings: object) -> dict[str, float]:
-    """Seconds of a step, and the mean loss of the steps."""
+def measured(data: object, device: str, steps: int, threads: int, **settings: object) -> dict[str, float]:
+    """Milliseconds of a step, and the mean loss of the steps."""
     times, losses = [time.perf_counter()], [0.0]
 
     def report(progress: object) -> None:
@@ -50,35 +50,30 @@ def timed(data: object, device: str, steps: int, threads: int, **settings: objec
     return {"milliseconds": round(1000 * statistics.median(each), 2), "loss": round(losses[0], 5)}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", default="gowalla")
-    parser.add_argument("--base", nargs="+", default=list(RECIPES), choices=list(RECIPES))
-    parser.add_argument("--method", nargs="+", default=["sparserec", "dense"])
-    parser.add_argument("--density", type=float, default=0.1)
-    parser.add_argument("--steps", type=int, default=40, help="timed steps (default 40)")
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="CPU threads (default all)")
-    args = parser.parse_args()
-    data, gpu, rows = load(common.data_path(args.dataset)), choose_device("cuda"), []
-    for base in args.base:
-        for method in args.method:
-            own = {"recipe": base, "method": method, "density": args.density, **RECIPES[base]}
-            if method == "dense":
-                del own["density"]
-            found = {}
+def main(
+    dataset: str = "gowalla",
+    base: Sequence[str] = tuple(RECIPES),
+    method: Sequence[str] = ("sparserec", "dense"),
+    density: float = 0.1,
+    steps: Annotated[int, "timed steps"] = 40,
+    threads: Annotated[int | None, "CPU threads, all when not given"] = os.cpu_count(),
+) -> Rows:
+    gpu, data = choose_device("cuda"), load(data_path(dataset))
+    for recipe in base:
+        for name in method:
+            settings = {"recipe": recipe, "method": name, **RECIPES[recipe]}
+            if name != "dense":
+                settings["density"] = density
+            of = {}
             for device in ("cpu", "cuda"):
                 torch.cuda.reset_peak_memory_stats()
-                found[device] = timed(data, device, args.steps, args.threads, **own)
-            row = {"base": base, "method": method}
-            row |= {f"{device} {name}": value for device, each in found.items() for name, value in each.items()}
-            row["ratio"] = round(found["cpu"]["milliseconds"] / found["cuda"]["milliseconds"], 1)
-            row["cuda peak MB"] = round(torch.cuda.max_memory_allocated() / 1e6, 1)
-            rows.append(row)
-            print(row, flush=True)
-    facts = {"dataset": args.dataset, "density": args.density, "threads": args.threads, "device": device_name(gpu)}
-    command = shlex.join(["python", "benchmarks/devices.py", *sys.argv[1:]])
-    common.save("devices", command, {**facts, "steps": args.steps, "rows": rows})
+                of[device] = measured(data, device, steps, threads, **settings)
+            row = {"base": recipe, "method": name}
+            row |= {f"{device} {figure}": value for device, each in of.items() for figure, value in each.items()}
+            row["ratio"] = round(of["cpu"]["milliseconds"] / of["cuda"]["milliseconds"], 1)
+            yield row | {"cuda peak MB": round(torch.cuda.max_memory_allocated() / 1e6, 1)}
+    return {"dataset": dataset, "density": density, "threads": threads, "device": device_name(gpu), "steps": steps}
 
 
 if __name__ == "__main__":
-    main()
+    run(main, quick={"dataset": "ml-latest-small", "base": ("mf",), "steps": 5})

@@ -86,7 +86,7 @@ def digest(name: str, folder: Path) -> str | None:
 
 def environment() -> dict[str, str]:
     """What the digests depend on besides the code."""
-    from common import machine
+    from sparserec.bench.machine import machine
 
     facts = {name: str(value) for name, value in machine().items() if name != "cores"}
     return facts | {"blas": os.environ.get("OPENBLAS_CORETYPE", "")}

@@ -7,42 +7,34 @@ Random factors serve: the work does not depend on their values.
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 
-import common
-import sparserec
+from sparserec import load, split
+from sparserec.bench.data import data_path
+from sparserec.bench.parts import random_table, set_threads
+from sparserec.bench.script import run
+from sparserec.bench.timing import timed
 from sparserec.evaluation import evaluate
 from sparserec.recommenders import MF
-from sparserec.runs import set_threads
-from sparserec.sparsity import budget_of, random_mask
-from sparserec.tables import DenseTable, SparseTable
+from sparserec.tables import DenseTable
 
 DIM, DENSITY = 64, 0.1
 
 
-def main() -> None:
+def main(dataset: str = "gowalla") -> dict:
     set_threads(None)
-    parts = sparserec.split(sparserec.load(common.data_path("gowalla")))
-    sizes = (parts.train.n_users, parts.train.n_items)
-    generator = np.random.default_rng(0)
+    parts, generator = split(load(data_path(dataset))), np.random.default_rng(0)
+    sizes, history = (parts.train.n_users, parts.train.n_items), parts.history("test")
     dense = [DenseTable(generator.standard_normal((n, DIM), dtype=np.float32)) for n in sizes]
-    masks = [random_mask(n, DIM, budget_of(DENSITY, n, DIM), generator) for n in sizes]
-    sparse = [
-        SparseTable(m.indptr, m.columns, generator.standard_normal(len(m.columns), dtype=np.float32), DIM)
-        for m in masks
-    ]
-    history = parts.history("test")
+    sparse = [random_table(n, DIM, DENSITY, generator) for n in sizes]
     result: dict[str, object] = {"users": 0, "items": sizes[1], "dim": DIM}
     for name, tables in (("dense", dense), ("sparse", sparse)):
         scorer = MF(*tables, similarity="dot").scorer(history)
         evaluate(scorer, history, parts.test, ks=(20,), users=np.arange(100))  # compiles
-        began = time.perf_counter()
-        found = evaluate(scorer, history, parts.test, ks=(10, 20, 50))
-        result |= {"users": found.users, f"{name} table s": round(time.perf_counter() - began, 2)}
-    common.save("evaluation", "python benchmarks/evaluation.py", result)
+        seconds, metrics = timed(lambda s=scorer: evaluate(s, history, parts.test, ks=(10, 20, 50)))
+        result |= {"users": metrics.users, f"{name} table s": round(seconds, 2)}
+    return result
 
 
 if __name__ == "__main__":
-    main()
+    run(main, quick={"dataset": "ml-latest-small"})

@@ -16,21 +16,44 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
-import subprocess
-import sys
-import time
 import tomllib
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
-import common
-from mf_results import cancel
-from sparserec.bench.pages.files import lines_of
-from sparserec.settings import TeacherConfig
+from sparserec import load, train
+from sparserec.bench.data import data_path
+from sparserec.bench.machine import peak_rss
+from sparserec.bench.measure import METRICS, measure_file
+from sparserec.bench.parts import (
+    Context,
+    DataConfig,
+    Run,
+    TeacherConfig,
+    active_parameters,
+    choose_spectrum,
+    choose_teachers,
+    cut,
+    everything,
+    finished,
+    load_state,
+    needs_teacher,
+    parse_config,
+    same_teacher,
+    set_threads,
+    width,
+)
+from sparserec.bench.results import Flat, Job, Results
+from sparserec.bench.script import remembered, run
+from sparserec.bench.timing import timed
+from sparserec.bench.work import Conditions, Standing
+from sparserec.bench.work import work as do_jobs
+from sparserec.errors import SparserecError
+from sparserec.evaluation import evaluate
+from sparserec.sparsity import parse_budget
+from sparserec.teachers import PooledTeacher
 
 DATASETS = ("gowalla", "yelp2018")
 BUDGETS, SPECTRAL_BUDGETS = (6, 12, 24, 48), (12, 24)
@@ -38,6 +61,8 @@ BUDGETS, SPECTRAL_BUDGETS = (6, 12, 24, 48), (12, 24)
 DEFAULT = 12
 """Bytes an item of the run whose ingredients are changed."""
 SVD_COLUMNS = 64
+LAYOUT = Flat()
+RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results" / "fism.jsonl"
 KINDS = ("budgets", "ingredients", "teacher", "pq")
 INGREDIENTS: dict[str, dict] = {
     "start: random": {"init": "random"},
@@ -85,101 +110,91 @@ def choices(kind: str) -> Iterator[tuple[str, dict]]:
         yield from (("product quantisation", {"budget": f"{size}B/item", **teacher}) for size in BUDGETS)
 
 
-def jobs(args: argparse.Namespace) -> list[dict]:
-    found = []
-    for dataset in args.datasets:
-        for kind in args.kinds:
-            for seed in args.seeds if kind in ("budgets", "ingredients") else (0,):
-                for place, (method, settings) in enumerate(choices(kind)):
+def jobs(
+    phase: str,
+    datasets: Sequence[str],
+    kinds: Sequence[str],
+    budgets: Sequence[int],
+    methods: Sequence[str],
+    seeds: Sequence[int],
+) -> list[Job]:
+    """The jobs of a phase, data set by data set and kind by kind."""
+    sizes, every = {f"{count}B/item" for count in budgets}, []
+    for dataset in datasets:
+        for kind in kinds:
+            for seed in seeds if kind in ("budgets", "ingredients") else (0,):
+                for method, settings in choices(kind):
+                    asked = kind not in ("budgets", "pq") or settings["budget"] in sizes
+                    asked = asked and (not methods or method in methods)
                     # The spectral start has no chance in it but that of its singular vectors.
-                    size = settings.get("budget", "")
-                    wanted = kind not in ("budgets", "pq") or size in {f"{count}B/item" for count in args.budgets}
-                    wanted = wanted and (not args.methods or method in args.methods)
-                    if wanted and (method != "spectral start" or seed == args.seeds[0]):
-                        job = {"dataset": dataset, "kind": kind, "method": method, "place": place}
-                        job["change"] = sorted(["refit", *INGREDIENTS.get(method, ())]) if kind == "ingredients" else []
-                        found.append({**job, "settings": {**settings, "seed": seed}})
-    return found
+                    if asked and (method != "spectral start" or seed == seeds[0]):
+                        every.append(Job(phase, dataset, kind, method, None, {**settings, "seed": seed}))
+    return every
 
 
-def one(job: dict) -> dict:
-    """Do one job in this process: on validation, and in the test phase on the test part too."""
-    import sparserec
+def one(call: dict[str, Any]) -> dict[str, Any]:
+    """Do one job in this process: on validation, and in the test phase on the test part too.
 
-    data = sparserec.load(job["data"])
-    measure = {"teacher": dense_teacher, "pq": product_quantisation}.get(job["kind"], trained)
-    return measure(job, data)
+    Returns:
+        its figures; "place" is its place among those of its kind, "change" names the settings that differ from
+        the recipe's.
+    """
+    job = Job(**call["job"])
+    data = load(call["elsewhere"].get(job.dataset) or data_path(job.dataset))
+    valid = Job(**{**call["job"], "phase": "valid"}).key
+    known = {entry.job.key: entry.figures for entry in Results(Path(call["results"]), LAYOUT).entries()}.get(valid, {})
+    places = [(method, settings.get("budget")) for method, settings in choices(job.base)]
+    change = sorted(["refit", *INGREDIENTS[job.method]]) if job.base == "ingredients" else []
+    figures = {"place": places.index((job.method, job.settings.get("budget"))), "change": change}
+    figures["threads"] = call["threads"]
+    measure = {"teacher": dense_teacher, "pq": product_quantisation}.get(job.base, trained)
+    return figures | measure(job, data, known, call)
 
 
-def trained(job: dict, data) -> dict:
+def trained(job: Job, data, known: dict, call: dict) -> dict:
     """Train, or go on with the run folder; export and measure the file through the device runtime."""
-    import sparserec
-    from sparserec.artefact import inspect
-    from sparserec.device import Recommender
-    from sparserec.runs import evaluate_on_device
-    from sparserec.training.checkpoint import load_state
-
-    config = configuration(job["settings"], data)
+    config = configuration(job.settings, data)
     # Settings that the package got since are settings of another run.
-    folder = Path(job["folder"]) / hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:8]
-    measured = folder / "measured.json"
+    folder = Path(call["folder"]) / hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:8]
     begun = (folder / "config.toml").exists()
-    began = time.perf_counter()
-    lender = None if begun else lender_of(job, config, data)
-    run = sparserec.train(data, folder, config=config, threads=job["threads"], resume=True, teacher_from=lender)
-    seconds, peak = time.perf_counter() - began, common.status_bytes("VmHWM")
-    if run.ended == "interrupted":
-        sys.exit("interrupted")
-    if not measured.exists():
-        # A training that was cut off, or took the teacher of another, has no time of its own.
-        measured.write_text(json.dumps({} if begun or lender else {"seconds": seconds, "peak_rss": peak}))
-    best, history = run.valid_metrics(), run.log()
-    result = {"run_valid_ndcg@20": best["ndcg@20"], "run_valid_recall@20": best["recall@20"], "epoch": best["epoch"]}
-    result["epochs_run"] = sum(entry["epoch"] >= 0 for entry in history)
-    result["curve"] = [round(entry["ndcg@20"], 5) for entry in history]
-    result |= {"ended": run.ended, **json.loads(measured.read_text())}
-    start = folder / "start.safetensors"
-    result["teacher"] = load_state(start)[1].get("teacher") if start.exists() else None
-    file, split = folder / "model.safetensors", run.split()
+    lender = None if begun else lender_of(Path(call["runs"]), config, data)
+    given = {"config": config, "threads": call["threads"], "teacher_from": lender}
+    seconds, model_run = timed(lambda: finished(train(data, folder, resume=True, **given)))
+    # A training that was cut off, or took the teacher of another, has no time of its own.
+    own = {} if begun or lender else {"seconds": seconds, "peak_rss": peak_rss()}
+    best, history, start = model_run.valid_metrics(), model_run.log(), folder / "start.safetensors"
+    figures = {f"run_valid_{name}": best[name] for name in METRICS} | {"epoch": best["epoch"]}
+    figures["epochs_run"] = sum(entry["epoch"] >= 0 for entry in history)
+    figures["curve"] = [round(entry["ndcg@20"], 5) for entry in history]
+    figures |= {"ended": model_run.ended, **remembered(folder / "measured.json", lambda: own)}
+    figures["teacher"] = load_state(start)[1].get("teacher") if start.exists() else None
+    split, size = model_run.split(), 0
     for part in parts(job):
         # Validation judges the model that never saw it, the test part the one that was trained once more with it.
-        run.export(file, refitted=run.is_refitted and part == "test")
-        result |= metrics_of(part, evaluate_on_device(Recommender.open(file), split, part))
-    facts = inspect(file)
-    size = facts["bytes"]["total"] - facts["bytes"]["ids"]
-    return {**result, **table_of(split, size), "parameters": run.parameters()}
+        refitted = model_run.is_refitted and part == "test"
+        metrics = measure_file(model_run, folder / "model.safetensors", split, part, refitted)
+        figures, size = figures | metrics_of(part, metrics), metrics["bytes"]
+    return {**figures, **table_of(split, size), "parameters": model_run.parameters()}
 
 
-def lender_of(job: dict, config, data) -> Path | None:
+def lender_of(runs: Path, config, data) -> Path | None:
     """A finished run of an earlier job that had the same teacher, so that it need not be made again."""
-    from sparserec.training.start import needs_teacher, same_teacher
-
-    from sparserec.errors import SparserecError
-    from sparserec.runs.data import cut
-    from sparserec.runs.run import Run
-
     if not needs_teacher(config):
         return None
     split = cut(data, config.data)
-    for found in sorted(Path(job["folder"]).parent.glob("*/*/measured.json")):
+    for file in sorted(runs.glob("*/*/measured.json")):
         try:
-            run = Run.open(found.parent, split)
+            other = Run.open(file.parent, split)
         except SparserecError:  # of another data set
             continue
-        final = not config.refit or (run.folder / "final" / "teacher.npy").exists()
-        if final and same_teacher(run.config, config) and (run.folder / "teacher.npy").exists():
-            return run.folder
+        final = not config.refit or (other.folder / "final" / "teacher.npy").exists()
+        if final and same_teacher(other.config, config) and (other.folder / "teacher.npy").exists():
+            return other.folder
     return None
 
 
 def configuration(settings: dict, data):
     """A job's `RunConfig`; "as_many_as" keeps the number of values that another type would have in the budget."""
-    from sparserec.training.start import width
-    from sparserec.training.tables import active_parameters
-
-    from sparserec.runs.data import cut
-    from sparserec.settings import parse_config
-
     settings = {**settings, "recipe": "fism" if settings["epochs"] else "spectral"}
     other = settings.pop("as_many_as", None)
     if other is None:
@@ -192,82 +207,68 @@ def configuration(settings: dict, data):
     return parse_config({**settings, "density": count / (split.train.n_items * columns)}, "a job")
 
 
-def dense_teacher(job: dict, data) -> dict:
+def dense_teacher(job: Job, data, known: dict, call: dict) -> dict:
     """The teacher that validation chooses, with all its columns in float32; made once more for the test part."""
-    from sparserec.training.start import width
-    from sparserec.training.teaching import choose_spectrum, teachers
-
-    from sparserec.evaluation import evaluate
-    from sparserec.runs import set_threads
-    from sparserec.runs.data import cut
-    from sparserec.runs.refit import everything
-    from sparserec.settings import parse_config
-    from sparserec.teachers import PooledTeacher
-
-    set_threads(job["threads"])
-    settings = {"model": "fism", **job["settings"]}
-    result: dict = {}
+    set_threads(call["threads"])
+    figures: dict = {}
     for part in parts(job):
-        chosen = result.get("teacher") or job["known"].get("teacher")
-        config = parse_config({**settings, **({"teacher": chosen} if chosen else {})}, "a job")
+        chosen = figures.get("teacher") or known.get("teacher")
+        settings = {"model": "fism", **job.settings, **({"teacher": chosen} if chosen else {})}
+        config = parse_config(settings, "a job")
         split = cut(data, config.data)
-        known = split if part == "valid" else everything(split)
-        began = time.perf_counter()
-        spectrum = choose_spectrum(config, known, width(config, known), lambda words: None)
-        teacher = teachers(config, known, spectrum, lambda words: None)[0]
-        seconds = time.perf_counter() - began
-        result.setdefault("teacher", teacher.facts())
-        result.setdefault("seconds", job["known"].get("seconds", seconds))
-        relevant = split.valid if part == "valid" else split.test
-        history = split.history(part)
-        result |= metrics_of(part, evaluate(teacher.scorer(history.csr()), history, relevant))
-        train = known.train
+        learned = split if part == "valid" else everything(split)
+
+        def make(config=config, learned=learned):
+            context = Context(config, learned, Path(call["folder"]))
+            spectrum = choose_spectrum(context, width(config, learned))
+            return choose_teachers(context, spectrum)[0]
+
+        seconds, teacher = timed(make)
+        figures.setdefault("teacher", teacher.facts())
+        figures.setdefault("seconds", known.get("seconds", seconds))
+        relevant, history = split.valid if part == "valid" else split.test, split.history(part)
+        figures |= metrics_of(part, evaluate(teacher.scorer(history.csr()), history, relevant))
         # A share of the graph itself needs the interactions too: an item a number, and where each user's begin.
-        graph = 4 * train.nnz + 8 * (train.n_users + 1) if teacher.closed.neighbours else 0
-        trained = 2 * teacher.trained.dim if isinstance(teacher.trained, PooledTeacher) and teacher.share else 0
-        result |= table_of(split, 4 * (teacher.closed.rank + trained) * train.n_items + graph)
-    return {**result, "peak_rss": common.status_bytes("VmHWM")}
+        graph = 4 * learned.train.nnz + 8 * (learned.train.n_users + 1) if teacher.closed.neighbours else 0
+        members = [member.teacher for member in teacher.members if member.share]
+        pooled = sum(2 * member.dim for member in members if isinstance(member, PooledTeacher))
+        figures |= table_of(split, 4 * (teacher.closed.rank + pooled) * learned.train.n_items + graph)
+    return {**figures, "peak_rss": peak_rss()}
 
 
-def product_quantisation(job: dict, data) -> dict:
+def product_quantisation(job: Job, data, known: dict, call: dict) -> dict:
     """The way of quantising that validation chooses for a budget."""
     from product_quantisation import Choice, Quantiser
-    from sparserec.runs import set_threads
-    from sparserec.runs.data import cut
-    from sparserec.runs.refit import everything
-    from sparserec.settings import DataConfig
-    from sparserec.sparsity import parse_budget
 
-    set_threads(job["threads"])
-    split = cut(data, DataConfig())
-    budget = parse_budget(job["settings"]["budget"], split.train.n_items)
-    seed = job["settings"]["seed"]
-    near = f"{Path(job['folder']).parent}/trained-{job['dataset']}-{seed}"
-    quantiser = Quantiser(split, budget, job["threads"], seed, Path(f"{near}-valid.npz"))
-    if "tried" in job["known"]:
-        result = {name: job["known"][name] for name in ("tried", "chosen", "peak_rss") if name in job["known"]}
-    else:
+    set_threads(call["threads"])
+    split, seed = cut(data, DataConfig()), job.settings["seed"]
+    budget = parse_budget(job.settings["budget"], split.train.n_items)
+    near = f"{call['runs']}/trained-{job.dataset}-{seed}"
+    quantiser = Quantiser(split, budget, call["threads"], seed, Path(f"{near}-valid.npz"))
+    figures = {name: known[name] for name in ("tried", "chosen", "peak_rss") if name in known}
+    if "tried" not in known:
         best, tried = quantiser.choose()
-        result = {"tried": tried, "chosen": vars(best) if best else None, "peak_rss": common.status_bytes("VmHWM")}
-    if result["chosen"] is None:
+        figures = {"tried": tried, "chosen": vars(best) if best else None, "peak_rss": peak_rss()}
+    if figures["chosen"] is None:
         smallest = quantiser.smallest() / split.train.n_items
-        return {**result, **sizes_of(split), "note": f"no room: the smallest codebooks take {smallest:.1f} B/item"}
-    found = quantiser.judge(Choice(**result["chosen"]), "valid")
-    if "test" in parts(job):
-        whole = Quantiser(everything(split), budget, job["threads"], seed, Path(f"{near}-test.npz"))
-        found |= whole.judge(Choice(**result["chosen"]), "test")
-    # The same table twice; its time is that of the first.
-    seconds = job["known"].get("seconds", found["seconds"])
-    return {**result, **found, "seconds": seconds, **table_of(split, found["bytes"])}
+        return {**figures, **sizes_of(split), "note": f"no room: the smallest codebooks take {smallest:.1f} B/item"}
+    choice = Choice(**figures["chosen"])
+    figures |= quantiser.judge(choice, "valid")
+    if job.phase == "test":
+        whole = Quantiser(everything(split), budget, call["threads"], seed, Path(f"{near}-test.npz"))
+        seconds = figures["seconds"]
+        # The same table twice; its time is that of the first.
+        figures |= {**whole.judge(choice, "test"), "seconds": known.get("seconds", seconds)}
+    return {**figures, **table_of(split, figures["bytes"])}
 
 
-def parts(job: dict) -> tuple[str, ...]:
+def parts(job: Job) -> tuple[str, ...]:
     """The parts of the data that a phase reads."""
-    return ("valid",) if job["phase"] == "valid" else ("valid", "test")
+    return ("valid",) if job.phase == "valid" else ("valid", "test")
 
 
-def metrics_of(part: str, metrics) -> dict:
-    return {f"{part}_{name}": metrics[name] for name in ("recall@20", "ndcg@20")}
+def metrics_of(part: str, metrics: Any) -> dict:
+    return {f"{part}_{name}": metrics[name] for name in METRICS}
 
 
 def sizes_of(split) -> dict:
@@ -278,81 +279,12 @@ def table_of(split, size: int) -> dict:
     return {"bytes": size, "bytes_per_item": size / split.train.n_items, **sizes_of(split)}
 
 
-def done(file: Path, phase: str) -> dict[tuple, dict]:
-    return {key_of(entry): entry for entry in lines_of(file.parent, file.stem) if entry["phase"] == phase}
-
-
-def key_of(job: dict) -> tuple:
-    return job["dataset"], job["kind"], job["method"], json.dumps(job["settings"], sort_keys=True)
-
-
-def title(job: dict) -> str:
-    settings = job["settings"]
-    budget = f", {settings['budget']}" if job["kind"] in ("budgets", "pq") else ""
-    return f"{job['dataset']} {job['kind']}: {job['method']}{budget}, seed {settings['seed']}"
-
-
-def plan(args: argparse.Namespace) -> None:
-    """Print the jobs, and which are done."""
-    valid, test, every = done(args.results, "valid"), done(args.results, "test"), jobs(args)
-    for job in every:
-        marks = [name for name, known in (("valid", valid), ("test", test)) if key_of(job) in known]
-        print(f"{', '.join(marks) or '-':12} {title(job)}")
-    counts = (sum(key_of(job) in known for job in every) for known in (valid, test))
-    print("of {} jobs, {} done on validation and {} on test".format(len(every), *counts))
-
-
-def work(args: argparse.Namespace) -> None:
-    """Do the jobs of a phase that are not in the results file; a failure lets those that run come to their end."""
-    known, earlier = done(args.results, args.phase), done(args.results, "valid")
-    every = jobs(args)
-    todo = [job for job in every if key_of(job) not in known]
-    print(f"{len(every) - len(todo)} of {len(every)} results in {args.results}, {len(todo)} to do", flush=True)
-    failed = None
-    with ThreadPoolExecutor(args.workers) as pool:
-        started = {pool.submit(in_a_process, job, earlier.get(key_of(job), {}), args): job for job in todo}
-        try:
-            for future in as_completed(started):
-                if future.cancelled():
-                    continue
-                if error := future.exception():
-                    failed = failed or (started[future], error)
-                    cancel(started)
-                else:
-                    record(future.result(), args.results)
-        except BaseException:
-            cancel(started)
-            raise
-    if failed:
-        job, error = failed
-        raise RuntimeError(f"{title(job)} failed; what was done is recorded, the same command goes on") from error
-
-
-def in_a_process(job: dict, known: dict, args: argparse.Namespace) -> dict:
-    """A process a job: peak memory is that job's own, and a crash loses one result."""
-    name = hashlib.sha256(repr(key_of(job)).encode()).hexdigest()[:16]
-    path = args.data.get(job["dataset"]) or common.data_path(job["dataset"])
-    job = {"phase": args.phase, **job, "threads": args.threads}
-    call = {**job, "data": path, "folder": str(Path(args.work) / name), "known": known}
-    answer = subprocess.run(
-        [sys.executable, __file__, "one", json.dumps(call)], stdout=subprocess.PIPE, text=True, check=True
-    )
-    return {**job, **json.loads(answer.stdout.splitlines()[-1])}
-
-
-def record(entry: dict, file: Path) -> None:
-    """Append a result to the results file, in one write."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    torn = file.exists() and file.stat().st_size and not file.read_bytes().endswith(b"\n")
-    line = ("\n" if torn else "") + json.dumps(entry) + "\n"
-    handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        os.write(handle, line.encode())
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    figures = (f"{name} {value:.4g}" for name, value in entry.items() if isinstance(value, (int, float)))
-    print(f"{title(entry)}: {', '.join(figures)}", flush=True)
+def tell(standing: Standing) -> None:
+    words = f"{standing.done} of {standing.total} done"
+    if entry := standing.entry:
+        numbers = (f"{name} {value:.4g}" for name, value in entry.figures.items() if isinstance(value, (int, float)))
+        words += f"; {entry.job.title}: {', '.join(numbers)}"
+    print(words, flush=True)
 
 
 def named_path(text: str) -> tuple[str, str]:
@@ -362,31 +294,34 @@ def named_path(text: str) -> tuple[str, str]:
     return name, path
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("phase", choices=["plan", "valid", "test", "one"])
-    parser.add_argument("job", nargs="?", help=argparse.SUPPRESS)
-    parser.add_argument("--datasets", nargs="+", default=list(DATASETS), help=f"default {' '.join(DATASETS)}")
-    parser.add_argument(
-        "--data", type=named_path, action="append", default=[], metavar="NAME=PATH", help="else SPARSEREC_DATA/NAME"
-    )
-    parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS, help="only these jobs (default all)")
-    parser.add_argument("--budgets", type=int, nargs="+", default=list(BUDGETS), help="bytes an item (default all)")
-    parser.add_argument("--methods", nargs="+", default=[], metavar="NAME", help="only these, as plan names them")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of budgets and ingredients (default 0)")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--workers", type=int, default=1, help="jobs at a time (default 1)")
-    parser.add_argument("--work", default="runs", help="folder for run folders (default runs)")
-    parser.add_argument("--results", type=Path, default=common.RESULTS / "fism.jsonl")
-    args = parser.parse_args()
-    args.data = dict(args.data)
-    if args.phase == "one":
-        print(json.dumps(one(json.loads(args.job))))
-    elif args.phase == "plan":
-        plan(args)
-    else:
-        work(args)
+def main(
+    phase: Literal["plan", "valid", "test"],
+    datasets: Sequence[str] = DATASETS,
+    data: Annotated[Sequence[named_path], "NAME=PATH of data sets that are not in SPARSEREC_DATA"] = (),
+    kinds: Annotated[Sequence[str], "only these jobs"] = KINDS,
+    budgets: Annotated[Sequence[int], "bytes an item"] = BUDGETS,
+    methods: Annotated[Sequence[str], "only these, as plan names them"] = (),
+    seeds: Annotated[Sequence[int], "of budgets and ingredients"] = (0,),
+    threads: int = os.cpu_count() or 1,
+    workers: Annotated[int, "jobs at a time"] = 1,
+    work: Annotated[Path, "for run folders"] = Path("runs"),
+    results: Path = RESULTS,
+) -> None:
+    file = Results(results, LAYOUT)
+    chosen = (datasets, kinds, budgets, methods, seeds)
+    if phase != "plan":
+        conditions = Conditions(Path(), work, threads, workers, elsewhere=dict(data))
+        do_jobs(jobs(phase, *chosen), file, conditions, tell, one)
+        return
+    done, counts = {entry.job.key for entry in file.entries()}, {"valid": 0, "test": 0}
+    every = list(zip(*(jobs(name, *chosen) for name in counts), strict=True))
+    for both in every:
+        marks = [job.phase for job in both if job.key in done]
+        for name in marks:
+            counts[name] += 1
+        print(f"{', '.join(marks) or '-':12} {both[0].title.removesuffix(' (valid)')}")
+    print("of {} jobs, {valid} done on validation and {test} on test".format(len(every), **counts))
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

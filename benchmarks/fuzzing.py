@@ -10,22 +10,24 @@ from there; docs/results/fuzzing.json holds what was tried so far. Ends with cod
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import resource
 import signal
-import subprocess
 import sys
+import tempfile
 import time
 import tracemalloc
 from collections import Counter
 from pathlib import Path
 
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[name] = "1"
+from sparserec.bench.fresh import fresh
+from sparserec.bench.machine import one_thread, status_bytes
+from sparserec.bench.script import run, save
+from sparserec.bench.timing import timed
+from sparserec.files import make_folder, write_text
 
-import common  # noqa: E402
+one_thread()
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOM = 64 << 20
@@ -39,7 +41,7 @@ class HangError(BaseException):
     """An input took too long."""
 
 
-def chunk(first: int, count: int) -> dict:
+def tried(first: int, count: int) -> dict:
     """Try the inputs from `first` on."""
     sys.path.insert(0, str(ROOT / "fuzz"))
     import targets
@@ -51,9 +53,9 @@ def chunk(first: int, count: int) -> dict:
     bases = targets.Bases()
     for number in range(first, first + 50):  # what is only imported or set up at first use
         targets.tried(*targets.case(bases, number))
-    limit = common.status_bytes("VmSize") + ROOM
+    limit = status_bytes("VmSize") + ROOM
     resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
-    before = common.status_bytes("VmHWM")
+    before = status_bytes("VmHWM")
     outcomes: Counter[str] = Counter()
     finds, slowest, most_traced, traced = [], 0.0, 0.0, 0
     for number in range(first, first + count):
@@ -83,7 +85,7 @@ def chunk(first: int, count: int) -> dict:
         "slowest ms": 1000 * slowest,
         "traced": traced,
         "most traced bytes": most_traced,
-        "peak growth bytes": common.status_bytes("VmHWM") - before,
+        "peak growth bytes": status_bytes("VmHWM") - before,
     }
 
 
@@ -106,35 +108,24 @@ NOTHING = {"inputs": 0, "outcomes": {}, "finds": [], "slowest ms": 0, "traced": 
 NOTHING |= {"peak growth bytes": 0, "seconds": 0}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--inputs", type=int, default=1_000_000)
-    parser.add_argument("--chunk", type=int, default=20_000)
-    parser.add_argument("--state", type=Path, default=ROOT / "runs" / "fuzzing.json")
-    parser.add_argument("--only", type=int, help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.only is not None:
-        print(json.dumps(chunk(args.only, args.inputs)))
-        return
-    state = json.loads(args.state.read_text()) if args.state.exists() else NOTHING
-    while state["inputs"] < args.inputs:
-        count = min(args.chunk, args.inputs - state["inputs"])
-        began = time.perf_counter()
-        command = [sys.executable, __file__, "--only", str(state["inputs"]), "--inputs", str(count)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            sys.exit(
-                f"inputs from {state['inputs']} on ended the process with {done.returncode}: {done.stderr[-2000:]}"
-            )
-        part = json.loads(done.stdout) | {"seconds": time.perf_counter() - began}
-        state = merged(state, part, count)
-        args.state.parent.mkdir(parents=True, exist_ok=True)
-        args.state.write_text(json.dumps(state))
+def main(
+    inputs: int = 1_000_000,
+    chunk: int = 20_000,
+    state: Path = ROOT / "runs" / "fuzzing.json",
+    out: Path | None = None,
+) -> None:
+    so_far = json.loads(state.read_text()) if state.exists() else NOTHING
+    while so_far["inputs"] < inputs:
+        count = min(chunk, inputs - so_far["inputs"])
+        seconds, part = timed(lambda first=so_far["inputs"], count=count: fresh(tried, first=first, count=count))
+        so_far = merged(so_far, {**part, "seconds": seconds}, count)
+        make_folder(state.parent)
+        write_text(state, json.dumps(so_far))
     limits = {"room bytes": ROOM, "seconds": SECONDS, "factor": FACTOR, "constant bytes": CONSTANT}
-    command = f"python benchmarks/fuzzing.py --inputs {args.inputs}"
-    common.save("fuzzing", command, {"limits of an input": limits, **state})
-    sys.exit(1 if state["finds"] else 0)
+    result = {"limits of an input": limits, **so_far}
+    save("fuzzing", result, out, f"python benchmarks/fuzzing.py --inputs {inputs}")
+    sys.exit(1 if so_far["finds"] else 0)
 
 
 if __name__ == "__main__":
-    main()
+    run(main, quick={"inputs": 200, "chunk": 100, "state": Path(tempfile.gettempdir()) / f"fuzzing-{os.getpid()}.json"})

@@ -7,70 +7,53 @@ Histories are those of the data's users where DATA is given (the set the model w
 
 from __future__ import annotations
 
-import argparse
-import os
-import time
 from pathlib import Path
+from typing import Annotated
 
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[name] = "1"
+from sparserec.bench.machine import one_core, one_thread
+
+one_thread()
 
 import numpy as np  # noqa: E402
 
-import common  # noqa: E402
+from sparserec.bench.histories import random_histories, user_histories  # noqa: E402
+from sparserec.bench.script import run  # noqa: E402
+from sparserec.bench.timing import quantiles, timed, turns  # noqa: E402
 from sparserec.device import Recommender  # noqa: E402
 
+K = 20
 
-def histories(model: Recommender, data: str | None, count: int, generator: np.random.Generator) -> list[list[str]]:
-    ids = model.item_ids
+
+def main(
+    model: Path,
+    data: Annotated[Path | None, "histories of these users; must be the data of the model"] = None,
+    calls: int = 2000,
+) -> dict:
+    one_core()
+    opening, runtime = timed(lambda: Recommender.open(model))
+    generator, ids = np.random.default_rng(0), runtime.item_ids
     if data is None:
-        return [[ids[i] for i in generator.choice(len(ids), 30, replace=False)] for _ in range(count)]
-    import sparserec
-
-    facts = sparserec.load(data).interactions
-    users = generator.choice(np.flatnonzero(facts.user_degrees() > 0), count)
-    return [[ids[i] for i in facts.indices[facts.indptr[u] : facts.indptr[u + 1]]] for u in users]
-
-
-def quantiles(calls: list) -> dict[str, float]:
-    times = []
-    for call in calls:
-        began = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - began)
-    return {f"p{q} ms": round(1000 * float(np.percentile(times, q)), 3) for q in (50, 99)}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--data", help="histories of these users; must be the data of the model")
-    parser.add_argument("--calls", type=int, default=2000)
-    args = parser.parse_args()
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[-1]})
-    began = time.perf_counter()
-    model = Recommender.open(args.model)
-    opened = time.perf_counter() - began
-    generator = np.random.default_rng(0)
-    taken = histories(model, args.data, args.calls, generator)
-    model.recommend(history=taken[0])
-    result = {
-        "items": model.n_items,
-        "users": model.n_users,
-        "columns": model.card.dim,
-        "values": model.card.nnz,
-        "file bytes": args.model.stat().st_size,
-        "opening ms": round(1000 * opened, 1),
-        "by history": quantiles([lambda h=h: model.recommend(history=h, k=20) for h in taken]),
-        "mean history": round(float(np.mean([len(h) for h in taken])), 1),
+        histories = random_histories(ids, 30, calls, generator)
+    else:
+        histories = user_histories(data, ids, 1, None, calls, generator)
+    ways = {"by history": (lambda history: runtime.recommend(history=history, k=K), histories)}
+    if runtime.has_users:
+        users = [str(name) for name in generator.choice(runtime.user_ids, calls)]
+        ways["by user"] = (lambda user: runtime.recommend(user=user, k=K), users)
+    runtime.recommend(history=histories[0])
+    times = {name: quantiles(turns({"": call}, asked)[""]) for name, (call, asked) in ways.items()}
+    return {
+        "items": runtime.n_items,
+        "users": runtime.n_users,
+        "columns": runtime.card.dim,
+        "values": runtime.card.nnz,
+        "file bytes": model.stat().st_size,
+        "opening ms": round(1000 * opening, 1),
+        "by history": times.pop("by history"),
+        "mean history": round(float(np.mean([len(history) for history in histories])), 1),
+        **times,
     }
-    if model.has_users:
-        names = [str(name) for name in generator.choice(model.user_ids, args.calls)]
-        result["by user"] = quantiles([lambda u=u: model.recommend(user=u, k=20) for u in names])
-    data = " --data $SPARSEREC_DATA/gowalla" if args.data else ""
-    common.save("latency", f"python benchmarks/latency.py {args.model.name}{data}", result)
 
 
 if __name__ == "__main__":
-    main()
+    run(main, quick={"calls": 20})

@@ -10,31 +10,31 @@ already are not trained again.
 
 from __future__ import annotations
 
-import argparse
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
 
-import common
-import sparserec
-from sparserec import Run
+from sparserec import Run, train
+from sparserec.bench.data import data_path
 from sparserec.bench.paper import CANDIDATES, COMMON, all_epochs
+from sparserec.bench.parts import RankingTask, build_objective, build_sampler, finished
+from sparserec.bench.script import Rows, run
 from sparserec.recommenders import Recommender
 from sparserec.tables import SparseTable
-from sparserec.training.build import build_objective, build_sampler
-from sparserec.training.tasks import RankingTask
 
 METHODS = ("static", "sparserec")
-SETTINGS = all_epochs({**COMMON["mf"], **CANDIDATES["mf"][0]})
+SETTINGS = {**COMMON["mf"], **CANDIDATES["mf"][0]}
 """Those of `sparserec bench paper`, with the first of its candidates, the weaker decay, for both methods."""
 BATCH = 4096
 
 
-def held_out_loss(run: Run, model: Recommender) -> float:
+def held_out_loss(trained: Run, model: Recommender) -> float:
     """Mean loss of the validation interactions, against negatives drawn as in training."""
-    split, config = run.split(), run.config
+    split, config = trained.split(), trained.config
     task = RankingTask(split.valid, build_sampler(config, split), build_objective(config))
     total = 0.0
     with torch.no_grad():
@@ -45,54 +45,44 @@ def held_out_loss(run: Run, model: Recommender) -> float:
     return total / task.size
 
 
-def measure(data: str, density: float, method: str, folder: Path, threads: int) -> dict[str, object]:
-    """One row."""
-    run = sparserec.train(
-        common.data_path(data), folder, density=density, method=method, threads=threads, resume=True, **SETTINGS
-    )
-    if run.ended == "interrupted":
-        raise SystemExit("interrupted; the same command goes on")
-    (model, _), split, found = run.best(), run.split(), run.evaluate("valid", per_user=True)
+def measured(trained: Run) -> dict[str, object]:
+    """The figures of a row."""
+    (model, _), split, metrics = trained.best(), trained.split(), trained.evaluate("valid", per_user=True)
     judged = np.flatnonzero(split.valid.user_degrees())
     interactions = split.train.user_degrees()[judged]
     many = interactions > np.median(interactions)
-    of_user = found.per_user["ndcg@20"]
-    users = model.tables["users"]
+    of_user, users = metrics.per_user["ndcg@20"], model.tables["users"]
     assert isinstance(users, SparseTable)
     parameters = np.diff(users.structure()[0])[judged]
     return {
-        "data": data,
-        "density": density,
-        "method": method,
-        "training loss": round(run.log()[-1]["loss"], 4),
-        "held-out loss": round(held_out_loss(run, model), 4),
-        "valid NDCG@20": round(found["ndcg@20"], 4),
+        "training loss": round(trained.log()[-1]["loss"], 4),
+        "held-out loss": round(held_out_loss(trained, model), 4),
+        "valid NDCG@20": round(metrics["ndcg@20"], 4),
         "of users with many interactions": round(float(of_user[many].mean()), 4),
         "of those with few": round(float(of_user[~many].mean()), 4),
         "parameters a row of these": [round(float(parameters[of].mean()), 2) for of in (many, ~many)],
-        "items that are recommended": round(found["coverage@20"], 3),
+        "items that are recommended": round(metrics["coverage@20"], 3),
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", nargs="+", default=["gowalla"], help="data sets (default gowalla)")
-    parser.add_argument("--density", nargs="+", type=float, default=[0.1, 0.05, 0.02])
-    parser.add_argument("--folder", type=Path, default=None, help="for run folders; a temporary one when not given")
-    parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args()
+def main(
+    data: Annotated[Sequence[str], "data sets"] = ("gowalla",),
+    density: Sequence[float] = (0.1, 0.05, 0.02),
+    folder: Annotated[Path | None, "for run folders; a temporary one when not given"] = None,
+    epochs: int = SETTINGS["epochs"],
+    threads: int = 1,
+) -> Rows:
+    settings = all_epochs({**SETTINGS, "epochs": epochs})
     with tempfile.TemporaryDirectory(prefix="sparserec-loss-") as temporary:
-        folder = args.folder or Path(temporary)
-        rows = []
-        for data in args.data:
-            for density in args.density:
+        for name in data:
+            for share in density:
                 for method in METHODS:
-                    rows.append(measure(data, density, method, folder / f"{data}-{density}-{method}", args.threads))
-                    print(rows[-1], flush=True)
-    command = f"python benchmarks/loss_and_ranking.py --data {' '.join(args.data)}"
-    command += f" --density {' '.join(map(str, args.density))}"
-    common.save("loss_and_ranking", command, {"rows": rows})
+                    runs = (folder or Path(temporary)) / f"{name}-{share}-{method}"
+                    given = {"density": share, "method": method, "threads": threads, "resume": True, **settings}
+                    trained = finished(train(data_path(name), runs, **given))
+                    yield {"data": name, "density": share, "method": method, **measured(trained)}
+    return {}
 
 
 if __name__ == "__main__":
-    main()
+    run(main, quick={"data": ("ml-latest-small",), "density": (0.1,), "epochs": 1})

@@ -7,65 +7,65 @@ python benchmarks/main_job.py --folder FOLDER --spectral    # its start alone, w
 
 from __future__ import annotations
 
-import argparse
 import json
 import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
+from typing import Annotated
 
-import common
+from sparserec.bench.data import data_path
+from sparserec.bench.script import run, save
+from sparserec.bench.timing import timed
 
 MF = ["--model", "mf", "--dim", "64", "--density", "0.1"]
 HISTORY = ["--budget", "12B/item"]
-SPECTRAL = ["--recipe", "spectral", "--budget", "12B/item"]
+SPECTRAL = ["--recipe", "spectral", *HISTORY]
+METRICS = ("recall@20", "ndcg@20", "users")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, required=True, help="gets run/ and model.safetensors")
-    kind = parser.add_mutually_exclusive_group()
-    kind.add_argument("--history", action="store_true", help="the default recipe at 12 B/item instead of MF")
-    kind.add_argument("--spectral", action="store_true", help="recipe spectral at 12 B/item instead of MF")
-    args = parser.parse_args()
-    args.folder.mkdir(parents=True, exist_ok=True)
-    data, run, file = common.data_path("gowalla"), args.folder / "run", args.folder / "model.safetensors"
-    by_history = args.history or args.spectral
-    asked = ["--history", "0,1,2"] if by_history else ["--user", "0"]
-    recipe = HISTORY if args.history else SPECTRAL if args.spectral else MF
+def main(
+    *,
+    folder: Annotated[Path, "gets run/ and model.safetensors"],
+    history: Annotated[bool, "the default recipe at 12 B/item instead of MF"] = False,
+    spectral: Annotated[bool, "recipe spectral at 12 B/item instead of MF"] = False,
+    dataset: str = "gowalla",
+    user: Annotated[str, "who is recommended to, where there is a user table"] = "0",
+    items: Annotated[str, "of whose history, where there is none"] = "0,1,2",
+    out: Path | None = None,
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    data, run_folder, file = str(data_path(dataset)), str(folder / "run"), str(folder / "model.safetensors")
+    by_history = history or spectral
+    asked = ["--history", items] if by_history else ["--user", user]
     commands = {
-        "train": ["train", data, *recipe, "--out", str(run)],
-        "evaluate the run": ["evaluate", str(run), data, "--json"],
-        "export": ["export", str(run), "--out", str(file), "--json"],
-        "evaluate the file": ["evaluate", str(file), data, "--json"],
-        "recommend": ["recommend", str(file), *asked, "-k", "5", "--json"],
+        "train": ["train", data, *(SPECTRAL if spectral else HISTORY if history else MF), "--out", run_folder],
+        "evaluate the run": ["evaluate", run_folder, data, "--json"],
+        "export": ["export", run_folder, "--out", file, "--json"],
+        "evaluate the file": ["evaluate", file, data, "--json"],
+        "recommend": ["recommend", file, *asked, "-k", "5", "--json"],
     }
-    times, answers = {}, {}
+    figures, answers = {}, {}
     for name, command in commands.items():
-        began = time.perf_counter()
         call = [sys.executable, "-c", "from sparserec.cli import main; main()", *command]
-        answers[name] = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True).stdout
-        times[f"{name} s"] = round(time.perf_counter() - began, 1)
+        seconds, done = timed(lambda call=call: subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True))
+        answers[name], figures[f"{name} s"] = done.stdout, round(seconds, 1)
         if name == "train":
-            times["peak RSS of training MB"] = round(
-                resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6
-            )
-        print(name, times[f"{name} s"], flush=True)
-    facts = json.loads(answers["export"])
+            peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+            figures["peak RSS of training MB"] = round(peak / 1e6)
+        print(name, figures[f"{name} s"], flush=True)
+    facts, users = json.loads(answers["export"]), "" if by_history else ", users' share included"
     metrics = {name: json.loads(answers[f"evaluate the {name}"]) for name in ("run", "file")}
-    kept = ("recall@20", "ndcg@20", "users")
-    users = "" if by_history else ", users' share included"
     result = {
-        **times,
-        **{f"test, from the {name}": {k: round(v[k], 4) for k in kept} for name, v in metrics.items()},
+        **figures,
+        **{f"test, from the {name}": {k: round(v[k], 4) for k in METRICS} for name, v in metrics.items()},
         "bytes": facts["bytes"],
         f"bytes an item{users}": round(facts["bytes_per_item"], 2),
     }
-    shown = " ".join(["sparserec", *commands["train"]]).replace(data, "$SPARSEREC_DATA/gowalla")
-    name = "main_job_history" if args.history else "main_job_spectral" if args.spectral else "main_job"
-    common.save(name, shown.replace(str(run), "run") + "; then evaluate, export, evaluate, recommend", result)
+    shown = " ".join(["sparserec", *commands["train"]]).replace(data, f"$SPARSEREC_DATA/{dataset}")
+    name = "main_job_spectral" if spectral else "main_job_history" if history else "main_job"
+    save(name, result, out, shown.replace(run_folder, "run") + "; then evaluate, export, evaluate, recommend")
 
 
 if __name__ == "__main__":
-    main()
+    run(main, quick={"dataset": "ml-latest-small", "user": "1", "items": "1,2,3"})

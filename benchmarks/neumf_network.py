@@ -7,56 +7,43 @@ Nanoseconds a pair forward and backward, the best of some repetitions, on one th
 
 from __future__ import annotations
 
-import argparse
-import shlex
-import sys
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
-import common
+from sparserec.bench.script import Rows, run
+from sparserec.bench.timing import turns
 from sparserec.recommenders.network import network, network_of_pairs
 
 
-def nanoseconds(scores: Callable[[], Tensor], upstream: Tensor, repetitions: int) -> float:
-    """Of a pair, forward and backward."""
-    times = []
-    for _ in range(repetitions):
-        began = time.perf_counter()
-        scores().backward(upstream)
-        times.append(time.perf_counter() - began)
-    return round(1e9 * min(times) / upstream.numel(), 1)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batch", type=int, default=1024, help="users (default 1024)")
-    parser.add_argument("--negatives", type=int, nargs="+", default=[64, 512], help="default 64 512")
-    parser.add_argument("--repetitions", type=int, default=20, help="default 20")
-    args = parser.parse_args()
+def main(
+    batch: Annotated[int, "users"] = 1024,
+    negatives: Sequence[int] = (64, 512),
+    repetitions: int = 20,
+) -> Rows:
     torch.set_num_threads(1)
-    draw, rows = torch.Generator().manual_seed(0), []
+    draw = torch.Generator().manual_seed(0)
 
     def numbers(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=draw).requires_grad_()
 
     for first, second in ((16, 8), (32, 16)):
         layers, output = [numbers(second, first + 1)], numbers(second)
-        for count in args.negatives:
-            users, items = numbers(args.batch, first), numbers(count, first)
-            upstream = torch.randn(args.batch, count, generator=draw)
+        for count in negatives:
+            users, items = numbers(batch, first), numbers(count, first)
+            upstream = torch.randn(batch, count, generator=draw)
             ways = {
-                "in tiles": lambda u=users, i=items, la=layers, o=output: network_of_pairs(u, i, la, o),
-                "at once": lambda u=users, i=items, la=layers, o=output: network(u[:, None] + i, la, o),
+                "in tiles": lambda g, u=users, i=items, m=layers, o=output: network_of_pairs(u, i, m, o).backward(g),
+                "at once": lambda g, u=users, i=items, m=layers, o=output: network(u[:, None] + i, m, o).backward(g),
             }
-            row = {"hidden": [first, second], "negatives": count}
-            row |= {f"{way}: ns": nanoseconds(scores, upstream, args.repetitions) for way, scores in ways.items()}
-            rows.append(row | {"ratio": round(row["at once: ns"] / row["in tiles: ns"], 1)})
-            print(rows[-1], flush=True)
-    common.save("neumf_network", shlex.join(["python", "benchmarks/neumf_network.py", *sys.argv[1:]]), {"rows": rows})
+            seconds = turns(ways, [upstream] * repetitions)
+            best = {way: round(1e9 * min(times) / upstream.numel(), 1) for way, times in seconds.items()}
+            row = {"hidden": [first, second], "negatives": count, **{f"{way}: ns": ns for way, ns in best.items()}}
+            yield row | {"ratio": round(best["at once"] / best["in tiles"], 1)}
+    return {}
 
 
 if __name__ == "__main__":
-    main()
+    run(main, quick={"batch": 32, "negatives": [16], "repetitions": 2})

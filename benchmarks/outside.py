@@ -11,36 +11,32 @@ are: it too ranks all items that a user has not taken. It knows a graph of facts
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
+from typing import Annotated
 
-import common
-import sparserec
-from sparserec.interactions import load, split
+from sparserec import Run, load, split
+from sparserec.bench.measure import measure_file
+from sparserec.bench.script import run
+from sparserec.bench.statistics import beside
 
 PUBLISHED = {"recall@20": 0.1496, "ndcg@20": 0.0791}
 """The best recall of KGCL on the test part in its authors' log, and the NDCG beside it: the epoch is chosen on test."""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="folder with train.txt and test.txt")
-    parser.add_argument("run", type=Path, help="run folder of `sparserec train`")
-    args = parser.parse_args()
-    run, parts = sparserec.Run.open(args.run), split(load(args.data))
-    found = common.from_file(run, args.run / "model.safetensors", parts)
-    result: dict[str, object] = {
+def main(
+    data: Annotated[Path, "folder with train.txt and test.txt"],
+    run_folder: Annotated[Path, "of `sparserec train`"],
+) -> dict:
+    parts = split(load(data))
+    figures = measure_file(Run.open(run_folder), run_folder / "model.safetensors", parts)
+    return {
         "users": parts.train.n_users,
         "items": parts.train.n_items,
-        "bytes of the file, raw ids apart": found["bytes"],
-        "bytes an item": round(found["bytes"] / parts.train.n_items, 2),
+        "bytes of the file, raw ids apart": figures["bytes"],
+        "bytes an item": round(figures["bytes"] / parts.train.n_items, 2),
+        **beside(figures, PUBLISHED, "KGCL as published", "that"),
     }
-    for name, published in PUBLISHED.items():
-        result[f"test {name}"] = round(found[name], 4)
-        result[f"test {name}, KGCL as published"] = published
-        result[f"test {name}, against that"] = f"{found[name] / published - 1:+.1%}"
-    common.save("outside", "python benchmarks/outside.py FOLDER/amazon-book RUN", result)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -16,6 +16,7 @@ from pathlib import Path
 from PIL import Image
 
 import sparserec
+from sparserec.bench.script import run
 from sparserec.interactions import synthetic
 from sparserec.page import Title, write_page
 
@@ -61,4 +62,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -20,12 +20,11 @@ from pathlib import Path
 import faiss
 import numpy as np
 import scipy.sparse as sp
-from sparserec.training.teaching import POWERS, train_teacher
 
+from sparserec.bench.parts import POWERS, Context, load_config, train_vectors
 from sparserec.evaluation import evaluate
 from sparserec.files import replacing
 from sparserec.interactions import Split
-from sparserec.settings import load_config
 from sparserec.sparsity import Spectrum, item_spectrum
 
 RANKS = (32, 64, 128, 256, 512)
@@ -147,7 +146,8 @@ def trained_tables(split: Split, spectrum: Spectrum, seed: int, file: Path | Non
         with np.load(file) as kept:
             return kept["into"], kept["out"]
     config = load_config("fism", None, seed=seed)
-    teacher = train_teacher(config, split, spectrum, lambda words: None)
+    teacher = train_vectors(Context(config, split, Path()), spectrum)
+    assert teacher is not None
     if file is not None:
         with replacing(file) as part, part.open("wb") as stream:
             np.savez(stream, into=teacher.into, out=teacher.out)

@@ -6,7 +6,13 @@ python benchmarks/report.py
 from pathlib import Path
 
 from sparserec.bench.pages import write_pages
+from sparserec.bench.script import run
 
-if __name__ == "__main__":
+
+def main() -> None:
     for path in write_pages(Path(__file__).resolve().parent.parent):
         print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -20,33 +20,28 @@ was cut off goes on in its folder.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 import os
-import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 import scipy.sparse as sp
 
-import common
-import sparserec
+from sparserec import Dataset, Split, load, train
+from sparserec.bench.data import data_path, thinned
+from sparserec.bench.measure import METRICS, measure_file
+from sparserec.bench.parts import DataConfig, cut, everything, finished
+from sparserec.bench.script import Rows, remembered, run
+from sparserec.bench.timing import timed
 from sparserec.evaluation import Popularity, evaluate
-from sparserec.interactions import Split
-from sparserec.runs.data import cut
-from sparserec.runs.refit import everything
-from sparserec.settings import DataConfig
 
-KEPT, LEAST = 0.35, 4
-"""Share of gowalla's interactions, and how many a user must then have."""
-BUDGET = "12B/item"
-METRICS = ("recall@20", "ndcg@20")
+BUDGET, FILE = "12B/item", "rivals.json"
 EASE_ITEMS = 20_000
 """Items up to which EASE's matrix is made."""
 
@@ -61,8 +56,8 @@ class Linear:
 
     def score(self, users: np.ndarray) -> np.ndarray:
         """Users (B,) -> scores (B, n_items) float32."""
-        found = self._history[users] @ self._weights
-        return np.asarray(found if isinstance(found, np.ndarray) else found.toarray(), dtype=np.float32)
+        scores = self._history[users] @ self._weights
+        return np.asarray(scores if isinstance(scores, np.ndarray) else scores.toarray(), dtype=np.float32)
 
 
 class Factors:
@@ -81,13 +76,13 @@ def nearest(weights: sp.csr_array, count: int) -> sp.csr_array:
     """The largest entries of each row, this many, without the diagonal."""
     weights = sp.csr_array(weights - sp.diags_array(weights.diagonal()))
     weights.eliminate_zeros()
-    kept = np.zeros(weights.nnz, dtype=bool)
+    near = np.zeros(weights.nnz, dtype=bool)
     for begin, end in itertools.pairwise(weights.indptr.tolist()):
         row = weights.data[begin:end]
         chosen = np.argpartition(-row, count)[:count] if len(row) > count else np.arange(len(row))
-        kept[begin + chosen] = True
-    ends = np.concatenate(([0], kept.cumsum()))[weights.indptr]
-    return sp.csr_array((weights.data[kept], weights.indices[kept], ends), shape=weights.shape)
+        near[begin + chosen] = True
+    ends = np.concatenate(([0], near.cumsum()))[weights.indptr]
+    return sp.csr_array((weights.data[near], weights.indices[near], ends), shape=weights.shape)
 
 
 def degrees(history: sp.csr_array, axis: int) -> np.ndarray:
@@ -150,119 +145,92 @@ RIVALS = {
 
 
 def matrix(interactions) -> sp.csr_array:
-    found = interactions.csr()
-    return sp.csr_array((np.ones(found.nnz, dtype=np.float32), found.indices, found.indptr), shape=found.shape)
+    ones = interactions.csr()
+    return sp.csr_array((np.ones(ones.nnz, dtype=np.float32), ones.indices, ones.indptr), shape=ones.shape)
 
 
 def tuned(rival: Rival, split: Split) -> dict:
     """The settings that validation chooses, and what they give on test."""
-    began, tried = time.perf_counter(), []
-    for settings in rival.settings:
-        model = rival.make(matrix(split.train), **settings)
-        tried.append(evaluate(model, split.history("valid"), split.valid)["ndcg@20"])
-        print(f"  {settings}: valid NDCG@20 {tried[-1]:.4f}", flush=True)
-    best = int(np.argmax(tried))
-    model = rival.make(matrix(everything(split).train), **rival.settings[best])
-    found = evaluate(model, split.history("test"), split.test)
+
+    def choose_and_test():
+        tried = []
+        for settings in rival.settings:
+            model = rival.make(matrix(split.train), **settings)
+            tried.append(evaluate(model, split.history("valid"), split.valid)["ndcg@20"])
+            print(f"  {settings}: valid NDCG@20 {tried[-1]:.4f}", flush=True)
+        best = int(np.argmax(tried))
+        model = rival.make(matrix(everything(split).train), **rival.settings[best])
+        return best, tried[best], model.nbytes, evaluate(model, split.history("test"), split.test)
+
+    seconds, (best, valid, size, metrics) = timed(choose_and_test)
     chosen = ", ".join(f"{name} {value:g}" for name, value in rival.settings[best].items())
-    return {
-        **facts(found, model.nbytes / split.train.n_items),
-        "valid ndcg@20": round(tried[best], 4),
-        "settings tried": len(tried),
-        "chosen": chosen,
-        "s": round(time.perf_counter() - began),
-    }
+    return figures(metrics, size, split, valid, len(rival.settings), chosen, round(seconds))
 
 
-def ours(split: Split, data, folder: Path, threads: int) -> dict:
+def ours(split: Split, data: Dataset, folder: Path, threads: int, settings: dict[str, Any]) -> dict:
     """The default recipe, from its file."""
-    began, begun = time.perf_counter(), (folder / "config.toml").exists()
-    run = sparserec.train(data, folder, budget=BUDGET, threads=threads, resume=True, stage=print)
-    if run.ended == "interrupted":
-        sys.exit("interrupted; the same command goes on")
-    seconds = round(time.perf_counter() - began)
-    found = common.from_file(run, folder / "model.safetensors", split)
-    return {
-        **facts(found, found["bytes"] / split.train.n_items),
-        "valid ndcg@20": round(run.valid_metrics()["ndcg@20"], 4),
-        "settings tried": "-",
-        "chosen": "-",
-        "s": "-" if begun else seconds,
-    }
+    begun = (folder / "config.toml").exists()
+    given = {"budget": BUDGET, "threads": threads, **settings}
+    seconds, trained = timed(lambda: finished(train(data, folder, resume=True, stage=print, **given)))
+    metrics = measure_file(trained, folder / "model.safetensors", split)
+    valid = trained.valid_metrics()["ndcg@20"]
+    return figures(metrics, metrics["bytes"], split, valid, seconds="-" if begun else round(seconds))
 
 
 def popularity(split: Split) -> dict:
-    model = Popularity(everything(split).train.csr(), split.train.n_items)
-    return facts(evaluate(model, split.history("test"), split.test), 4)
+    items = split.train.n_items
+    metrics = evaluate(Popularity(everything(split).train.csr(), items), split.history("test"), split.test)
+    return figures(metrics, 4 * items, split)
 
 
-def facts(found, size: float) -> dict:
-    return {"bytes an item": round(size, 1), **{f"test {name}": round(found[name], 4) for name in METRICS}}
+def figures(
+    metrics: Any, size: float, split: Split, valid: float | None = None, tried="-", chosen="-", seconds="-"
+) -> dict:
+    row = {"bytes an item": round(size / split.train.n_items, 1)}
+    row |= {f"test {name}": round(metrics[name], 4) for name in METRICS}
+    row["valid ndcg@20"] = "-" if valid is None else round(valid, 4)
+    return {**row, "settings tried": tried, "chosen": chosen, "s": seconds}
 
 
-def thinned(folder: Path) -> Path:
-    """A long-tailed catalogue made of gowalla, the same each time."""
-    file = folder / "thinned.csv"
-    source, rows = Path(common.data_path("gowalla")), []
-    for name in ("train", "test"):
-        for line in (source / f"{name}.txt").read_text().splitlines():
-            user, *items = map(int, line.split())
-            rows += [(user, item) for item in items]
-    pairs = np.unique(np.array(rows), axis=0)
-    pairs = pairs[np.random.default_rng(0).random(len(pairs)) < KEPT]
-    pairs = pairs[np.bincount(pairs[:, 0])[pairs[:, 0]] >= LEAST]
-    file.write_text("user,item\n" + "".join(f"u{user},i{item}\n" for user, item in pairs.tolist()))
-    return file
+def jobs(split: Split, data: Dataset, folder: Path, threads: int, quick: bool) -> dict[str, Callable[[], dict]]:
+    """What makes each row of a data set, by the name of its recommender."""
+    settings = {"epochs": 0, "recipe": "spectral"} if quick else {}
+    every = {f"sparserec, {BUDGET}": partial(ours, split, data, folder / "run", threads, settings)}
+    for title, rival in RIVALS.items():
+        if title == "iALS" and find_spec("implicit") is None:
+            print("iALS is left out: pip install -e '.[bench]' brings its library", flush=True)
+        elif rival.most_items is None or split.train.n_items <= rival.most_items:
+            grid = rival.settings[:1] if quick else rival.settings
+            every[title] = partial(tuned, replace(rival, settings=grid), split)
+    return {**every, "popularity": partial(popularity, split)}
 
 
-def where(given: str) -> str:
-    """A folder that exists, else one of SPARSEREC_DATA of this name."""
-    return given if Path(given).is_dir() else common.data_path(given)
-
-
-def measured(args: argparse.Namespace) -> Iterator[dict]:
-    """A row for each recommender on each data set; what is in the folder is not done again."""
-    for given in args.datasets:
+def main(
+    *,
+    folder: Annotated[Path, "runs, and results that are done"],
+    datasets: Annotated[Sequence[str], "thinned, a folder of SPARSEREC_DATA, or the path of one elsewhere"] = (
+        "thinned",
+        "ml-latest-small",
+    ),
+    threads: int = os.cpu_count() or 1,
+    one_setting: Annotated[bool, "try one of each grid, and the start of ours alone"] = False,
+    out: Path | None = None,
+) -> Rows:
+    done = {Path(given).name for given in datasets}
+    before = json.loads((out / FILE).read_text())["result"]["rows"] if out and (out / FILE).exists() else []
+    yield from (row for row in before if row["data"] not in done)  # rows of other data sets stay
+    for given in datasets:
         name = Path(given).name
-        folder = args.folder / name
-        folder.mkdir(parents=True, exist_ok=True)
-        data = sparserec.load(thinned(folder) if name == "thinned" else where(given))
+        place = folder / name
+        place.mkdir(parents=True, exist_ok=True)
+        data = load(thinned(data_path("gowalla"), place / "thinned.csv") if name == "thinned" else data_path(given))
         split = cut(data, DataConfig())
         sizes = {"data": name, "users": split.train.n_users, "items": split.train.n_items}
-
-        jobs = {f"sparserec, {BUDGET}": partial(ours, split, data, folder / "run", args.threads)}
-        for title, rival in RIVALS.items():
-            if title == "iALS" and find_spec("implicit") is None:
-                print("iALS is left out: pip install -e '.[bench]' brings its library", flush=True)
-            elif rival.most_items is None or split.train.n_items <= rival.most_items:
-                jobs[title] = partial(tuned, rival, split)
-        jobs["popularity"] = partial(popularity, split)
-        for title, job in jobs.items():
-            kept = folder / f"{title.split(',')[0]}.json"
-            if not kept.exists():
-                print(f"{name}: {title}", flush=True)
-                row = job()
-                kept.write_text(json.dumps(row))
-            yield {**sizes, "recommender": title, **json.loads(kept.read_text())}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, required=True, help="runs, and results that are done")
-    meant = "thinned, a folder of SPARSEREC_DATA, or the path of one elsewhere"
-    parser.add_argument("--datasets", nargs="+", default=["thinned", "ml-latest-small"], help=meant)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    args = parser.parse_args()
-    rows = list(measured(args))
-    measured_before = common.RESULTS / "rivals.json"
-    if measured_before.exists():  # rows of other data sets stay
-        done = {row["data"] for row in rows}
-        before = json.loads(measured_before.read_text())["result"]["rows"]
-        rows = [row for row in before if row["data"] not in done] + rows
-    names = dict.fromkeys(name for row in rows for name in row)
-    rows = [{name: row.get(name, "-") for name in names} for row in rows]
-    common.save("rivals", "python benchmarks/rivals.py --folder FOLDER", {"rows": rows})
+        for title, job in jobs(split, data, place, threads, one_setting).items():
+            print(f"{name}: {title}", flush=True)
+            yield {**sizes, "recommender": title, **remembered(place / f"{title.split(',')[0]}.json", job)}
+    return {}
 
 
 if __name__ == "__main__":
-    main()
+    run(main, quick={"datasets": ("ml-latest-small",), "one_setting": True})

@@ -1,4 +1,4 @@
-"""Every benchmark, one after the other, then docs/results.md. Hours on two cores; each can be run by itself.
+"""Every benchmark, one after the other, then the pages of results. Hours on two cores; each can be run by itself.
 
 python benchmarks/run_all.py [--quick]
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-import common
+from sparserec.bench.data import data_path
 
 HERE = Path(__file__).resolve().parent
 
@@ -28,46 +28,47 @@ def sparserec(*arguments: str) -> None:
     subprocess.run([sys.executable, "-c", "from sparserec.cli import main; main()", *arguments], check=True)
 
 
+def quick(folder: Path, gowalla: str) -> None:
+    """What takes minutes, and the models that it needs."""
+    for script in ("training_step", "table_memory", "backward_memory", "neumf_network", "large_catalogue"):
+        run(f"{script}.py")
+    for script in ("evaluation", "splits", *(["devices"] if torch.cuda.is_available() else [])):
+        run(f"{script}.py")
+    run("main_job.py", "--folder", str(folder))
+    run("latency.py", str(folder / "model.safetensors"), "--data", gowalla)
+
+
+def whole(folder: Path, trained: str) -> None:
+    """What takes hours."""
+    run("main_job.py", "--folder", str(folder / "start"), "--spectral")
+    for script in ("starts", "values", "distillation_step"):
+        run(f"{script}.py", trained)
+    for script in ("published", "many_users", "rivals"):
+        run(f"{script}.py", "--folder", str(folder / script))
+    sparserec("bench", "mf")
+    run("fism_results.py", "valid")
+    run("fism_results.py", "test")
+    run("loss_and_ranking.py", "--data", "gowalla", "yelp2018")
+    run("trials.py")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="leave out the grids of recommenders (the hours)")
-    args = parser.parse_args()
-    gowalla = common.data_path("gowalla")
-    run("training_step.py")
-    if torch.cuda.is_available():
-        run("devices.py")
-    run("table_memory.py")
-    run("backward_memory.py")
-    run("neumf_network.py")
-    run("large_catalogue.py")
-    run("evaluation.py")
-    run("splits.py")
-    with tempfile.TemporaryDirectory(prefix="sparserec-bench-") as folder:
-        run("main_job.py", "--folder", folder)
-        run("latency.py", str(Path(folder) / "model.safetensors"), "--data", gowalla)
-        small, trained = str(Path(folder) / "small" / "model.safetensors"), str(Path(folder) / "small" / "run")
+    args, gowalla = parser.parse_args(), str(data_path("gowalla"))
+    with tempfile.TemporaryDirectory(prefix="sparserec-bench-") as name:
+        folder = Path(name)
+        quick(folder, gowalla)
+        small, trained = str(folder / "small" / "model.safetensors"), str(folder / "small" / "run")
         if args.quick:
             sparserec("train", gowalla, "--recipe", "spectral", "--budget", "12B/item", "--out", trained)
             sparserec("export", trained, "--out", small)
         else:
-            run("main_job.py", "--folder", str(Path(folder) / "small"), "--history")
-            run("main_job.py", "--folder", str(Path(folder) / "start"), "--spectral")
+            run("main_job.py", "--folder", str(folder / "small"), "--history")
         run("browser.py", small)
         run("device.py", small, "--data", gowalla)
         if not args.quick:
-            run("starts.py", trained)
-            run("values.py", trained)
-            run("distillation_step.py", trained)
-            run("published.py", "--folder", str(Path(folder) / "published"))
-            run("many_users.py", "--folder", str(Path(folder) / "many"))
-            run("rivals.py", "--folder", str(Path(folder) / "rivals"))
-    if not args.quick:
-        run("mf_results.py", "tune")
-        run("mf_results.py", "run")
-        run("fism_results.py", "valid")
-        run("fism_results.py", "test")
-        run("loss_and_ranking.py", "--data", "gowalla", "yelp2018")
-        run("trials.py")
+            whole(folder, trained)
     run("report.py")
 
 

@@ -11,12 +11,13 @@ part much more often than in the training part, and others less. Counts of items
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Sequence
 
 import numpy as np
 
-import common
-from sparserec.interactions import load, split
+from sparserec import load, split
+from sparserec.bench.data import data_path
+from sparserec.bench.script import Rows, run
 
 EXPECTED = 2
 """Items of which fewer interactions are expected in the part are left out: they say little."""
@@ -24,25 +25,20 @@ EXPECTED = 2
 
 def ratio(rest: np.ndarray, part: np.ndarray) -> float:
     """Mean over items of squared deviation over variance, of the items' counts (n,) in a part and in the rest."""
-    share = part.sum() / (part.sum() + rest.sum())
-    both = part + rest
-    mean = both * share
-    return float(((part - mean) ** 2 / (mean * (1 - share)))[mean >= EXPECTED].mean())
+    share, both = part.sum() / (part.sum() + rest.sum()), part + rest
+    enough = both * share >= EXPECTED
+    mean, part = both[enough] * share, part[enough]
+    return float(((part - mean) ** 2 / (mean * (1 - share))).mean())
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--datasets", nargs="+", default=["gowalla", "yelp2018"])
-    args = parser.parse_args()
-    rows = []
-    for name in args.datasets:
-        parts = split(load(common.data_path(name)), valid_users=1.0)
+def main(datasets: Sequence[str] = ("gowalla", "yelp2018")) -> Rows:
+    for name in datasets:
+        parts = split(load(data_path(name)), valid_users=1.0)
         train, valid = parts.train.item_degrees(), parts.valid.item_degrees()
         given, ours = ratio(train + valid, parts.test.item_degrees()), ratio(train, valid)
-        row = {"data": name, "test part given": round(given, 3), "validation part cut from all users": round(ours, 3)}
-        rows.append(row)
-    common.save("splits", "python benchmarks/splits.py", {"rows": rows})
+        yield {"data": name, "test part given": round(given, 3), "validation part cut from all users": round(ours, 3)}
+    return {}
 
 
 if __name__ == "__main__":
-    main()
+    run(main, quick={"datasets": ["ml-latest-small"]})

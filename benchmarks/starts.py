@@ -12,36 +12,40 @@ measured is kept.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import tempfile
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
-from sparserec.training.kinds import KINDS, Kind
 from torch import Tensor
 
-import common
+from sparserec import Run, Split
+from sparserec.axes import RECOMMENDERS
+from sparserec.bench.parts import (
+    DistillationTask,
+    StartSettings,
+    Trainer,
+    build_explorer,
+    build_objective,
+    build_optimizers,
+    build_plan,
+    load_state,
+    set_threads,
+)
+from sparserec.bench.script import Rows, remembered, run
+from sparserec.bench.timing import timed
 from sparserec.evaluation import evaluate
-from sparserec.files import write_text
-from sparserec.interactions import Split
-from sparserec.objectives.distillation import DISTILLATION
-from sparserec.recommenders import FISM
-from sparserec.runs import Run, set_threads
+from sparserec.recommenders import FISM, RecommenderKind
 from sparserec.sparsity import CsrMask, history_start, item_spectrum, random_mask
 from sparserec.sparsity.initial import nmf_factors
 from sparserec.sparsity.masks import largest
 from sparserec.sparsity.spectral import TYPICAL_VALUE
 from sparserec.tables import DenseTable, SparseTable, Table
 from sparserec.teachers import open_lists
-from sparserec.training.build import build_explorer, build_optimizers, build_plan
-from sparserec.training.checkpoint import load_state
-from sparserec.training.tasks import DistillationTask
-from sparserec.training.trainer import Trainer
 
 NARROW = 256
 """Columns at which the spectrum is compared with NMF, which takes far longer for more of them."""
@@ -71,9 +75,14 @@ class TwoTables(FISM):
         return self.tables["history"].pool(entries, torch.from_numpy(offsets), weights)
 
 
-KINDS[TWO] = Kind(
-    {"items": "items", "history": "items"},
-    lambda tables, history, config: TwoTables(tables["items"], tables["history"], tables["weights"], history),
+RECOMMENDERS.register(
+    TWO,
+    RecommenderKind(
+        lambda tables, history, settings: TwoTables(tables["items"], tables["history"], tables["weights"], history),
+        {"items": "items", "history": "items"},
+        from_histories=True,
+        learns_lists=True,
+    ),
 )
 
 
@@ -89,11 +98,11 @@ def nmf_mask(split: Split, count: int, seed: int) -> tuple[CsrMask, np.ndarray]:
     return CsrMask(indptr, columns, values), (1 / degrees / unit**2).astype(np.float32)
 
 
-def start_of(name: str, run: Run, count: int) -> tuple[CsrMask, np.ndarray, int]:
+def start_of(name: str, trained: Run, count: int) -> tuple[CsrMask, np.ndarray, int]:
     """Mask, history weights and columns of a row's start, with `count` values."""
-    split, config = run.split(), run.config
+    split, config = trained.split(), trained.config
     degrees, seed = split.train.item_degrees(), config.seed
-    wide = load_state(run.folder / "start.safetensors")[1]["dim"]
+    wide = load_state(trained.folder / "start.safetensors")[1]["dim"]
     dim = NARROW if str(NARROW) in name else int(wide)
     generator = np.random.default_rng([seed, 3])
     if name.startswith("random"):
@@ -102,22 +111,20 @@ def start_of(name: str, run: Run, count: int) -> tuple[CsrMask, np.ndarray, int]
         mask, weights = nmf_mask(split, count, seed)
     else:
         spectrum = item_spectrum(split.train.csr(), dim, seed=seed)
-        found = history_start(spectrum, degrees, count, power=config.init_power)
-        mask, weights = found.mask, found.weights
+        start = history_start(spectrum, degrees, count, power=config.of(StartSettings).init_power)
+        mask, weights = start.mask, start.weights
     if name.startswith("random") or name.endswith("alone"):
         values = generator.standard_normal(len(mask.values), dtype=np.float32) * 0.05
         mask, weights = CsrMask(mask.indptr, mask.columns, values), 1 / np.maximum(degrees, 1)
     return mask, weights.astype(np.float32), dim
 
 
-def measure(name: str, run: Run, epochs: int) -> dict:
+def measured(name: str, trained: Run, epochs: int) -> dict:
     """Validation NDCG@20 of a start before training and after it."""
-    split = run.split()
-    config = run.config.model_copy(update={"epochs": epochs, "patience": epochs})
-    count, two = run.parameters(), name.endswith("two tables")
-    began = time.perf_counter()
-    mask, weights, dim = start_of(name, run, count // 2 if two else count)
-    building = time.perf_counter() - began
+    split, two = trained.split(), name.endswith("two tables")
+    config = trained.config.model_copy(update={"epochs": epochs, "patience": epochs})
+    count = trained.parameters() // 2 if two else trained.parameters()
+    seconds, (mask, weights, dim) = timed(lambda: start_of(name, trained, count))
 
     def table() -> SparseTable:
         return SparseTable(mask.indptr.copy(), mask.columns.copy(), mask.values.copy(), dim)
@@ -125,14 +132,13 @@ def measure(name: str, run: Run, epochs: int) -> dict:
     factors = DenseTable(np.log(weights)[:, None])
     model = TwoTables(table(), table(), factors, split.train) if two else FISM(table(), factors, split.train)
     before = evaluate(model.scorer(split.train), split.train, split.valid)["ndcg@20"]
-    lists = open_lists(run.folder / "teacher.npy", np.arange(split.train.n_users), split.train.n_items)
-    task = DistillationTask(split.train, lists, DISTILLATION[config.loss]())
-    plan = build_plan(config, split, model)
+    lists = open_lists(trained.folder / "teacher.npy", np.arange(split.train.n_users), split.train.n_items)
+    task = DistillationTask(split.train, lists, build_objective(config))
+    plan = replace(build_plan(config, split, model), epochs=epochs)  # few users would have more of them
     known = config.model_copy(update={"model": TWO}) if two else config  # whose rows each table holds
     explorer = build_explorer(known, model, split, plan.epochs * -(-task.size // plan.batch_size))
     with tempfile.TemporaryDirectory(prefix="sparserec-starts-") as folder:
-        trainer = Trainer(model, build_optimizers(config, model), explorer, task, split, plan, Path(folder))
-        trainer.run()
+        Trainer(model, build_optimizers(config, model), explorer, task, split, plan, Path(folder)).run()
         history = load_state(Path(folder) / "checkpoint.safetensors")[1]["history"]
     return {
         "start": name,
@@ -140,28 +146,23 @@ def measure(name: str, run: Run, epochs: int) -> dict:
         "values": sum(t.nnz for t in model.tables.values() if isinstance(t, SparseTable)),
         "untrained valid NDCG@20": round(before, 4),
         f"after {epochs} epochs": round(max(entry["ndcg@20"] for entry in history), 4),
-        "making the start s": round(building, 1),
+        "making the start s": round(seconds, 1),
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path, help="a finished run of recipe fism")
-    parser.add_argument("--epochs", type=int, default=4, help="of training each row (default 4)")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    args = parser.parse_args()
-    set_threads(args.threads)
-    run = Run.open(args.run)
-    kept = args.run / "starts.json"
-    rows = json.loads(kept.read_text()) if kept.exists() else []
-    for name in ROWS:
-        if name not in {row["start"] for row in rows}:
-            rows.append(measure(name, run, args.epochs))
-            write_text(kept, json.dumps(rows))
-            print(rows[-1], flush=True)
-    facts = {"data": Path(run.facts.source).name, "budget": run.config.budget, "threads": args.threads}
-    common.save("starts", f"python benchmarks/starts.py RUN --epochs {args.epochs}", {**facts, "rows": rows})
+def main(
+    run_folder: Annotated[Path, "of a finished run of recipe fism"],
+    epochs: Annotated[int, "of training each row"] = 4,
+    threads: int = os.cpu_count() or 1,
+    starts: Annotated[Sequence[str], "rows, by name"] = ROWS,
+) -> Rows:
+    set_threads(threads)
+    trained = Run.open(run_folder)
+    for name in starts:
+        file = run_folder / "starts" / f"{ROWS.index(name)}-{epochs}.json"
+        yield remembered(file, lambda name=name: measured(name, trained, epochs))
+    return {"data": Path(trained.facts.source).name, "budget": trained.config.budget, "threads": threads}
 
 
 if __name__ == "__main__":
-    main()
+    run(main, quick={"epochs": 1, "starts": ("random", "spectral, two tables")})

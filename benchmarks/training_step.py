@@ -8,40 +8,39 @@ compared. The sparse side is measured with the mask standing still and while an 
 
 from __future__ import annotations
 
-import argparse
-import statistics
-import time
+from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 import torch
 
-import common
+from sparserec.bench.parts import Step, random_table, set_threads
+from sparserec.bench.script import Rows, run
+from sparserec.bench.timing import medians
 from sparserec.objectives import NegativeSampler, SampledSoftmax
 from sparserec.recommenders import MF, Batch
-from sparserec.runs import set_threads
-from sparserec.sparsity import ExplorerConfig, budget_of, make_explorer, random_mask
-from sparserec.tables import RowAdam, SparseTable
+from sparserec.sparsity import ExplorerConfig, make_explorer
+from sparserec.tables import RowAdam
 
 N_USERS, N_ITEMS = 29_858, 40_981  # Gowalla's
+Example = tuple[Batch, torch.Tensor]
 
 
 class TorchStep:
     """What torch offers for large tables: sparse gradients and SparseAdam."""
 
     def __init__(self, dim: int):
-        self._users = torch.nn.Embedding(N_USERS, dim, sparse=True)
-        self._items = torch.nn.Embedding(N_ITEMS, dim, sparse=True)
+        self._users, self._items = (torch.nn.Embedding(n, dim, sparse=True) for n in (N_USERS, N_ITEMS))
         parameters = [*self._users.parameters(), *self._items.parameters()]
         self._optimizer = torch.optim.SparseAdam(parameters, lr=0.01)
         self._loss = SampledSoftmax(1.0)
 
-    def __call__(self, batch: Batch, allowed: torch.Tensor) -> None:
+    def __call__(self, example: Example) -> None:
+        batch, allowed = example
         self._optimizer.zero_grad(set_to_none=True)
-        users = self._users(batch.users)
+        users, count = self._users(batch.users), len(batch.positives)
         items = self._items(torch.cat([batch.positives, batch.negatives]))
-        count = len(batch.positives)
-        own, others = (users * items[:count]).sum(1), users @ items[count:].T
-        self._loss(own, others, allowed).backward()
+        self._loss((users * items[:count]).sum(1), users @ items[count:].T, allowed).backward()
         self._optimizer.step()
 
 
@@ -50,82 +49,59 @@ class SparseStep:
 
     def __init__(self, dim: int, density: float, explores: bool):
         generator = np.random.default_rng(0)
-        tables = []
-        for rows in (N_USERS, N_ITEMS):
-            mask = random_mask(rows, dim, budget_of(density, rows, dim), generator)
-            values = generator.standard_normal(len(mask.columns), dtype=np.float32)
-            tables.append(SparseTable(mask.indptr, mask.columns, values, dim))
-        self._model = MF(*tables, similarity="dot")
-        self._optimizers = [RowAdam(table, lr=0.01) for table in tables]
-        self._loss = SampledSoftmax(1.0)
+        tables = [random_table(rows, dim, density, generator) for rows in (N_USERS, N_ITEMS)]
+        self._model, self._loss = MF(*tables, similarity="dot"), SampledSoftmax(1.0)
         config = ExplorerConfig(interval=10**6, end=10**7)
         kind = "sparserec" if explores else "static"
-        self._explorer = make_explorer(kind, tables, config, [np.ones(table.n_rows) for table in tables], 0)
+        explorer = make_explorer(kind, tables, config, [np.ones(table.n_rows) for table in tables], 0)
+        self._step = Step(explorer, [RowAdam(table, lr=0.01) for table in tables])
 
-    def __call__(self, batch: Batch, allowed: torch.Tensor) -> None:
-        self._explorer.watch(1)
-        self._loss(*self._model.scores(batch), allowed).backward()
-        self._explorer.observe()
-        for optimizer in self._optimizers:
-            optimizer.step()
+    def __call__(self, example: Example) -> None:
+        self._step(1, lambda: self._loss(*self._model.scores(example[0]), example[1]))
 
 
-def batches(count: int, size: int, negatives: int) -> list[tuple[Batch, torch.Tensor]]:
+def batches(count: int, size: int, negatives: int) -> list[Example]:
     """Batches with popularity like that of real data: an item's share falls with its rank."""
     generator = np.random.default_rng(1)
     weights = 1 / np.arange(10, N_ITEMS + 10)
     weights /= weights.sum()
-    none = np.zeros(N_USERS + 1, dtype=np.int64)
-    sampler = NegativeSampler(none, np.zeros(0, np.int32), N_ITEMS, count=negatives)
-    found = []
+    nothing = np.zeros(N_USERS + 1, dtype=np.int64)
+    sampler, examples = NegativeSampler(nothing, np.zeros(0, np.int32), N_ITEMS, count=negatives), []
     for _ in range(count):
         users = generator.integers(0, N_USERS, size)
         items, allowed = sampler.draw(users, generator)
         positives = torch.from_numpy(generator.choice(N_ITEMS, size, p=weights))
         batch = Batch(torch.from_numpy(users), positives, torch.from_numpy(items))
-        found.append((batch, torch.from_numpy(allowed)))
-    return found
+        examples.append((batch, torch.from_numpy(allowed)))
+    return examples
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dim", type=int, default=64)
-    parser.add_argument("--density", type=float, default=0.1)
-    parser.add_argument("--batch", type=int, default=1024)
-    parser.add_argument("--negatives", type=int, nargs="+", default=[256, 1024])
-    parser.add_argument("--rounds", type=int, default=40, help="timed steps of each kind (default 40)")
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    args = parser.parse_args()
-    rows = []
-    for threads in args.threads:
-        set_threads(threads)
-        for negatives in args.negatives:
+def main(
+    dim: int = 64,
+    density: float = 0.1,
+    batch: int = 1024,
+    negatives: Sequence[int] = (256, 1024),
+    rounds: Annotated[int, "timed steps of each kind"] = 40,
+    threads: Sequence[int] = (1, 2),
+) -> Rows:
+    for count in threads:
+        set_threads(count)
+        for drawn in negatives:
             steps = {
-                "torch": TorchStep(args.dim),
-                "sparse": SparseStep(args.dim, args.density, explores=False),
-                "sparse, exploring": SparseStep(args.dim, args.density, explores=True),
+                "torch": TorchStep(dim),
+                "sparse": SparseStep(dim, density, explores=False),
+                "sparse, exploring": SparseStep(dim, density, explores=True),
             }
-            times: dict[str, list[float]] = {name: [] for name in steps}
-            for number, (batch, allowed) in enumerate(batches(args.rounds + 5, args.batch, negatives)):
-                for name, step in steps.items():
-                    began = time.perf_counter()
-                    step(batch, allowed)
-                    if number >= 5:  # the first ones compile and allocate
-                        times[name].append(time.perf_counter() - began)
-            medians = {name: statistics.median(values) for name, values in times.items()}
-            rows.append(
-                {
-                    "threads": threads,
-                    "negatives": negatives,
-                    **{f"{name} ms": round(1000 * value, 2) for name, value in medians.items()},
-                    "ratio": round(medians["sparse"] / medians["torch"], 3),
-                    "ratio, exploring": round(medians["sparse, exploring"] / medians["torch"], 3),
-                }
-            )
-            print(rows[-1], flush=True)
-    facts = {"dim": args.dim, "density": args.density, "batch": args.batch, "rounds": args.rounds, "rows": rows}
-    common.save("training_step", "python benchmarks/training_step.py", facts)
+            seconds = medians(steps, batches(rounds + 5, batch, drawn), warm=5)  # the first ones compile and allocate
+            yield {
+                "threads": count,
+                "negatives": drawn,
+                **{f"{name} ms": round(1000 * value, 2) for name, value in seconds.items()},
+                "ratio": round(seconds["sparse"] / seconds["torch"], 3),
+                "ratio, exploring": round(seconds["sparse, exploring"] / seconds["torch"], 3),
+            }
+    return {"dim": dim, "density": density, "batch": batch, "rounds": rounds}
 
 
 if __name__ == "__main__":
-    main()
+    run(main, quick={"batch": 64, "negatives": [16], "rounds": 3, "threads": [1]})

@@ -8,12 +8,14 @@ SparseRec as they come are in the grid of `sparserec bench paper`.
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
-import common
+from sparserec.bench.data import data_path
+from sparserec.bench.one import one
 from sparserec.bench.paper import COMMON, all_epochs
 from sparserec.bench.results import Job, Results
+from sparserec.bench.script import run
 from sparserec.bench.work import Conditions, work
 
 DENSITY, DECAY = 0.02, 3e-5
@@ -37,20 +39,20 @@ TRIALS: dict[str, dict] = {
 }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the run folders (default runs)")
-    parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args()
-    shared = {**COMMON["mf"], "dim": 64, "density": DENSITY, "weight_decay": DECAY, "seed": 0}
+def main(
+    runs: Path = Path("runs"),
+    dataset: str = "gowalla",
+    trials: Sequence[str] = tuple(TRIALS),
+    epochs: int = COMMON["mf"]["epochs"],
+    threads: int = 1,
+    out: Path | None = None,
+) -> None:
+    shared = {**COMMON["mf"], "epochs": epochs, "dim": 64, "density": DENSITY, "weight_decay": DECAY, "seed": 0}
     # The phase that reads no test part is called "tune" in results files.
-    jobs = [
-        Job("tune", "gowalla", "mf", name, DENSITY, all_epochs({**shared, **settings}))
-        for name, settings in TRIALS.items()
-    ]
-    conditions = Conditions(Path(common.data_path("gowalla")).parent, args.runs, threads=args.threads, device="cpu")
-    work(jobs, Results(common.RESULTS / "trials.jsonl"), conditions, print, "sparserec.bench.one")
+    jobs = [Job("tune", dataset, "mf", name, DENSITY, all_epochs({**shared, **TRIALS[name]})) for name in trials]
+    conditions = Conditions(data_path(dataset).parent, runs, threads=threads, device="cpu")
+    work(jobs, Results((out or runs) / "trials.jsonl"), conditions, print, one)
 
 
 if __name__ == "__main__":
-    main()
+    run(main, quick={"dataset": "ml-latest-small", "trials": ("SparseRec, all rows watched",), "epochs": 1})

@@ -10,22 +10,22 @@ short as said. "fixed": so many bits for each value, with a scale for each colum
 
 from __future__ import annotations
 
-import argparse
 import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 
-import common
 from sparserec import Run
-from sparserec.artefact import coded, inspect
+from sparserec.artefact import coded
 from sparserec.artefact.quantise import from_int8, to_float16, to_int8
-from sparserec.device import Recommender
+from sparserec.bench.measure import measure_file
+from sparserec.bench.parts import set_threads
+from sparserec.bench.script import Rows, run
 from sparserec.evaluation import evaluate
 from sparserec.recommenders import FISM
-from sparserec.runs import evaluate_on_device, set_threads
 from sparserec.tables import SparseTable
 
 CODED = (8, 6, 5, 4, 3)
@@ -57,63 +57,54 @@ def at_bits(values: np.ndarray, bits: float) -> tuple[np.ndarray, float]:
     return rounded, 8 * length(place) / len(values)
 
 
-def rows(run: Run) -> list[dict]:
-    """A row for each way to keep the values of a run's table."""
-    model, _ = run.best()
-    split, table = run.split(), model.tables["items"]
+def ways(exact: np.ndarray, columns: np.ndarray, dim: int) -> Iterator[tuple[str, np.ndarray, float]]:
+    """Each way to keep values: its name, what is kept, and bits a value."""
+    yield "float32", exact, 32.0
+    yield "float16", to_float16(exact).astype(np.float32), 16.0
+    for bits in (8, 4):
+        yield f"fixed, {bits} bits", fixed(exact, columns, dim, bits), float(bits)
+    for bits in CODED:
+        yield f"coded, {bits} bits", *at_bits(exact, bits)
+
+
+def judged(trained: Run) -> Iterator[tuple[str, float | str, float | str, Any]]:
+    """Of each way to keep the values of a run's table: its name, bits a value, bytes an item, metrics."""
+    model, _ = trained.best()
+    split, table = trained.split(), model.tables["items"]
     assert isinstance(model, FISM)
     assert isinstance(table, SparseTable)
     exact, columns = table.values.numpy().copy(), np.asarray(table.structure()[1]).astype(np.int64)
-    ways: dict[str, Callable[[], tuple[np.ndarray, float]]] = {
-        "float32": lambda: (exact, 32.0),
-        "float16": lambda: (to_float16(exact).astype(np.float32), 16.0),
-    }
-    for bits in (8, 4):
-        ways[f"fixed, {bits} bits"] = lambda bits=bits: (fixed(exact, columns, table.dim, bits), float(bits))
-    for bits in CODED:
-        ways[f"coded, {bits} bits"] = lambda bits=bits: at_bits(exact, bits)
-    data, found = f"{Path(run.facts.source).name}, {run.config.budget}", []
-
-    def add(name: str, bits: float | None, metrics: dict[str, float], size: float | None = None) -> None:
-        first = found[0]["valid NDCG@20"] if found else None
-        value = metrics["ndcg@20"]
-        found.append(
-            {
-                "data": data,
-                "values": name,
-                "parameters": len(exact),
-                "bits a value": "-" if bits is None else round(bits, 2),
-                "bytes an item": "-" if size is None else round(size, 2),
-                "valid Recall@20": round(metrics["recall@20"], 4),
-                "valid NDCG@20": round(value, 5),
-                "change": "" if first is None else f"{value / first - 1:+.2%}",
-            }
-        )
-        print(found[-1], flush=True)
-
-    for name, make in ways.items():
-        rounded, bits = make()
+    for name, rounded, bits in ways(exact, columns, table.dim):
         with torch.no_grad():
             table.values.copy_(torch.from_numpy(rounded.astype(np.float32)))
-        add(name, bits, evaluate(model.scorer(split.train), split.train, split.valid).as_dict())
+        yield name, round(bits, 2), "-", evaluate(model.scorer(split.train), split.train, split.valid)
     with tempfile.TemporaryDirectory(prefix="sparserec-values-") as folder:
-        file = Path(folder) / "model.safetensors"
-        run.export(file, refitted=False)
-        size = inspect(file)["bytes"]
-        metrics = evaluate_on_device(Recommender.open(file), split, "valid").as_dict()
-        add("the file", None, metrics, (size["total"] - size["ids"]) / run.facts.n_items)
-    return found
+        figures = measure_file(trained, Path(folder) / "model.safetensors", split, "valid", refitted=False)
+        yield "the file", "-", round(figures["bytes"] / trained.facts.n_items, 2), figures
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", type=Path, nargs="+", help="finished runs of recipe fism")
-    parser.add_argument("--threads", type=int, default=None, help="all when not given")
-    args = parser.parse_args()
-    set_threads(args.threads)
-    found = [row for folder in args.runs for row in rows(Run.open(folder))]
-    common.save("values", "python benchmarks/values.py RUN ...", {"rows": found})
+def main(
+    runs: Annotated[Sequence[Path], "RUN: folders of finished runs of recipe fism"],
+    threads: Annotated[int | None, "all when not given"] = None,
+) -> Rows:
+    set_threads(threads)
+    for folder in runs:
+        trained, first = Run.open(folder), None
+        count = trained.best()[0].tables["items"].nnz
+        for name, bits, size, metrics in judged(trained):
+            yield {
+                "data": f"{Path(trained.facts.source).name}, {trained.config.budget}",
+                "values": name,
+                "parameters": count,
+                "bits a value": bits,
+                "bytes an item": size,
+                "valid Recall@20": round(metrics["recall@20"], 4),
+                "valid NDCG@20": round(metrics["ndcg@20"], 5),
+                "change": "" if first is None else f"{metrics['ndcg@20'] / first - 1:+.2%}",
+            }
+            first = first or metrics["ndcg@20"]
+    return {}
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -97,13 +97,10 @@ def test_from_the_command_line(sparserec, tmp_path, monkeypatch):
     few = tuple(q for q in QUESTIONS if q.title in ("Evidence", "What NMF factorises"))
     monkeypatch.setattr(ablations, "QUESTIONS", few)
 
-    def do(job, conditions, module):
-        from sparserec.bench import one
+    def here(job, results, conditions, do):
+        return do({**work.call_of(job, results, conditions), "device": "cpu", "parent": None})
 
-        call = {"job": job.__dict__, "data": conditions.data, "folder": work.folder_of(job, conditions.runs)}
-        return one.one({**call, "threads": 1, "device": "cpu", "workers": 1, "keep": False})
-
-    monkeypatch.setattr(work, "_in_a_process", do)
+    monkeypatch.setattr(work, "in_a_process", here)
     code, out, err = sparserec("bench", "ablations", "--quick", "--out", tmp_path, "--runs", tmp_path / "runs")
     assert code == 0, err
     assert "8 of 8 done" in out

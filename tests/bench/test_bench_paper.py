@@ -211,11 +211,10 @@ def test_the_page_says_where_runs_were_trained():
 def here(monkeypatch):
     """Jobs in this process: a process each would take longer than the work."""
 
-    def do(job, conditions, module):
-        call = {"job": job.__dict__, "data": conditions.data, "folder": work_module.folder_of(job, conditions.runs)}
-        return one_module.one({**call, "threads": 1, "device": "cpu", "workers": 1, "keep": conditions.keep})
+    def here(job, results, conditions, do):
+        return do({**work_module.call_of(job, results, conditions), "device": "cpu", "parent": None})
 
-    monkeypatch.setattr(work_module, "_in_a_process", do)
+    monkeypatch.setattr(work_module, "in_a_process", here)
 
 
 def test_the_grid_from_the_command_line(here, sparserec, tmp_path, monkeypatch):
@@ -227,8 +226,8 @@ def test_the_grid_from_the_command_line(here, sparserec, tmp_path, monkeypatch):
     assert "14 of 14 done" in out
     assert "6 of 6 done" in out
     entries = Results(tmp_path / "paper.jsonl").entries()
-    by_base = {(e.job.base, e.job.method): e.found for e in entries if e.job.phase == "run"}
-    assert not any("ndcg@20" in e.found for e in entries if e.job.phase == "tune")
+    by_base = {(e.job.base, e.job.method): e.figures for e in entries if e.job.phase == "run"}
+    assert not any("ndcg@20" in e.figures for e in entries if e.job.phase == "tune")
     assert by_base["mf", "SparseRec"]["ships"] == "file"
     assert by_base["lightgcn", "SparseRec"]["ships"] == "tables and graph"
     assert by_base["lightgcn", "SparseRec"]["file"]["bytes"] < by_base["lightgcn", "SparseRec"]["bytes"]
@@ -281,7 +280,7 @@ def test_the_next_item_grid_from_the_command_line(here, sparserec, tmp_path, mon
     code, out, err = sparserec("bench", "next-item", "--out", tmp_path, "--runs", tmp_path / "runs", *options)
     assert code == 0, err
     assert "2 of 2 done" in out
-    found = [entry.found for entry in Results(tmp_path / "next_item.jsonl").entries() if entry.job.phase == "run"]
+    found = [entry.figures for entry in Results(tmp_path / "next_item.jsonl").entries() if entry.job.phase == "run"]
     assert {each["ships"] for each in found} == {"tables and network"}
     assert found[1]["bytes"] != found[0]["bytes"]
     assert (tmp_path / "next_item.md").read_text().startswith("# Next-item recommendation")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import os
+import sys
+
 import pytest
 
 from sparserec.bench.results import Entry, Job, Results
@@ -18,7 +22,7 @@ def test_entries_come_back_and_the_last_of_a_job_counts(tmp_path):
     assert results.entries() == []
     for seed, valid in ((0, 0.1), (1, 0.2), (0, 0.3)):
         results.append(Entry(job(seed), {"valid": valid}))
-    assert [(entry.job.settings["seed"], entry.found["valid"]) for entry in results.entries()] == [(0, 0.3), (1, 0.2)]
+    assert [(entry.job.settings["seed"], entry.figures["valid"]) for entry in results.entries()] == [(0, 0.3), (1, 0.2)]
     assert len(results.path.read_text().splitlines()) == 3
 
 
@@ -52,40 +56,42 @@ def conditions(tmp_path):
 
 
 @pytest.fixture
-def module(tmp_path, monkeypatch):
-    """A module whose jobs count themselves; seed 7 fails."""
+def do(tmp_path, monkeypatch):
+    """A function whose jobs count themselves; seed 7 fails."""
     (tmp_path / "countjob.py").write_text(
-        "import json, pathlib, sys\n"
-        "call = json.loads(sys.argv[1])\n"
-        "seed = call['job']['settings']['seed']\n"
-        "pathlib.Path(call['data'], f'{seed}.ran').touch(exist_ok=False)\n"
-        "if seed == 7: sys.exit('the seventh one')\n"
-        "print('noise')\n"
-        "print(json.dumps({'seconds': 2.0, 'valid': seed / 10, 'folder': call['folder']}))\n"
+        "import pathlib, sys\n"
+        "def do(call):\n"
+        "    seed = call['job']['settings']['seed']\n"
+        "    pathlib.Path(call['data'], f'{seed}.ran').touch(exist_ok=False)\n"
+        "    if seed == 7: sys.exit('the seventh one')\n"
+        "    print('noise')\n"
+        "    return {'seconds': 2.0, 'valid': seed / 10, 'folder': call['folder']}\n"
     )
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}")
-    return "countjob"
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}", prepend=os.pathsep)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "countjob", raising=False)
+    return importlib.import_module("countjob").do
 
 
-def test_work_does_what_is_missing_and_tells_how_far_it_is(tmp_path, conditions, module):
+def test_work_does_what_is_missing_and_tells_how_far_it_is(tmp_path, conditions, do):
     results, told = Results(tmp_path / "r.jsonl"), []
     results.append(Entry(job(0), {"seconds": 4.0, "valid": 0.0}))
-    work([job(seed) for seed in range(4)], results, conditions, told.append, module)
+    work([job(seed) for seed in range(4)], results, conditions, told.append, do)
     assert sorted(path.name for path in tmp_path.glob("*.ran")) == ["1.ran", "2.ran", "3.ran"]
-    assert sorted(entry.found["valid"] for entry in results.entries()) == [0.0, 0.1, 0.2, 0.3]
+    assert sorted(entry.figures["valid"] for entry in results.entries()) == [0.0, 0.1, 0.2, 0.3]
     assert (told[0].done, told[0].total, told[0].entry) == (1, 4, None)
     assert told[0].seconds_left == 3 * 4 / 2
     assert (told[-1].done, told[-1].seconds_left) == (4, 0.0)
-    assert len({entry.found["folder"] for entry in results.entries() if "folder" in entry.found}) == 3
+    assert len({entry.figures["folder"] for entry in results.entries() if "folder" in entry.figures}) == 3
     told.clear()
-    work([job(seed) for seed in range(4)], results, conditions, told.append, module)
+    work([job(seed) for seed in range(4)], results, conditions, told.append, do)
     assert [(standing.done, standing.entry) for standing in told] == [(4, None)]
 
 
-def test_a_job_that_fails_is_named_and_the_others_are_kept(tmp_path, conditions, module):
+def test_a_job_that_fails_is_named_and_the_others_are_kept(tmp_path, conditions, do):
     results = Results(tmp_path / "r.jsonl")
     with pytest.raises(SparserecError, match=r"SET at 0.1, seed 7 \(run\) failed \(the seventh one\)"):
-        work([job(1), job(7)], results, conditions, lambda standing: None, module)
+        work([job(1), job(7)], results, conditions, lambda standing: None, do)
     assert [entry.job for entry in results.entries()] == [job(1)]
 
 

@@ -141,10 +141,10 @@ def ablation_jobs(grid: Grid, titles: Collection[str] | None = None) -> list[Job
     for name in grid.datasets:
         for base in grid.bases:
             for question in asked:
-                for own in question.variants.values():
+                for variant in question.variants.values():
                     for density in grid.densities:
                         for seed in grid.seeds:
-                            job = _job(grid, name, base, question, own, density, seed)
+                            job = _job(grid, name, base, question, variant, density, seed)
                             jobs[job.key] = job
     return list(jobs.values())
 
@@ -156,7 +156,7 @@ def ablations_page(entries: Sequence[Entry], grid: Grid, command: str) -> str:
         "",
         *textwrap.wrap(METHOD.strip().format(command=command), 118),
     ]
-    for note in dict.fromkeys(entry.found["note"] for entry in entries if "note" in entry.found):
+    for note in dict.fromkeys(entry.figures["note"] for entry in entries if "note" in entry.figures):
         lines += ["", *textwrap.wrap(f"Of some rows: {note}", 118)]
     known = {entry.job.key: entry for entry in entries}
     for name in grid.datasets:
@@ -164,33 +164,32 @@ def ablations_page(entries: Sequence[Entry], grid: Grid, command: str) -> str:
             for density in grid.densities:
                 lines += ["", f"## {name}, {base}, density {density:g}"]
                 for question in QUESTIONS:
-                    found = {}
-                    for variant, own in question.variants.items():
-                        jobs = (_job(grid, name, base, question, own, density, seed) for seed in grid.seeds)
-                        group = [known[job.key] for job in jobs if job.key in known]
-                        if group:
-                            found[variant] = group
-                    lines += _table(question, found)
+                    groups = {}
+                    for variant, settings in question.variants.items():
+                        jobs = (_job(grid, name, base, question, settings, density, seed) for seed in grid.seeds)
+                        if group := [known[job.key] for job in jobs if job.key in known]:
+                            groups[variant] = group
+                    lines += _table(question, groups)
     return "\n".join(lines) + "\n"
 
 
 def _job(
-    grid: Grid, name: str, base: str, question: Question, own: Mapping[str, Any], density: float, seed: int
+    grid: Grid, name: str, base: str, question: Question, variant: Mapping[str, Any], density: float, seed: int
 ) -> Job:
-    settings = {**COMMON[base], **question.base, **own, "dim": grid.dim, "density": density, "seed": seed}
+    settings = {**COMMON[base], **question.base, **variant, "dim": grid.dim, "density": density, "seed": seed}
     return Job("run", name, base, "ablation", density, all_epochs({**settings, **grid.extra}))
 
 
-def _table(question: Question, found: Mapping[str, Sequence[Entry]]) -> list[str]:
-    if not found:
+def _table(question: Question, groups: Mapping[str, Sequence[Entry]]) -> list[str]:
+    if not groups:
         return []
     head = "variant | Recall@20 | NDCG@20 | gain | standard errors | training | peak memory | seeds"
     lines = ["", f"### {question.title}", "", question.claim, "", f"| {head} |", "|---" * 8 + "|"]
-    first = next(iter(found))
-    pairs = {variant: _of_shared_seeds(group, found[first]) for variant, group in found.items()}
-    gains = {name: statistics.mean(own) / statistics.mean(base) - 1 for name, (own, base) in pairs.items() if own}
+    first = next(iter(groups))
+    pairs = {variant: _of_shared_seeds(group, groups[first]) for variant, group in groups.items()}
+    gains = {name: statistics.mean(here) / statistics.mean(base) - 1 for name, (here, base) in pairs.items() if here}
     apart = {name: difference(*pair) for name, pair in pairs.items() if len(pair[0]) > 1 and name != first}
-    for variant, group in found.items():
+    for variant, group in groups.items():
         peaks = [peak for peak in values(group, "peak_rss") if peak is not None]
         cells = [variant, *(spread(values(group, name)) for name in ("recall@20", "ndcg@20"))]
         cells += [f"{100 * gains[variant]:+.1f} %" if variant in gains and variant != first else "-"]
@@ -204,6 +203,6 @@ def _table(question: Question, found: Mapping[str, Sequence[Entry]]) -> list[str
 
 def _of_shared_seeds(group: Sequence[Entry], first: Sequence[Entry]) -> tuple[list[float], list[float]]:
     """NDCG@20 of both for the seeds that both have."""
-    ours, theirs = ({entry.job.settings["seed"]: entry.found["ndcg@20"] for entry in each} for each in (group, first))
+    ours, theirs = ({entry.job.settings["seed"]: entry.figures["ndcg@20"] for entry in each} for each in (group, first))
     shared = sorted(ours.keys() & theirs.keys())
     return [ours[seed] for seed in shared], [theirs[seed] for seed in shared]

@@ -1,12 +1,16 @@
-"""The data sets of a grid: folders by name, or the made-up catalogue."""
+"""Data sets of benchmarks: folders by name, and catalogues that are made up."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+import numpy as np
+
 from sparserec.errors import SparserecError
-from sparserec.interactions import Dataset, load, synthetic
+from sparserec.files import write_text
+from sparserec.interactions import Dataset, Interactions, load, synthetic
+from sparserec.vocabulary import Vocabulary
 
 SYNTHETIC = "synthetic"
 
@@ -25,7 +29,60 @@ def data_root(given: Path | None) -> Path:
     Raises:
         SparserecError: when there is neither.
     """
-    found = given or os.environ.get("SPARSEREC_DATA")
-    if not found:
+    folder = given or os.environ.get("SPARSEREC_DATA")
+    if not folder:
         raise SparserecError("say where the data sets are: --data FOLDER, or the environment variable SPARSEREC_DATA")
-    return Path(found)
+    return Path(folder)
+
+
+def data_path(name: str) -> Path:
+    """The folder of a data set: the one of this path, else the one of SPARSEREC_DATA that is named so.
+
+    Raises:
+        SparserecError: when there is none.
+    """
+    path = Path(name) if Path(name).is_dir() else data_root(None) / name
+    if not path.exists():
+        raise SparserecError(f"{path}: no such data set; SPARSEREC_DATA is the folder that holds {name}/")
+    return path
+
+
+CLUSTERS, LIKED, TAKEN = 400, 3, 10
+"""Clusters of the items of a catalogue of many users, those that a user likes, and the items that one takes."""
+
+
+def many_users(n_users: int, n_items: int) -> Dataset:
+    """A made-up catalogue: items in clusters, popular by a power law within each; a user takes ten from three clusters.
+
+    Each pick is of one of a user's clusters, there by popularity; repeated ones fold into one. The same each time.
+    """
+    rng = np.random.default_rng(0)
+    cluster = np.sort(rng.integers(CLUSTERS, size=n_items))
+    ends = np.cumsum((rng.permutation(n_items) + 5.0) ** -0.8)
+    first, last = (np.searchsorted(cluster, np.arange(CLUSTERS), side) for side in ("left", "right"))
+    low, high = np.concatenate(([0.0], ends))[[first, last]]
+    liked = rng.integers(CLUSTERS, size=(n_users, LIKED))
+    picked = np.take_along_axis(liked, rng.integers(LIKED, size=(n_users, TAKEN)), axis=1).ravel()
+    items = np.searchsorted(ends, rng.uniform(low[picked], high[picked]))
+    users = np.repeat(np.arange(n_users), TAKEN)
+    user_ids, item_ids = (Vocabulary.of(f"{kind}{i}" for i in range(n)) for kind, n in (("u", n_users), ("i", n_items)))
+    interactions = Interactions.of(users, np.minimum(items, n_items - 1), user_ids, item_ids)
+    return Dataset(interactions, None, "a made-up catalogue", False)
+
+
+THINNED, LEAST = 0.35, 4
+"""Share of the interactions that a thinned data set has, and how many a user must then have."""
+
+
+def thinned(source: Path, file: Path) -> Path:
+    """Write a long-tailed catalogue, a part of a data set in LightGCN's text, to a CSV file; the same each time."""
+    rows = []
+    for name in ("train", "test"):
+        for line in (source / f"{name}.txt").read_text().splitlines():
+            user, *items = map(int, line.split())
+            rows += [(user, item) for item in items]
+    pairs = np.unique(np.array(rows), axis=0)
+    pairs = pairs[np.random.default_rng(0).random(len(pairs)) < THINNED]
+    pairs = pairs[np.bincount(pairs[:, 0])[pairs[:, 0]] >= LEAST]
+    write_text(file, "user,item\n" + "".join(f"u{user},i{item}\n" for user, item in pairs.tolist()))
+    return file

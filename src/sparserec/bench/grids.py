@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
+from sparserec.bench import factorisation as mf
 from sparserec.bench.ablations import ablation_jobs, ablations_page
+from sparserec.bench.one import one
 from sparserec.bench.pages.paper import page
 from sparserec.bench.pages.plots import plot
 from sparserec.bench.paper import Grid, current, run_jobs, tune_jobs
-from sparserec.bench.results import Results
+from sparserec.bench.results import Entry, Results
 from sparserec.bench.work import Conditions, Standing, work
 from sparserec.errors import SparserecError
 from sparserec.files import write_text
 
-MODULE = "sparserec.bench.one"
 TITLES = {"paper": "The paper's grid", "next_item": "Next-item recommendation"}
+Tell = Callable[[Standing], None]
 
 
 def paper(
-    grid: Grid,
-    out: Path,
-    conditions: Conditions,
-    tell: Callable[[Standing], None],
-    report_only: bool = False,
-    name: str = "paper",
+    grid: Grid, out: Path, conditions: Conditions, tell: Tell, report_only: bool = False, name: str = "paper"
 ) -> list[Path]:
     """Tune, run, and write a page and its plots.
 
@@ -42,12 +39,10 @@ def paper(
     grid.check()
     results = Results(out / f"{name}.jsonl")
     if not report_only:
-        work(tune_jobs(grid, conditions.data), results, conditions, tell, MODULE)
-        work(run_jobs(grid, results.entries(), conditions.data), results, conditions, tell, MODULE)
+        work(tune_jobs(grid, conditions.data), results, conditions, tell, one)
+        work(run_jobs(grid, results.entries(), conditions.data), results, conditions, tell, one)
     entries = results.entries()
-    measured = current(entries)
-    if not measured:
-        raise SparserecError(f"{results.path} holds no results of the run phase yet")
+    measured = _some(current(entries), results, " of the run phase")
     paths = [out / f"{name}.md", out / f"{name}_density.png", out / f"{name}_bytes.png"]
     write_text(paths[0], page(entries, TITLES[name], f"sparserec bench {name.replace('_', '-')}"))
     plot(measured, "density", paths[1])
@@ -59,7 +54,7 @@ def ablations(
     grid: Grid,
     out: Path,
     conditions: Conditions,
-    tell: Callable[[Standing], None],
+    tell: Tell,
     report_only: bool = False,
     titles: Collection[str] | None = None,
 ) -> list[Path]:
@@ -70,10 +65,28 @@ def ablations(
     grid.check()
     results = Results(out / "ablations.jsonl")
     if not report_only:
-        work(ablation_jobs(grid, titles), results, conditions, tell, MODULE)
-    entries = results.entries()
-    if not entries:
-        raise SparserecError(f"{results.path} holds no results yet")
+        work(ablation_jobs(grid, titles), results, conditions, tell, one)
     path = out / "ablations.md"
-    write_text(path, ablations_page(entries, grid, "sparserec bench ablations"))
+    write_text(path, ablations_page(_some(results.entries(), results), grid, "sparserec bench ablations"))
     return [path]
+
+
+def factorisation(
+    out: Path,
+    conditions: Conditions,
+    tell: Tell,
+    epochs: int = mf.EPOCHS,
+    datasets: Sequence[str] = mf.DATASETS,
+    seeds: Sequence[int] = mf.SEEDS,
+) -> list[Path]:
+    """Matrix factorisation at equal bytes: tune, and run every method with what it chose, see `factorisation.jobs`."""
+    results = Results(out / "mf.jsonl", mf.LAYOUT)
+    work(mf.jobs(conditions.data, None, epochs, datasets, seeds), results, conditions, tell, one)
+    work(mf.jobs(conditions.data, results.entries(), epochs, datasets, seeds), results, conditions, tell, one)
+    return [results.path]
+
+
+def _some(entries: list[Entry], results: Results, phase: str = "") -> list[Entry]:
+    if not entries:
+        raise SparserecError(f"{results.path} holds no results{phase} yet")
+    return entries

@@ -20,6 +20,8 @@ from sparserec.runs import Run, evaluate_on_device
 from sparserec.tables import CPU, DenseTable, SparseTable
 
 METRICS = ("recall@20", "ndcg@20")
+OURS = "sparserec"
+"""The method whose files are also measured as if all users were new."""
 
 
 def measure(run: Run, file: Path, device: torch.device = CPU) -> dict[str, Any]:
@@ -38,32 +40,59 @@ def measure(run: Run, file: Path, device: torch.device = CPU) -> dict[str, Any]:
     kind, split = RECOMMENDERS[run.config.model], run.split()
     model, _ = run.best(device=device)
     networked = any(name not in kind.tables for name in model.tables) and not kind.from_histories
-    found: dict[str, Any] = {"parameters": run.parameters()}
+    figures: dict[str, Any] = {"parameters": run.parameters()}
     shipped = _file(run, file, split)
     if not kind.needs_history and not networked:
         if shipped is None:
             raise SparserecError(f"a run of {run.config.model} has nothing to measure: it can't be exported")
-        return {**found, **shipped, "ships": "file"}
+        new = _of_new_users(file, split) if run.config.method == OURS else {}
+        return {**figures, **shipped, **new, "ships": "file"}
     bytes_of = _bytes(model, run, split) + (_graph_bytes(split) if kind.needs_history else 0)
     for name in kind.tables:
         _round(model.tables[name])
     values = evaluate(model.scorer(split.history("test")), split.history("test"), split.test, ks=(20,))
-    found |= {name: values[name] for name in METRICS} | {"bytes": bytes_of}
-    found["ships"] = "tables and graph" if kind.needs_history else "tables and network"
-    return {**found, "file": shipped} if shipped else found
+    figures |= {name: values[name] for name in METRICS} | {"bytes": bytes_of}
+    figures["ships"] = "tables and graph" if kind.needs_history else "tables and network"
+    return {**figures, "file": shipped} if shipped else figures
+
+
+def measure_file(
+    run: Run, path: Path, split: Split, part: str = "test", refitted: bool | None = None
+) -> dict[str, Any]:
+    """Export a run: metrics of the file on a part through the device runtime, and its "bytes", without its list of ids.
+
+    Args:
+        run: a finished run.
+        path: the file to write.
+        split: of the data that it was trained on.
+        part: "valid" or "test".
+        refitted: which of its two models is exported; None for the one that an export takes by itself.
+    """
+    run.export(path, refitted=refitted)
+    metrics = evaluate_on_device(DeviceRecommender.open(path), split, part)
+    return {**{name: metrics[name] for name in METRICS}, "bytes": file_bytes(path)}
+
+
+def file_bytes(path: Path) -> int:
+    """Bytes of an exported file, without its list of ids."""
+    sizes = inspect(path)["bytes"]
+    return sizes["total"] - sizes["ids"]
+
+
+def _of_new_users(path: Path, split: Split) -> dict[str, float]:
+    """Metrics of a file with a user table, were every test user new: their vectors come of their histories."""
+    metrics = evaluate_on_device(DeviceRecommender.open(path), split, "test", from_history=True)
+    return {f"new_user_{name}": metrics[name] for name in METRICS}
 
 
 def _file(run: Run, path: Path, split: Split) -> dict[str, Any] | None:
     """Metrics and bytes of the exported file; None for a recommender that no file can hold."""
     try:
-        run.export(path)
+        return measure_file(run, path, split)
     except SparserecError:
         if RECOMMENDERS[run.config.model].exports:
             raise
         return None
-    facts = inspect(path)["bytes"]
-    values = evaluate_on_device(DeviceRecommender.open(path), split, "test")
-    return {**{name: values[name] for name in METRICS}, "bytes": facts["total"] - facts["ids"]}
 
 
 def _bytes(model: Recommender, run: Run, split: Split) -> int:

@@ -14,7 +14,7 @@ from sparserec.axes import RECOMMENDERS
 from sparserec.bench.data import SYNTHETIC, dataset
 from sparserec.bench.results import Entry, Job
 from sparserec.errors import SparserecError
-from sparserec.sparsity import budget_of
+from sparserec.sparsity import EXPLORERS, budget_of
 
 DENSE, NARROW = "dense", "narrow dense"
 METHODS: dict[str, dict[str, Any]] = {
@@ -36,7 +36,8 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 """Settings by method; the start is the spectral one where none is named, also that of dense tables."""
 OURS = "SparseRec"
-DST = tuple(name for name, own in METHODS.items() if own["method"] in ("static", "set", "rigl", "dsl", "sparserec"))
+SPARSE_THROUGHOUT = [name for name, kind in EXPLORERS.items() if kind.table == "sparse" and not kind.pruned_from]
+DST = tuple(name for name, settings in METHODS.items() if settings["method"] in SPARSE_THROUGHOUT)
 """Methods of dynamic sparse training, and the static masks they are compared with."""
 
 COMMON: dict[str, dict[str, Any]] = {
@@ -53,7 +54,7 @@ CANDIDATES: dict[str, tuple[dict[str, Any], ...]] = {
     "sasrec": ({"weight_decay": 1e-4}, {"weight_decay": 1e-3}),
 }
 """Settings that each method chooses from on validation, by base."""
-TUNED = tuple(dict.fromkeys(name for own in CANDIDATES.values() for candidate in own for name in candidate))
+TUNED = tuple(dict.fromkeys(name for tried in CANDIDATES.values() for candidate in tried for name in candidate))
 """Names of these settings."""
 SMALL: dict[str, Any] = {"batch_size": 256, "n_negatives": 32, "epochs": 3}
 """What --quick puts over all else."""
@@ -90,27 +91,20 @@ class Grid:
     @classmethod
     def of(cls, **given: Any) -> Grid:
         """A grid with single choices put over the defaults; None means not given."""
-        return cls(**{name: value for name, value in given.items() if value is not None})
+        return cls(**_given(given))
 
     @classmethod
     def quick(cls, **given: Any) -> Grid:
         """A grid of seconds, to see that everything works: its figures mean nothing."""
-        small = {
-            "datasets": (SYNTHETIC,),
-            "tuned_on": SYNTHETIC,
-            "densities": (0.25,),
-            "seeds": (0,),
-            "dim": 16,
-        }
-        chosen = {name: value for name, value in given.items() if value is not None}
-        return cls(**{**small, **chosen, "extra": {**SMALL, **chosen.get("extra", {})}})
+        tiny = {"datasets": (SYNTHETIC,), "tuned_on": SYNTHETIC, "densities": (0.25,), "seeds": (0,), "dim": 16}
+        return cls.of(**{**tiny, **_given(given), "extra": {**SMALL, **(given.get("extra") or {})}})
 
     @classmethod
     def next_item(cls, **given: Any) -> Grid:
         """The grid of next-item recommendation: dense tables against a tenth of them."""
         name = "ml-latest-small"
         small = {"datasets": (name,), "tuned_on": name, "bases": ("sasrec",), "methods": NEXT_ITEM, "densities": (0.1,)}
-        return cls(**{**small, **{key: value for key, value in given.items() if value is not None}})
+        return cls(**{**small, **_given(given)})
 
     def check(self) -> None:
         """Raise SparserecError for a name that isn't known."""
@@ -121,6 +115,10 @@ class Grid:
         for density in self.densities:
             if not 0 < density <= 1:
                 raise SparserecError(f"density must lie in (0, 1], not {density}")
+
+
+def _given(choices: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in choices.items() if value is not None}
 
 
 def tune_jobs(grid: Grid, data: Path) -> list[Job]:
@@ -164,17 +162,16 @@ def chosen(grid: Grid, tuned: Sequence[Entry], base: str, method: str, density: 
 
     It is that of this density, or where this one was not tuned of the nearest one that was.
     """
-    found: dict[float | None, list[tuple[float, dict[str, Any]]]] = {}
-    for candidate in CANDIDATES[base]:
-        for own in {
-            entry.job.density: entry for entry in tuned if _is_tuning(entry.job, grid, base, method, candidate)
-        }.values():
-            found.setdefault(own.job.density, []).append((own.found["valid"], candidate))
-    whole = [known for known, judged in found.items() if len(judged) == len(CANDIDATES[base])]
+    valid: dict[float | None, dict[int, float]] = {}
+    for place, candidate in enumerate(CANDIDATES[base]):
+        for entry in tuned:
+            if _is_tuning(entry.job, grid, base, method, candidate):
+                valid.setdefault(entry.job.density, {})[place] = entry.figures["valid"]
+    whole = [known for known, tried in valid.items() if len(tried) == len(CANDIDATES[base])]
     if not whole:
         raise SparserecError(f"{method} with {base} has not been tuned yet on {grid.tuned_on}")
-    nearest = min(whole, key=lambda known: abs(math.log((known or 1) / (density or 1))))
-    return max(found[nearest], key=lambda pair: pair[0])[1]
+    tried = valid[min(whole, key=lambda known: abs(math.log((known or 1) / (density or 1))))]
+    return CANDIDATES[base][max(tried, key=tried.__getitem__)]
 
 
 def current(entries: Sequence[Entry]) -> list[Entry]:
@@ -185,38 +182,39 @@ def current(entries: Sequence[Entry]) -> list[Entry]:
     shown, and the newer ones wait, until all methods and densities of the older ones are there again.
     """
     tuned = [entry for entry in entries if entry.job.phase == "tune"]
-    kept = []
-    for entry in entries:
-        job = entry.job
-        if job.phase != "run":
-            continue
-        # Settings of another number of columns or of epochs are tuned for themselves.
-        own = {name: job.settings[name] for name in ("epochs", "dim") if name in job.settings}
-        alike = (job.base, job.method, _shared(job))
-        like = [other for other in tuned if (other.job.base, other.job.method, _shared(other.job)) == alike]
-        extra = {name: value for name, value in own.items() if name != "dim" or job.method != NARROW}
-        try:
-            picked = [
-                chosen(Grid(tuned_on=name, extra=extra), like, job.base, job.method, job.density)
-                for name in dict.fromkeys(other.job.dataset for other in like)
-            ]
-        except SparserecError:
-            picked = []
-        if not picked or any(choice.items() <= job.settings.items() for choice in picked):
-            kept.append(entry)
+    runs = [entry for entry in entries if entry.job.phase == "run" and _is_chosen(entry.job, tuned)]
     most: dict[tuple[str, str], int] = {}
-    for entry in kept:
+    for entry in runs:
         group = entry.job.dataset, entry.job.base
         most[group] = max(most.get(group, 0), entry.job.settings.get("epochs", 0))
-    kept = [e for e in kept if e.job.settings.get("epochs", 0) == most[e.job.dataset, e.job.base]]
-    shown = {group: _newest_whole([e.job for e in kept if (e.job.dataset, e.job.base) == group]) for group in most}
-    return [e for e in kept if _shared(e.job) == shown[e.job.dataset, e.job.base]]
+    runs = [e for e in runs if e.job.settings.get("epochs", 0) == most[e.job.dataset, e.job.base]]
+    shown = {group: _newest_whole([e.job for e in runs if (e.job.dataset, e.job.base) == group]) for group in most}
+    return [e for e in runs if _shared(e.job) == shown[e.job.dataset, e.job.base]]
+
+
+def _is_chosen(job: Job, tuned: Sequence[Entry]) -> bool:
+    """Whether a run has the settings that tuning now chooses on some data set, or nothing is known of its tuning.
+
+    Settings of another number of columns or of epochs are tuned for themselves.
+    """
+    alike = job.base, job.method, _shared(job)
+    like = [entry for entry in tuned if (entry.job.base, entry.job.method, _shared(entry.job)) == alike]
+    names = ("epochs",) if job.method == NARROW else ("epochs", "dim")
+    extra = {name: job.settings[name] for name in names if name in job.settings}
+    try:
+        choices = [
+            chosen(Grid(tuned_on=name, extra=extra), like, job.base, job.method, job.density)
+            for name in dict.fromkeys(entry.job.dataset for entry in like)
+        ]
+    except SparserecError:
+        return True
+    return not choices or any(choice.items() <= job.settings.items() for choice in choices)
 
 
 def _shared(job: Job) -> frozenset[tuple[str, Any]]:
     """The settings that all methods of a base have alike, as far as a job names them; epochs apart."""
-    own = {"method", "init", "dim", "density", "seed", "epochs", "patience", *TUNED}
-    return frozenset((name, value) for name, value in job.settings.items() if name not in own)
+    varied = {"method", "init", "dim", "density", "seed", "epochs", "patience", *TUNED}
+    return frozenset((name, value) for name, value in job.settings.items() if name not in varied)
 
 
 def _newest_whole(jobs: Sequence[Job]) -> frozenset[tuple[str, Any]]:
@@ -224,19 +222,19 @@ def _newest_whole(jobs: Sequence[Job]) -> frozenset[tuple[str, Any]]:
     done: dict[frozenset[tuple[str, Any]], set[tuple[str, float | None]]] = {}
     for job in jobs:
         done.setdefault(_shared(job), set()).add((job.method, job.density))
-    found, *later = done
+    newest, *later = done
     for shared in later:
-        if done[shared] >= done[found]:
-            found = shared
-    return found
+        if done[shared] >= done[newest]:
+            newest = shared
+    return newest
 
 
 def _is_tuning(job: Job, grid: Grid, base: str, method: str, candidate: Mapping[str, Any]) -> bool:
     same = (job.phase, job.dataset, job.base, job.method) == ("tune", grid.tuned_on, base, method)
-    wanted = {**COMMON[base], **candidate, "seed": 0}
+    settings = {**COMMON[base], **candidate, "seed": 0}
     if method != NARROW:
-        wanted["dim"] = grid.dim
-    return same and {**wanted, **grid.extra}.items() <= job.settings.items()
+        settings["dim"] = grid.dim
+    return same and {**settings, **grid.extra}.items() <= job.settings.items()
 
 
 def _job(
@@ -246,10 +244,10 @@ def _job(
     base: str,
     method: str,
     density: float | None,
-    own: Mapping[str, Any],
+    choice: Mapping[str, Any],
     data: Path,
 ) -> Job:
-    settings = {**COMMON[base], **METHODS[method], "dim": grid.dim, **own}
+    settings = {**COMMON[base], **METHODS[method], "dim": grid.dim, **choice}
     if method == DENSE:
         density = None
     elif method == NARROW:

@@ -40,8 +40,9 @@ class Job:
     @property
     def title(self) -> str:
         """For people."""
-        density = "" if self.density is None else f" at {self.density:g}"
-        return f"{self.dataset} {self.base}, {self.method}{density}, seed {self.settings.get('seed', 0)} ({self.phase})"
+        budget = f" at {self.settings['budget']}" if "budget" in self.settings else ""
+        size = budget if self.density is None else f" at {self.density:g}"
+        return f"{self.dataset} {self.base}, {self.method}{size}, seed {self.settings.get('seed', 0)} ({self.phase})"
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,44 @@ class Entry:
     """A job and what it measured."""
 
     job: Job
-    found: Mapping[str, Any]
+    figures: Mapping[str, Any]
+
+
+class Nested:
+    """Lines {"job": ..., "found": ...}: those of the grids that are part of the package."""
+
+    def entry(self, line: dict[str, Any]) -> Entry:
+        """What a line says."""
+        return Entry(Job(**line["job"]), line["found"])
+
+    def line(self, entry: Entry) -> dict[str, Any]:
+        """The line of an entry."""
+        return {"job": asdict(entry.job), "found": dict(entry.figures)}
+
+
+@dataclass(frozen=True)
+class Flat:
+    """Lines in which the parts of a job stand beside its figures, and the density among its settings.
+
+    Attributes:
+        base: of all jobs; where it is None, lines name it as their "kind".
+    """
+
+    base: str | None = None
+
+    def entry(self, line: dict[str, Any]) -> Entry:
+        """What a line says."""
+        figures = dict(line)
+        names = [figures.pop(name) for name in ("phase", "dataset", *([] if self.base else ["kind"]), "method")]
+        base, settings = self.base or names[2], figures.pop("settings")
+        return Entry(Job(names[0], names[1], base, names[-1], None, settings), figures)
+
+    def line(self, entry: Entry) -> dict[str, Any]:
+        """The line of an entry."""
+        job = entry.job
+        kind = {} if self.base else {"kind": job.base}
+        parts = {"phase": job.phase, "dataset": job.dataset, **kind, "method": job.method, "settings": job.settings}
+        return {**parts, **entry.figures}
 
 
 class Results:
@@ -57,22 +95,22 @@ class Results:
 
     Args:
         path: the file; it may not exist yet.
+        layout: of its lines.
     """
 
-    def __init__(self, path: Path):
-        self.path = path
+    def __init__(self, path: Path, layout: Nested | Flat | None = None):
+        self.path, self._layout = path, layout or Nested()
 
     def entries(self) -> list[Entry]:
         """All results, the last one of each job. Raises SparserecError for a line that isn't one."""
-        found: dict[str, Entry] = {}
+        last: dict[str, Entry] = {}
         for number, line in enumerate(self._lines(), start=1):
             try:
-                value = json.loads(line)
-                job = Job(**value["job"])
-                found[job.key] = Entry(job, value["found"])
+                entry = self._layout.entry(json.loads(line))
+                last[entry.job.key] = entry
             except (ValueError, KeyError, TypeError):
                 raise SparserecError(f"{self.path}:{number}: not a result; mend or remove this line") from None
-        return list(found.values())
+        return list(last.values())
 
     def append(self, entry: Entry) -> None:
         """Add a result and flush it to disk; what a kill left of an earlier line is taken away first."""
@@ -82,7 +120,7 @@ class Results:
                 whole = sum(len(line) + 1 for line in self._lines())
                 if file.seek(0, os.SEEK_END) != whole:
                     file.truncate(whole)
-                file.write(json.dumps({"job": asdict(entry.job), "found": dict(entry.found)}).encode() + b"\n")
+                file.write(json.dumps(self._layout.line(entry)).encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:

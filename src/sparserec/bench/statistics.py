@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 CLEAR = 4.303
 """Standard errors between two means that count as clear: the two-sided 5 % point of Student's t at 2 degrees of
@@ -44,3 +45,19 @@ def spread(values: Sequence[float], digits: int = 4) -> str:
     """Mean, and the standard deviation where there are several values: 0.1234 ± 0.0005."""
     mean = f"{statistics.mean(values):.{digits}f}"
     return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):.{digits}f}"
+
+
+def beside(figures: Any, published: Mapping[str, float], whose: str, short: str) -> dict[str, float | str]:
+    """Test metrics, those that others published, and by how much ours differ.
+
+    Args:
+        figures: metrics by name.
+        published: theirs.
+        whose: in words: "test ndcg@20, WHOSE" is theirs.
+        short: the same: "test ndcg@20, against SHORT" is the difference.
+    """
+    rows: dict[str, float | str] = {}
+    for name, theirs in published.items():
+        rows |= {f"test {name}": round(figures[name], 4), f"test {name}, {whose}": theirs}
+        rows[f"test {name}, against {short}"] = f"{figures[name] / theirs - 1:+.1%}"
+    return rows

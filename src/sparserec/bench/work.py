@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
+from sparserec.bench.fresh import fresh
 from sparserec.bench.results import Entry, Job, Results
 from sparserec.errors import SparserecError
+
+Do = Callable[[dict[str, Any]], dict[str, Any]]
+"""What does a job: it takes "job", the fields of `Job`, and "folder", "results", "parent" and what `Conditions` has, as
+JSON has them, and returns figures."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class Conditions:
 
     Attributes:
         data: folder of the data sets.
+        elsewhere: paths, by name, of data sets that lie in other places.
         runs: folder of the run folders: a job that was cut off goes on in its own.
         threads: threads of a job.
         workers: jobs at a time.
@@ -35,6 +40,7 @@ class Conditions:
     workers: int = 1
     keep: bool = False
     device: str = "auto"
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class Standing:
 
     Attributes:
         done, total: jobs of this grid.
-        entry: the job that ended last, and what it found; None before the first one.
+        entry: the job that ended last, and its figures; None before the first one.
         seconds_left: until all are done, at the pace of jobs alike; None while nothing is known.
     """
 
@@ -54,17 +60,16 @@ class Standing:
 
 
 def work(
-    jobs: Sequence[Job], results: Results, conditions: Conditions, tell: Callable[[Standing], None], module: str
+    jobs: Sequence[Job], results: Results, conditions: Conditions, tell: Callable[[Standing], None], do: Do
 ) -> None:
-    """Do the jobs that the results file doesn't have, and append what each finds.
+    """Do the jobs that the results file doesn't have, and append the figures of each.
 
     Args:
         jobs: all jobs of the grid.
         results: the file.
         conditions: see there.
         tell: called before the first job and after every one.
-        module: `python -m module` does one job: it takes {"job", "data", "folder", "threads", "device",
-            "workers", "keep", "parent"} as JSON and prints what it found as JSON, in its last line.
+        do: does one job, in a process of its own.
 
     Raises:
         SparserecError: when a job fails; the ones that run by then come to their end and are recorded.
@@ -75,7 +80,7 @@ def work(
     tell(Standing(len(jobs) - len(todo), len(jobs), None, pace.left(todo, conditions.workers)))
     failed: tuple[Job, BaseException] | None = None
     with ThreadPoolExecutor(conditions.workers) as pool:
-        running = {pool.submit(_in_a_process, job, conditions, module): job for job in todo}
+        running = {pool.submit(in_a_process, job, results, conditions, do): job for job in todo}
         try:
             while running:
                 ended, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -104,29 +109,20 @@ def work(
 
 def folder_of(job: Job, runs: Path) -> Path:
     """The run folder of a job: one that was cut off goes on, and a tuned run is not trained again in the run phase."""
-    told = json.dumps({**asdict(job), "phase": None}, sort_keys=True)
-    return runs / hashlib.sha256(told.encode()).hexdigest()[:16]
+    phaseless = json.dumps({**asdict(job), "phase": None}, sort_keys=True)
+    return runs / hashlib.sha256(phaseless.encode()).hexdigest()[:16]
 
 
-def _in_a_process(job: Job, conditions: Conditions, module: str) -> dict:
+def in_a_process(job: Job, results: Results, conditions: Conditions, do: Do) -> dict[str, Any]:
     """A process a job: peak memory is that job's own, and a crash loses one result."""
-    call = {
-        "job": asdict(job),
-        "data": str(conditions.data),
-        "folder": str(folder_of(job, conditions.runs)),
-        "threads": conditions.threads,
-        "keep": conditions.keep,
-        "device": conditions.device,
-        "workers": conditions.workers,
-        "parent": os.getpid(),
-    }
-    answer = subprocess.run(
-        [sys.executable, "-m", module, json.dumps(call)], capture_output=True, text=True, check=False
-    )
-    if answer.returncode:
-        words = answer.stderr.strip().splitlines()
-        raise SparserecError(words[-1] if words else f"its process ended with {answer.returncode}")
-    return json.loads(answer.stdout.splitlines()[-1])
+    return fresh(do, call=call_of(job, results, conditions))
+
+
+def call_of(job: Job, results: Results, conditions: Conditions) -> dict[str, Any]:
+    """What a job is done with."""
+    folder, path = folder_of(job, conditions.runs), results.path
+    given = {**asdict(conditions), "job": asdict(job), "folder": folder, "results": path, "parent": os.getpid()}
+    return {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
 
 
 def _cancel(futures: Iterable[Future]) -> None:
@@ -144,9 +140,9 @@ class _Pace:
             self.add(entry)
 
     def add(self, entry: Entry) -> None:
-        if entry.found.get("resumed"):
-            return
-        self._seconds.setdefault((entry.job.dataset, entry.job.base), []).append(entry.found["seconds"])
+        seconds = None if entry.figures.get("resumed") else entry.figures.get("seconds")
+        if seconds is not None:
+            self._seconds.setdefault((entry.job.dataset, entry.job.base), []).append(seconds)
 
     def left(self, jobs: Sequence[Job], workers: int) -> float | None:
         every = [seconds for group in self._seconds.values() for seconds in group]

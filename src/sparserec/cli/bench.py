@@ -1,4 +1,4 @@
-"""`sparserec bench`: the paper's grid, the ablations, next-item recommendation."""
+"""`sparserec bench`: the paper's grid, the ablations, next-item recommendation, matrix factorisation at equal bytes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,13 @@ bench = typer.Typer(no_args_is_help=True, help="Run a grid of benchmarks; what i
 _Data = Annotated[Path | None, typer.Option(help="Folder of the data sets; else that of the variable SPARSEREC_DATA.")]
 _Out = Annotated[Path, typer.Option(help="Folder for the results file, the page and the plots.")]
 _Runs = Annotated[Path, typer.Option(help="Folder for run folders; a run that was cut off goes on there.")]
+_Datasets = Annotated[list[str] | None, typer.Option("--dataset", help="A data set; may be repeated.")]
+_Bases = Annotated[list[str] | None, typer.Option("--base", help="mf, lightgcn, neumf; may be repeated.")]
+_Methods = Annotated[list[str] | None, typer.Option("--method", help="A method; may be repeated.")]
+_Densities = Annotated[list[float] | None, typer.Option("--density", help="May be repeated.")]
+_Seeds = Annotated[list[int] | None, typer.Option("--seed", help="May be repeated.")]
+_Dim = Annotated[int | None, typer.Option(help="Columns of a table.", min=2)]
+_Epochs = Annotated[int | None, typer.Option(help="Epochs of every run, instead of those of its base.")]
 _Threads = Annotated[int, typer.Option(help="CPU threads of a run.", min=1)]
 _Device = Annotated[
     str, typer.Option(help="Where runs are trained: cpu, cuda, or auto, a CUDA device where there is one.")
@@ -25,20 +32,22 @@ _Device = Annotated[
 _Workers = Annotated[int, typer.Option(help="Runs at a time.", min=1)]
 _Quick = Annotated[bool, typer.Option("--quick", help="A smoke run: the made-up catalogue, few epochs, one seed.")]
 _Keep = Annotated[bool, typer.Option("--keep", help="Keep the run folders of finished runs.")]
+_Report = Annotated[bool, typer.Option("--report", help="Only write the page and the plots anew.")]
+_OUT, _RUNS = Path("docs/results"), Path("runs")
 
 
 @bench.command("paper")
 def paper_command(
     data: _Data = None,
-    out: _Out = Path("docs/results"),
-    runs: _Runs = Path("runs"),
-    datasets: Annotated[list[str] | None, typer.Option("--dataset", help="A data set; may be repeated.")] = None,
-    bases: Annotated[list[str] | None, typer.Option("--base", help="mf, lightgcn, neumf; may be repeated.")] = None,
-    methods: Annotated[list[str] | None, typer.Option("--method", help="A method; may be repeated.")] = None,
-    densities: Annotated[list[float] | None, typer.Option("--density", help="May be repeated.")] = None,
-    seeds: Annotated[list[int] | None, typer.Option("--seed", help="May be repeated.")] = None,
-    dim: Annotated[int | None, typer.Option(help="Columns of a table.", min=2)] = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs of every run, instead of those of its base.")] = None,
+    out: _Out = _OUT,
+    runs: _Runs = _RUNS,
+    datasets: _Datasets = None,
+    bases: _Bases = None,
+    methods: _Methods = None,
+    densities: _Densities = None,
+    seeds: _Seeds = None,
+    dim: _Dim = None,
+    epochs: _Epochs = None,
     tuned_on: Annotated[str | None, typer.Option(help="The data set that settings are chosen on.")] = None,
     tuned_at: Annotated[
         list[float] | None, typer.Option(help="A density at which they are; all when not given. May be repeated.")
@@ -48,7 +57,7 @@ def paper_command(
     device: _Device = "auto",
     quick: _Quick = False,
     keep: _Keep = False,
-    report: Annotated[bool, typer.Option("--report", help="Only write the page and the plots anew.")] = False,
+    report: _Report = False,
 ) -> None:
     """Run the paper's grid: data set x base x method x density x seed, every method with the same tuning.
 
@@ -65,39 +74,36 @@ def paper_command(
     from sparserec.bench.paper import Grid
     from sparserec.bench.work import Conditions
 
-    given = {
-        "datasets": datasets,
-        "bases": bases,
-        "methods": methods,
-        "densities": densities,
-        "seeds": seeds,
-        "dim": dim,
-        "tuned_on": tuned_on or (datasets[0] if datasets else None),
-        "tuned_at": tuned_at,
-        "extra": {"epochs": epochs} if epochs is not None else None,
-    }
-    grid = Grid.quick(**given) if quick else Grid.of(**given)
-    written = paper(
-        grid, out, Conditions(_root(data, grid.datasets), runs, threads, workers, keep, device), tell, report
+    grid = (Grid.quick if quick else Grid.of)(
+        datasets=datasets,
+        bases=bases,
+        methods=methods,
+        densities=densities,
+        seeds=seeds,
+        dim=dim,
+        tuned_on=tuned_on or (datasets[0] if datasets else None),
+        tuned_at=tuned_at,
+        extra=_extra(epochs),
     )
-    screen.print(f"wrote {', '.join(str(path) for path in written)}", highlight=False, soft_wrap=True)
+    conditions = Conditions(_root(data, grid.datasets), runs, threads, workers, keep, device)
+    _wrote(paper(grid, out, conditions, tell, report))
 
 
 @bench.command("next-item")
 def next_item_command(
     data: _Data = None,
-    out: _Out = Path("docs/results"),
-    runs: _Runs = Path("runs"),
-    methods: Annotated[list[str] | None, typer.Option("--method", help="A method; may be repeated.")] = None,
-    densities: Annotated[list[float] | None, typer.Option("--density", help="May be repeated.")] = None,
-    seeds: Annotated[list[int] | None, typer.Option("--seed", help="May be repeated.")] = None,
-    dim: Annotated[int | None, typer.Option(help="Columns of a table.", min=2)] = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs of every run, at most.")] = None,
+    out: _Out = _OUT,
+    runs: _Runs = _RUNS,
+    methods: _Methods = None,
+    densities: _Densities = None,
+    seeds: _Seeds = None,
+    dim: _Dim = None,
+    epochs: _Epochs = None,
     threads: _Threads = 1,
     workers: _Workers = 1,
     device: _Device = "auto",
     keep: _Keep = False,
-    report: Annotated[bool, typer.Option("--report", help="Only write the page and the plots anew.")] = False,
+    report: _Report = False,
 ) -> None:
     """Recommend what comes next on ml-latest-small by time: SASRec with a dense item table and with sparse ones.
 
@@ -112,38 +118,31 @@ def next_item_command(
     from sparserec.bench.paper import Grid
     from sparserec.bench.work import Conditions
 
-    grid = Grid.next_item(
-        methods=methods,
-        densities=densities,
-        seeds=seeds,
-        dim=dim,
-        extra={"epochs": epochs} if epochs is not None else None,
-    )
+    grid = Grid.next_item(methods=methods, densities=densities, seeds=seeds, dim=dim, extra=_extra(epochs))
     conditions = Conditions(_root(data, grid.datasets), runs, threads, workers, keep, device)
-    written = paper(grid, out, conditions, tell, report, "next_item")
-    screen.print(f"wrote {', '.join(str(path) for path in written)}", highlight=False, soft_wrap=True)
+    _wrote(paper(grid, out, conditions, tell, report, "next_item"))
 
 
 @bench.command("ablations")
 def ablations_command(
     data: _Data = None,
-    out: _Out = Path("docs/results"),
-    runs: _Runs = Path("runs"),
-    datasets: Annotated[list[str] | None, typer.Option("--dataset", help="A data set; may be repeated.")] = None,
-    bases: Annotated[list[str] | None, typer.Option("--base", help="mf, lightgcn, neumf; may be repeated.")] = None,
-    densities: Annotated[list[float] | None, typer.Option("--density", help="May be repeated.")] = None,
-    seeds: Annotated[list[int] | None, typer.Option("--seed", help="May be repeated.")] = None,
+    out: _Out = _OUT,
+    runs: _Runs = _RUNS,
+    datasets: _Datasets = None,
+    bases: _Bases = None,
+    densities: _Densities = None,
+    seeds: _Seeds = None,
     questions: Annotated[
         list[str] | None, typer.Option("--question", help="Title of a table on the page; may be repeated.")
     ] = None,
-    dim: Annotated[int | None, typer.Option(help="Columns of a table.", min=2)] = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs of every run, instead of those of its base.")] = None,
+    dim: _Dim = None,
+    epochs: _Epochs = None,
     threads: _Threads = 1,
     workers: _Workers = 1,
     device: _Device = "auto",
     quick: _Quick = False,
     keep: _Keep = False,
-    report: Annotated[bool, typer.Option("--report", help="Only write the page anew.")] = False,
+    report: _Report = False,
 ) -> None:
     """Change one setting of SparseRec at a time, the paper's claim beside what is measured.
 
@@ -160,18 +159,47 @@ def ablations_command(
     from sparserec.bench.paper import Grid
     from sparserec.bench.work import Conditions
 
-    given = {
-        "datasets": datasets,
-        "bases": bases or ["mf"],
-        "densities": densities or ([0.25] if quick else [0.1]),
-        "seeds": seeds,
-        "dim": dim,
-        "extra": {"epochs": epochs} if epochs is not None else None,
-    }
-    grid = Grid.quick(**given) if quick else Grid.of(**given)
+    grid = (Grid.quick if quick else Grid.of)(
+        datasets=datasets,
+        bases=bases or ["mf"],
+        densities=densities or ([0.25] if quick else [0.1]),
+        seeds=seeds,
+        dim=dim,
+        extra=_extra(epochs),
+    )
     conditions = Conditions(_root(data, grid.datasets), runs, threads, workers, keep, device)
-    written = ablations(grid, out, conditions, tell, report, questions)
-    screen.print(f"wrote {', '.join(str(path) for path in written)}", highlight=False, soft_wrap=True)
+    _wrote(ablations(grid, out, conditions, tell, report, questions))
+
+
+@bench.command("mf")
+def factorisation_command(
+    data: _Data = None,
+    out: _Out = _OUT,
+    runs: _Runs = _RUNS,
+    datasets: _Datasets = None,
+    seeds: _Seeds = None,
+    epochs: _Epochs = None,
+    threads: _Threads = 1,
+    workers: _Workers = 1,
+    device: _Device = "cpu",
+    keep: _Keep = False,
+) -> None:
+    """Matrix factorisation: dense tables, SparseRec, and its rivals of as many bytes.
+
+    Results are lines in OUT/mf.jsonl, added as runs end; the same command goes on where it was stopped. Settings are
+    chosen on the validation part of gowalla, the test part is read once a run, from the exported file.
+
+    Examples:
+
+        sparserec bench mf --workers 2
+    """
+    from sparserec.bench import factorisation as mf
+    from sparserec.bench.grids import factorisation
+    from sparserec.bench.work import Conditions
+
+    conditions = Conditions(_root(data, mf.DATASETS), runs, threads, workers, keep, device)
+    chosen = (epochs or mf.EPOCHS, datasets or mf.DATASETS, seeds or mf.SEEDS)
+    _wrote(factorisation(out, conditions, tell, *chosen))
 
 
 def tell(standing: Standing) -> None:
@@ -179,10 +207,19 @@ def tell(standing: Standing) -> None:
     left = "" if standing.seconds_left is None else f", {seconds_text(standing.seconds_left)} left"
     words = f"{standing.done} of {standing.total} done{left}"
     if standing.entry is not None:
-        found = standing.entry.found
-        score = f"test ndcg@20 {found['ndcg@20']:.4f}" if "ndcg@20" in found else f"valid ndcg@20 {found['valid']:.4f}"
-        words += f"; {standing.entry.job.title}: {score}, {seconds_text(found['seconds'])}"
+        figures = standing.entry.figures
+        part, key = ("test", "ndcg@20") if "ndcg@20" in figures else ("valid", "valid")
+        score = f"{part} ndcg@20 {figures[key]:.4f}"
+        words += f"; {standing.entry.job.title}: {score}, {seconds_text(figures['seconds'])}"
     screen.print(words, highlight=False, soft_wrap=True)
+
+
+def _wrote(paths: Sequence[Path]) -> None:
+    screen.print(f"wrote {', '.join(str(path) for path in paths)}", highlight=False, soft_wrap=True)
+
+
+def _extra(epochs: int | None) -> dict[str, int] | None:
+    return None if epochs is None else {"epochs": epochs}
 
 
 def _root(given: Path | None, datasets: Sequence[str]) -> Path:

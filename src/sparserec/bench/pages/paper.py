@@ -74,7 +74,7 @@ def grouped(entries: Iterable[Entry]) -> Groups:
 
 def values(group: Sequence[Entry], name: str) -> list[Any]:
     """One figure of every seed."""
-    return [entry.found[name] for entry in group]
+    return [entry.figures[name] for entry in group]
 
 
 def _notes(entries: Sequence[Entry], groups: Groups) -> list[str]:
@@ -83,8 +83,8 @@ def _notes(entries: Sequence[Entry], groups: Groups) -> list[str]:
     noted: dict[str, dict[str, None]] = {}
     for (_, base, method, _), group in groups.items():
         for entry in group:
-            if "note" in entry.found:
-                noted.setdefault(entry.found["note"], {})[f"{base} {method}"] = None
+            if "note" in entry.figures:
+                noted.setdefault(entry.figures["note"], {})[f"{base} {method}"] = None
     rows = [f"Rows of {', '.join(names)}: {note}" for note, names in noted.items()]
     words = [*METHOD, f"Trained on: {devices}.", *rows]
     return ["", "## How it was measured", "", *(line for note in words for line in wrap(f"- {note}"))]
@@ -92,10 +92,10 @@ def _notes(entries: Sequence[Entry], groups: Groups) -> list[str]:
 
 def _device(entry: Entry) -> str:
     """Where a run was trained."""
-    name, threads = entry.found.get("device", "cpu"), entry.found["threads"]
+    name, threads = entry.figures.get("device", "cpu"), entry.figures["threads"]
     if name == "cpu":
         return f"CPU ({threads} thread{'s' if threads > 1 else ''})"
-    return f"{name} ({entry.found['workers']} runs at a time)"
+    return f"{name} ({entry.figures['workers']} runs at a time)"
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ def _share_of_dense(groups: Groups) -> list[str]:
 
 
 def _table(groups: Groups) -> list[str]:
-    filed = any("file" in entry.found for group in groups.values() for entry in group)
+    filed = any("file" in entry.figures for group in groups.values() for entry in group)
     head = ["density", "method", "columns", "Recall@20", "NDCG@20", "bytes", "parameters", "valid NDCG@20", "epoch"]
     head += ["training", "seeds", *(["file: NDCG@20", "file: bytes"] if filed else [])]
     rows = []
@@ -218,7 +218,7 @@ def _table(groups: Groups) -> list[str]:
         cells += [spread(values(group, "valid")), f"{statistics.mean(values(group, 'epoch')) + 1:.1f}"]
         cells += [training_time(group), str(len(group))]
         if filed:
-            files = [entry.found["file"] for entry in group if "file" in entry.found]
+            files = [entry.figures["file"] for entry in group if "file" in entry.figures]
             cells += [spread([file["ndcg@20"] for file in files]) if files else "-"]
             cells += [f"{statistics.mean(file['bytes'] for file in files):,.0f}" if files else "-"]
         rows.append(cells)
@@ -229,8 +229,8 @@ def training_time(group: Sequence[Entry]) -> str:
     """Median seconds of the runs that one process trained from beginning to end, on a CPU and on a GPU apart."""
     whole: dict[str, list[float]] = {"": [], " GPU": []}
     for entry in group:
-        if not entry.found.get("resumed"):
-            whole["" if entry.found.get("device", "cpu") == "cpu" else " GPU"].append(entry.found["seconds"])
+        if not entry.figures.get("resumed"):
+            whole["" if entry.figures.get("device", "cpu") == "cpu" else " GPU"].append(entry.figures["seconds"])
     return ", ".join(f"{statistics.median(times):.0f} s{where}" for where, times in whole.items() if times) or "-"
 
 
@@ -242,7 +242,7 @@ def _tuning(entries: Sequence[Entry]) -> list[str]:
         if job.phase == "tune":
             candidate = ", ".join(f"{name} {job.settings[name]:g}" for name in TUNED if name in job.settings)
             density = "-" if job.density is None else f"{job.density:g}"
-            rows.append([job.dataset, job.base, density, job.method, candidate, f"{entry.found['valid']:.4f}"])
+            rows.append([job.dataset, job.base, density, job.method, candidate, f"{entry.figures['valid']:.4f}"])
     head = ["data", "base", "density", "method", "candidate", "valid NDCG@20"]
     return ["", "## Candidates", "", *table(head, rows)] if rows else []
 

@@ -21,9 +21,9 @@ def trials(folder: Path, _: str) -> list[str]:
         job = entry.job
         if job.method in TITLES:
             key = job.dataset, job.base, job.density, job.method
-            best[key] = max(best.get(key, 0.0), entry.found["valid"])
+            best[key] = max(best.get(key, 0.0), entry.figures["valid"])
     rows = [(key[:3], f"**{TITLES[key[3]]}**", value) for key, value in best.items()]
-    rows += [((e.job.dataset, e.job.base, e.job.density), e.job.method, e.found["valid"]) for e in tried]
+    rows += [((e.job.dataset, e.job.base, e.job.density), e.job.method, e.figures["valid"]) for e in tried]
     body = [
         [*place[:2], f"{place[2]:g}", what, f"{value:.4f}", percent(value / best[*place, "static"] - 1)]
         for place, what, value in sorted(rows, key=lambda row: row[0])
