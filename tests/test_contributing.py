@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,3 +74,15 @@ def test_a_teacher(recipe):
     assert run.config.teacher.trained == "neighbours"
     assert run.evaluate("test")["ndcg@20"] > 0.1
     assert "neighbours" in TEACHERS
+
+
+def test_a_benchmark(tmp_path):
+    (tmp_path / "benchmarks").mkdir()
+    script = tmp_path / "benchmarks" / "sorting.py"
+    script.write_text(RECIPES["Add a benchmark"])
+    command = [sys.executable, str(script), "--quick", "--out", str(tmp_path)]
+    subprocess.run(command, check=True, capture_output=True)
+    result = json.loads((tmp_path / "sorting.json").read_text())
+    assert [row["length"] for row in result["result"]["rows"]] == [20, 2000]
+    assert result["result"]["rounds"] == 10
+    assert "sorting.py" in result["command"]

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import Field, SerializeAsAny, field_validator, model_serializer, model_validator
 
+from sparserec.artefact import CODECS
 from sparserec.axes import EXPLORERS, OBJECTIVES, RECOMMENDERS, STARTS
 from sparserec.section import Settings
 from sparserec.settings.data import DataConfig
@@ -71,8 +72,9 @@ class RunConfig(Settings):
     patience: int = Field(default=6, ge=1)
     """Epochs without a better validation NDCG@20 before training stops; a factorisation dips in the first ones
     after its spectral start."""
-    values: Literal["int8", "float16", "coded"] = "int8"
-    """Type of the values in the exported file; "coded" takes the finest rounding that a budget allows."""
+    values: str = "int8"
+    """How values are stored in the exported file, a name of `sparserec.artefact.CODECS`; "coded" takes the finest
+    rounding that a budget allows."""
     rounding: float = Field(default=0.005, ge=0, le=1)
     """Share of validation NDCG@20 that "coded" values may cost fism. Where they cost more, the last quarter of the
     epochs is trained with values rounded as in the file; with 1 it never is."""
@@ -94,6 +96,13 @@ class RunConfig(Settings):
     def _known_model(cls, name: str) -> str:
         if name not in RECOMMENDERS:
             raise ValueError(f"there is no such recommender; there are {', '.join(RECOMMENDERS)}")
+        return name
+
+    @field_validator("values")
+    @classmethod
+    def _known_codec(cls, name: str) -> str:
+        if name not in CODECS:
+            raise unknown(CODECS)
         return name
 
     @field_validator("method", "init", "loss")
