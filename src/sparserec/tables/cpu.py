@@ -49,12 +49,12 @@ def pool(values, columns, indptr, rows, offsets, weights, out):
 def pool_back(values, columns, indptr, rows, offsets, gradients, out):
     """Write the gradients of the weights of `pool` into `out` (L,), from those of its sums (B, dim)."""
     for b in prange(len(offsets) - 1):
-        own = gradients[b]
+        gradient = gradients[b]
         for e in range(offsets[b], offsets[b + 1]):
             row = rows[e]
             total = np.float32(0.0)
             for slot in range(indptr[row], indptr[row + 1]):
-                total += own[columns[slot]] * values[slot]
+                total += gradient[columns[slot]] * values[slot]
             out[e] = total
 
 
@@ -67,17 +67,17 @@ LINE = 16
 
 
 @njit(nogil=True)
-def _places(bits, found):
+def _places(bits, places):
     """Write the places of numbers other than 0, given as integers of their bits, and return how many there are."""
     count = 0
     for first in range(0, len(bits), LINE):
         last = min(first + LINE, len(bits))
-        some = np.int32(0)
+        any_bits = np.int32(0)
         for k in range(first, last):
-            some |= bits[k]
-        if some != 0:
+            any_bits |= bits[k]
+        if any_bits != 0:
             for k in range(first, last):
-                found[count] = k
+                places[count] = k
                 count += bits[k] != 0
     return count
 
@@ -89,23 +89,23 @@ def multiply_back(values, columns, indptr, rows, gradients, out):
     for part in prange((width + SLICE - 1) // SLICE):
         first, last = part * SLICE, min((part + 1) * SLICE, width)
         out[:, first:last] = 0.0
-        some = np.empty(SLICE, dtype=np.int64)
+        places = np.empty(SLICE, dtype=np.int64)
         for b in range(len(rows)):
             row = rows[b]
-            own = gradients[b, first:last]
-            count = _places(bits[b, first:last], some)
-            if count * FEW > len(own):
+            gradient = gradients[b, first:last]
+            count = _places(bits[b, first:last], places)
+            if count * FEW > len(gradient):
                 for slot in range(indptr[row], indptr[row + 1]):
                     value = values[slot]
                     target = out[columns[slot], first:last]
-                    for k in range(len(own)):
-                        target[k] += value * own[k]
+                    for k in range(len(gradient)):
+                        target[k] += value * gradient[k]
             elif count > 0:
                 for slot in range(indptr[row], indptr[row + 1]):
                     value = values[slot]
                     target = out[columns[slot], first:last]
                     for i in range(count):
-                        target[some[i]] += value * own[some[i]]
+                        target[places[i]] += value * gradient[places[i]]
 
 
 @njit(parallel=True, cache=True, nogil=True)
@@ -113,12 +113,12 @@ def multiply_few(factors, matrix, out):
     """Write the product of `factors` (W, K), mostly 0, with a matrix (K, C) into `out` (W, C)."""
     bits = factors.view(np.int32)
     for w in prange(len(factors)):
-        some = np.empty(factors.shape[1], dtype=np.int64)
+        places = np.empty(factors.shape[1], dtype=np.int64)
         out[w, :] = 0.0
-        for i in range(_places(bits[w], some)):
-            factor, own = factors[w, some[i]], matrix[some[i]]
-            for c in range(len(own)):
-                out[w, c] += factor * own[c]
+        for i in range(_places(bits[w], places)):
+            factor, row = factors[w, places[i]], matrix[places[i]]
+            for c in range(len(row)):
+                out[w, c] += factor * row[c]
 
 
 @njit(parallel=True, cache=True, nogil=True)
@@ -156,7 +156,7 @@ def reduce_active(
     """
     dense, bits = len(sources), products.view(np.int32)
     for t in prange(len(touched)):
-        some = np.empty(products.shape[1], dtype=np.int64)
+        places = np.empty(products.shape[1], dtype=np.int64)
         first = indptr[touched[t]]
         base = offsets[t]
         length = offsets[t + 1] - base
@@ -166,12 +166,12 @@ def reduce_active(
             b = order[i]
             if b < dense:
                 weight = weights[b]
-                own = gradients[sources[b]]
+                gradient = gradients[sources[b]]
                 for k in range(length):
-                    out[base + k] += weight * own[columns[first + k]]
+                    out[base + k] += weight * gradient[columns[first + k]]
             else:
                 back = products[b - dense]
-                count = _places(bits[b - dense], some)
+                count = _places(bits[b - dense], places)
                 for k in range(length):
                     column = transposed[columns[first + k]]
                     total = np.float32(0.0)
@@ -180,25 +180,25 @@ def reduce_active(
                             total += back[j] * column[j]
                     else:
                         for n in range(count):
-                            total += back[some[n]] * column[some[n]]
+                            total += back[places[n]] * column[places[n]]
                     out[base + k] += total
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def add_full(gradients, sources, weights, first, order, bounds, which, out):
-    """Add by row the `gradients` (G, C) of the touched rows number `which` (W,), all C of each, to `out` (W, C).
+def add_full(gradients, sources, weights, first, order, bounds, groups, out):
+    """Add by row the `gradients` (G, C) of the touched rows number `groups` (W,), all C of each, to `out` (W, C).
 
     Entry `first + b` of the batch is `weights[b]` times row `sources[b]` of `gradients`; other entries are passed over.
     """
-    for w in prange(len(which)):
-        t = which[w]
+    for w in prange(len(groups)):
+        t = groups[w]
         for i in range(bounds[t], bounds[t + 1]):
             b = order[i] - first
             if 0 <= b < len(sources):
                 weight = weights[b]
-                own = gradients[sources[b]]
-                for c in range(len(own)):
-                    out[w, c] += weight * own[c]
+                gradient = gradients[sources[b]]
+                for c in range(len(gradient)):
+                    out[w, c] += weight * gradient[c]
 
 
 @njit(parallel=True, cache=True, nogil=True)
@@ -216,8 +216,8 @@ def adam(
         if relative > 0:
             total = np.float32(0.0)
             for k in range(offsets[t], offsets[t + 1]):
-                own = values[first_slot[t] + k - offsets[t]]
-                total += own * own
+                value = values[first_slot[t] + k - offsets[t]]
+                total += value * value
             step *= max(np.sqrt(total / np.float32(offsets[t + 1] - offsets[t])), relative)
         for k in range(offsets[t], offsets[t + 1]):
             slot = first_slot[t] + k - offsets[t]

@@ -31,9 +31,9 @@ def _gather(values, columns, indptr, rows, out, dim, SLOTS: tl.constexpr):
     first, last = tl.load(indptr + row), tl.load(indptr + row + 1)
     for start in range(first, last, SLOTS):
         slot = start + tl.arange(0, SLOTS)
-        own = slot < last
-        column = tl.load(columns + slot, mask=own, other=0).to(tl.int64)
-        tl.store(out + b * dim + column, tl.load(values + slot, mask=own, other=0.0), mask=own)
+        valid = slot < last
+        column = tl.load(columns + slot, mask=valid, other=0).to(tl.int64)
+        tl.store(out + b * dim + column, tl.load(values + slot, mask=valid, other=0.0), mask=valid)
 
 
 def gather(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, dim: int) -> Tensor:
@@ -50,10 +50,10 @@ def _read_columns(values, columns, indptr, first_column, out, width, SLOTS: tl.c
     first, last = tl.load(indptr + row), tl.load(indptr + row + 1)
     for start in range(first, last, SLOTS):
         slot = start + tl.arange(0, SLOTS)
-        own = slot < last
-        column = tl.load(columns + slot, mask=own, other=0).to(tl.int64) - first_column
-        own = own & (column >= 0) & (column < width)
-        tl.store(out + row * width + column, tl.load(values + slot, mask=own, other=0.0), mask=own)
+        valid = slot < last
+        column = tl.load(columns + slot, mask=valid, other=0).to(tl.int64) - first_column
+        valid = valid & (column >= 0) & (column < width)
+        tl.store(out + row * width + column, tl.load(values + slot, mask=valid, other=0.0), mask=valid)
 
 
 def read_columns(values: Tensor, columns: Tensor, indptr: Tensor, first: int, out: Tensor) -> None:
@@ -68,12 +68,12 @@ def _add_columns(columns, indptr, first_column, gradients, out, width, SLOTS: tl
     first, last = tl.load(indptr + row), tl.load(indptr + row + 1)
     for start in range(first, last, SLOTS):
         slot = start + tl.arange(0, SLOTS)
-        own = slot < last
-        column = tl.load(columns + slot, mask=own, other=0).to(tl.int64) - first_column
-        own = own & (column >= 0) & (column < width)
-        before = tl.load(out + slot, mask=own, other=0.0)
-        more = tl.load(gradients + row * width + column, mask=own, other=0.0)
-        tl.store(out + slot, before + more, mask=own)
+        valid = slot < last
+        column = tl.load(columns + slot, mask=valid, other=0).to(tl.int64) - first_column
+        valid = valid & (column >= 0) & (column < width)
+        before = tl.load(out + slot, mask=valid, other=0.0)
+        more = tl.load(gradients + row * width + column, mask=valid, other=0.0)
+        tl.store(out + slot, before + more, mask=valid)
 
 
 def add_columns(columns: Tensor, indptr: Tensor, first: int, gradients: Tensor, out: Tensor) -> None:
@@ -83,16 +83,18 @@ def add_columns(columns: Tensor, indptr: Tensor, first: int, gradients: Tensor, 
 
 
 @triton.jit
-def _sum_group(gradients, sources, weights, begin, last, column, own, dim, WIDTH: tl.constexpr, ENTRIES: tl.constexpr):
-    """The weighted sum of a group's gradients, entries `begin` to `last`, at the columns (WIDTH,) where `own`."""
+def _sum_group(
+    gradients, sources, weights, begin, last, column, valid, dim, WIDTH: tl.constexpr, ENTRIES: tl.constexpr
+):
+    """The weighted sum of a group's gradients, entries `begin` to `last`, at the columns (WIDTH,) where `valid`."""
     total = tl.zeros([WIDTH], dtype=tl.float32)
     for number in range(begin, last, ENTRIES):
         entry = number + tl.arange(0, ENTRIES)
-        some = entry < last
-        source = tl.load(sources + entry, mask=some, other=0)
-        weight = tl.load(weights + entry, mask=some, other=0.0)
+        present = entry < last
+        source = tl.load(sources + entry, mask=present, other=0)
+        weight = tl.load(weights + entry, mask=present, other=0.0)
         tile = tl.load(
-            gradients + source[:, None] * dim + column[None, :], mask=some[:, None] & own[None, :], other=0.0
+            gradients + source[:, None] * dim + column[None, :], mask=present[:, None] & valid[None, :], other=0.0
         )
         total += tl.sum(tile * weight[:, None], axis=0)
     return total
@@ -119,31 +121,31 @@ def _reduce_active(
     begin, last = tl.load(bounds + t), tl.load(bounds + t + 1)
     for start in range(base, end, SLOTS):
         place = start + tl.arange(0, SLOTS)
-        own = place < end
-        column = tl.load(columns + first + (place - base), mask=own, other=0).to(tl.int64)
-        total = _sum_group(gradients, sources, weights, begin, last, column, own, dim, SLOTS, ENTRIES)
-        tl.store(out + place, total, mask=own)
+        valid = place < end
+        column = tl.load(columns + first + (place - base), mask=valid, other=0).to(tl.int64)
+        total = _sum_group(gradients, sources, weights, begin, last, column, valid, dim, SLOTS, ENTRIES)
+        tl.store(out + place, total, mask=valid)
 
 
 @triton.jit
-def _sum_groups(gradients, sources, weights, bounds, which, out, dim, WIDTH: tl.constexpr, ENTRIES: tl.constexpr):
+def _sum_groups(gradients, sources, weights, bounds, groups, out, dim, WIDTH: tl.constexpr, ENTRIES: tl.constexpr):
     w = tl.program_id(0).to(tl.int64)
-    t = tl.load(which + w)
+    t = tl.load(groups + w)
     begin, last = tl.load(bounds + t), tl.load(bounds + t + 1)
     for start in range(0, dim, WIDTH):
         column = start + tl.arange(0, WIDTH)
-        own = column < dim
-        total = _sum_group(gradients, sources, weights, begin, last, column, own, dim, WIDTH, ENTRIES)
-        tl.store(out + w * dim + column, total, mask=own)
+        valid = column < dim
+        total = _sum_group(gradients, sources, weights, begin, last, column, valid, dim, WIDTH, ENTRIES)
+        tl.store(out + w * dim + column, total, mask=valid)
 
 
-def _groups(gradients: Tensor, sources: Tensor, weights: Tensor, bounds: Tensor, which: Tensor) -> Tensor:
-    """The weighted gradients of the groups number `which` (W,), each summed: (W, C)."""
+def _groups(gradients: Tensor, sources: Tensor, weights: Tensor, bounds: Tensor, groups: Tensor) -> Tensor:
+    """The weighted gradients of the groups of these numbers, (W,), each summed: (W, C)."""
     dim = gradients.shape[1]
-    out = torch.empty(len(which), dim, dtype=torch.float32, device=gradients.device)
-    if len(which):
+    out = torch.empty(len(groups), dim, dtype=torch.float32, device=gradients.device)
+    if len(groups):
         width = min(64, triton.next_power_of_2(dim))
-        _sum_groups[(len(which),)](gradients, sources, weights, bounds, which, out, dim, width, ENTRIES, num_warps=1)
+        _sum_groups[(len(groups),)](gradients, sources, weights, bounds, groups, out, dim, width, ENTRIES, num_warps=1)
     return out
 
 
@@ -167,9 +169,12 @@ def reduce_rows(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of a batch summed by row; arguments and results as in `reference.reduce_rows`."""
     if len(products):  # dense products are what such a device is fastest at
-        own = torch.arange(len(gradients), len(gradients) + len(products), device=rows.device)
+        product_sources = torch.arange(len(gradients), len(gradients) + len(products), device=rows.device)
         gradients = torch.cat([gradients, products @ transposed.T])
-        sources, weights = torch.cat([sources, own]), torch.cat([weights, torch.ones_like(own, dtype=weights.dtype)])
+        sources, weights = (
+            torch.cat([sources, product_sources]),
+            torch.cat([weights, torch.ones_like(product_sources, dtype=weights.dtype)]),
+        )
     gradients, dim = gradients.contiguous(), gradients.shape[1]
     order, bounds, touched = group_by_row(rows)
     sources, weights = sources[order], weights[order]
@@ -192,16 +197,16 @@ def reduce_rows(
             ENTRIES,
             num_warps=1,
         )
-    which, positions = _intersect(touched, watched)
-    return first, offsets, values, positions, _groups(gradients, sources, weights, bounds, which)
+    groups, positions = _intersect(touched, watched)
+    return first, offsets, values, positions, _groups(gradients, sources, weights, bounds, groups)
 
 
 def sum_rows(gradients: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     """Gradients (B, dim) summed by row: the touched rows (T,), ascending, and their sums (T, dim)."""
     order, bounds, touched = group_by_row(rows)
     weights = torch.ones(len(rows), dtype=torch.float32, device=rows.device)
-    every = torch.arange(len(touched), device=rows.device)
-    return touched, _groups(gradients.contiguous(), order, weights, bounds, every)
+    groups = torch.arange(len(touched), device=rows.device)
+    return touched, _groups(gradients.contiguous(), order, weights, bounds, groups)
 
 
 def _pointers(counts: Tensor) -> Tensor:
@@ -217,8 +222,8 @@ def _intersect(touched: Tensor, watched: Tensor) -> tuple[Tensor, Tensor]:
         none = torch.zeros(0, dtype=torch.int64, device=touched.device)
         return none, none
     place = torch.searchsorted(watched, touched).clamp(max=len(watched) - 1)
-    which = torch.nonzero(watched[place] == touched)[:, 0]
-    return which, place[which]
+    groups = torch.nonzero(watched[place] == touched)[:, 0]
+    return groups, place[groups]
 
 
 @triton.jit
@@ -231,10 +236,10 @@ def _sum_bags(matrix, indices, indptr, out, width, WIDTH: tl.constexpr, NEIGHBOU
         total = tl.zeros([WIDTH], dtype=tl.float32)
         for number in range(first, last, NEIGHBOURS):
             entry = number + tl.arange(0, NEIGHBOURS)
-            own = entry < last
-            index = tl.load(indices + entry, mask=own, other=0).to(tl.int64)
+            valid = entry < last
+            index = tl.load(indices + entry, mask=valid, other=0).to(tl.int64)
             tile = tl.load(
-                matrix + index[:, None] * width + column[None, :], mask=own[:, None] & inside[None, :], other=0.0
+                matrix + index[:, None] * width + column[None, :], mask=valid[:, None] & inside[None, :], other=0.0
             )
             total += tl.sum(tile, axis=0)
         tl.store(out + bag * width + column, total, mask=inside)
@@ -282,19 +287,19 @@ def _adam(
         size = lr * tl.maximum(tl.sqrt(tl.sum(total, axis=0) / (end - base).to(tl.float32)), relative)
     for start in range(base, end, SLOTS):
         place = start + tl.arange(0, SLOTS)
-        own = place < end
+        valid = place < end
         slot = first + (place - base)
-        value = tl.load(values + slot, mask=own, other=0.0)
-        g = tl.load(gradients + place, mask=own, other=0.0) + decay * value
-        m = beta1 * tl.load(mean + slot, mask=own, other=0.0) + (1.0 - beta1) * g
-        s = beta2 * tl.load(square + slot, mask=own, other=0.0) + (1.0 - beta2) * g * g
-        a = tl.minimum(tl.load(age + slot, mask=own, other=0).to(tl.int32) + 1, oldest)
-        tl.store(mean + slot, m, mask=own)
-        tl.store(square + slot, s, mask=own)
-        tl.store(age + slot, a.to(tl.uint16), mask=own)
-        of_mean = tl.load(correct + a, mask=own, other=1.0)
-        of_square = tl.load(correct + (oldest + 1) + a, mask=own, other=1.0)
-        tl.store(values + slot, value - size * m * of_mean / (tl.sqrt(s * of_square) + epsilon), mask=own)
+        value = tl.load(values + slot, mask=valid, other=0.0)
+        g = tl.load(gradients + place, mask=valid, other=0.0) + decay * value
+        m = beta1 * tl.load(mean + slot, mask=valid, other=0.0) + (1.0 - beta1) * g
+        s = beta2 * tl.load(square + slot, mask=valid, other=0.0) + (1.0 - beta2) * g * g
+        a = tl.minimum(tl.load(age + slot, mask=valid, other=0).to(tl.int32) + 1, oldest)
+        tl.store(mean + slot, m, mask=valid)
+        tl.store(square + slot, s, mask=valid)
+        tl.store(age + slot, a.to(tl.uint16), mask=valid)
+        of_mean = tl.load(correct + a, mask=valid, other=1.0)
+        of_square = tl.load(correct + (oldest + 1) + a, mask=valid, other=1.0)
+        tl.store(values + slot, value - size * m * of_mean / (tl.sqrt(s * of_square) + epsilon), mask=valid)
 
 
 def adam(

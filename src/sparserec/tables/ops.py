@@ -183,13 +183,13 @@ def _(
     values = np.empty(offsets[-1], dtype=np.float32)
     entries = sources.numpy(), weights.contiguous().numpy()
     cpu.reduce_active(grads, *entries, back, matrix, order, bounds, touched, columns.numpy(), pointers, offsets, values)
-    which, positions = intersect(touched, watched.numpy())
-    full = np.zeros((len(which), grads.shape[1]), dtype=np.float32)
-    if len(back) and len(which):
-        summed = np.zeros((len(which), back.shape[1]), dtype=np.float32)
-        cpu.add_full(back, *_each(len(back)), len(sources), order, bounds, which, summed)
+    groups, positions = intersect(touched, watched.numpy())
+    full = np.zeros((len(groups), grads.shape[1]), dtype=np.float32)
+    if len(back) and len(groups):
+        summed = np.zeros((len(groups), back.shape[1]), dtype=np.float32)
+        cpu.add_full(back, *_entries_of(len(back)), len(sources), order, bounds, groups, summed)
         _multiply(summed, matrix.T, full)
-    cpu.add_full(grads, *entries, 0, order, bounds, which, full)
+    cpu.add_full(grads, *entries, 0, order, bounds, groups, full)
     parts = (pointers[touched], offsets, values, positions, full)
     return tuple(torch.from_numpy(part) for part in parts)  # type: ignore[return-value]
 
@@ -209,7 +209,7 @@ def _multiply(factors: np.ndarray, matrix: np.ndarray, out: np.ndarray) -> None:
         cpu.multiply_few(factors, np.ascontiguousarray(matrix), out)
 
 
-def _each(count: int) -> tuple[np.ndarray, np.ndarray]:
+def _entries_of(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Sources and weights of entries that are the rows of a matrix themselves."""
     return np.arange(count), np.ones(count, dtype=np.float32)
 
@@ -233,8 +233,8 @@ def intersect(touched: np.ndarray, watched: np.ndarray) -> tuple[np.ndarray, np.
         none = np.zeros(0, dtype=np.int64)
         return none, none
     place = np.minimum(np.searchsorted(watched, touched), len(watched) - 1)
-    which = np.flatnonzero(watched[place] == touched)
-    return which, place[which]
+    groups = np.flatnonzero(watched[place] == touched)
+    return groups, place[groups]
 
 
 @torch.library.custom_op("sparserec::sum_rows", mutates_args=())
@@ -249,7 +249,7 @@ def sum_rows(gradients: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
 def _(gradients: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     order, bounds, touched = group_by_row(rows.numpy())
     summed = np.zeros((len(touched), gradients.shape[1]), dtype=np.float32)
-    entries = _each(len(gradients))
+    entries = _entries_of(len(gradients))
     cpu.add_full(gradients.contiguous().numpy(), *entries, 0, order, bounds, np.arange(len(touched)), summed)
     return torch.from_numpy(touched), torch.from_numpy(summed)
 

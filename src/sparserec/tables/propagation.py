@@ -66,8 +66,8 @@ class Propagation:
         for first in range(0, self.dim, self.width):
             last = min(first + self.width, self.dim)
             block = torch.empty(self.n_rows, last - first, device=self.device)
-            for table, own in self._parts(block):
-                table.read_columns(first, own)
+            for table, columns in self._parts(block):
+                table.read_columns(first, columns)
             yield first, self._operator(block)
 
     @torch.no_grad()
@@ -78,8 +78,8 @@ class Propagation:
             part = summed[:, first : first + self.width]
             block = torch.zeros(self.n_rows, part.shape[1], device=self.device)
             block[touched] = part
-            for table, own in self._parts(self._operator(block)):
-                table.leave_columns(first, own)
+            for table, columns in self._parts(self._operator(block)):
+                table.leave_columns(first, columns)
 
     def _parts(self, block: Tensor) -> Iterator[tuple[Table, Tensor]]:
         """Each table with its rows of a block; views."""

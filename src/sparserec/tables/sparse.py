@@ -23,7 +23,7 @@ class _Lookup(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, *gradients: Tensor):
-        ctx.table.inbox.append((ctx.rows, gradients[0], *_each(ctx.rows)))
+        ctx.table.inbox.append((ctx.rows, gradients[0], *_entries_of(ctx.rows)))
         return None, None, None
 
 
@@ -148,7 +148,7 @@ class SparseTable:
             # One product keeps its matrix; the gradients of any others are made dense and join those of the lookups.
             last = self.product_inbox[-1:]
             dense = self.inbox + [
-                (rows, back @ matrix.T, *_each(rows)) for rows, back, matrix in self.product_inbox[:-1]
+                (rows, back @ matrix.T, *_entries_of(rows)) for rows, back, matrix in self.product_inbox[:-1]
             ]
             self.inbox, self.product_inbox = [], []
             rows = torch.cat([rows for rows, *_ in [*dense, *last]])
@@ -187,12 +187,14 @@ class SparseTable:
     ) -> tuple[SlotGradients, Tensor, Tensor]:
         """Gradients of every row, those of the rows that were looked up among them."""
         if reduced is not None:
-            found, positions, full = reduced
-            slots = torch.repeat_interleave(found.first_slot - found.offsets[:-1], torch.diff(found.offsets))
-            active[slots + torch.arange(len(slots), device=self.device)] += found.values
+            looked_up, positions, full = reduced
+            slots = torch.repeat_interleave(
+                looked_up.first_slot - looked_up.offsets[:-1], torch.diff(looked_up.offsets)
+            )
+            active[slots + torch.arange(len(slots), device=self.device)] += looked_up.values
             watched[positions] += full
-        every = torch.arange(len(watched), device=self.device)
-        return SlotGradients(self.indptr[:-1], self.indptr, active), every, watched
+        rows = torch.arange(len(watched), device=self.device)
+        return SlotGradients(self.indptr[:-1], self.indptr, active), rows, watched
 
     def take_gradients(self) -> SlotGradients | None:
         """Gradients of the active parameters of the touched rows since the last call; None when there are none."""
@@ -272,8 +274,8 @@ class SparseTable:
 
     def state(self) -> dict[str, Tensor]:
         """Structure, values and attached arrays."""
-        kept = {f"attached.{name}": array for name, array in self._attached.items()}
-        return {"indptr": self.indptr, "columns": self.columns, "values": self.values, **kept}
+        attached = {f"attached.{name}": array for name, array in self._attached.items()}
+        return {"indptr": self.indptr, "columns": self.columns, "values": self.values, **attached}
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Put back what `state` returned, after checking it."""
@@ -286,7 +288,7 @@ class SparseTable:
         self.values = state["values"].to(self.device, copy=True)
 
 
-def _each(rows: Tensor) -> tuple[Tensor, Tensor]:
+def _entries_of(rows: Tensor) -> tuple[Tensor, Tensor]:
     """Sources and weights of entries that have a gradient each, one for each of the rows (B,)."""
     return torch.arange(len(rows), device=rows.device), torch.ones(len(rows), device=rows.device)
 
@@ -300,7 +302,7 @@ def _joined(entries: list[tuple[Tensor, Tensor, Tensor, Tensor]], none: Tensor) 
         return none, none.new_zeros(0, dtype=torch.int64), none.new_zeros(0)
     first = np.concatenate(([0], np.cumsum([len(gradient) for _, gradient, *_ in entries])))
     sources = [source + int(start) for (*_, source, _), start in zip(entries, first[:-1], strict=True)]
-    gradients, weights = [each[1] for each in entries], [each[3] for each in entries]
+    gradients, weights = [entry[1] for entry in entries], [entry[3] for entry in entries]
     return torch.cat(gradients), torch.cat(sources), torch.cat(weights)
 
 
@@ -329,7 +331,7 @@ def saved_attached(attached: dict[str, Tensor], state: dict[str, Tensor]) -> dic
     for name, array in saved.items():
         if array.shape != state["values"].shape:
             raise SparserecError(f"{name} has {len(array)} numbers for {len(state['values'])} parameters")
-    return {name: saved[name].to(own.device, copy=True) for name, own in attached.items()}
+    return {name: saved[name].to(current.device, copy=True) for name, current in attached.items()}
 
 
 def _check_ascending(indptr: np.ndarray, columns: np.ndarray) -> None:
