@@ -90,9 +90,8 @@ def environment() -> dict[str, str]:
 
     facts = {name: str(value) for name, value in machine().items() if name != "cores"}
     info = Path("/proc/cpuinfo")
-    flags = (
-        next((line for line in info.read_text().splitlines() if line.startswith("flags")), "") if info.exists() else ""
-    )
+    lines = info.read_text().splitlines() if info.exists() else []
+    flags = next((line for line in lines if line.startswith("flags")), "")
     features = hashlib.sha256(flags.encode()).hexdigest()[:16]  # processors of one name may have other instructions
     return facts | {"blas": os.environ.get("OPENBLAS_CORETYPE", ""), "features": features}
 

@@ -1,4 +1,4 @@
-"""What training gives stays the same to the byte, on the machine and with the libraries of docs/results/digests.json."""
+"""What training gives stays the same to the byte, on machines and with libraries like those of digests.json."""
 
 from __future__ import annotations
 
