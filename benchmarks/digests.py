@@ -89,7 +89,11 @@ def environment() -> dict[str, str]:
     from sparserec.bench.machine import machine
 
     facts = {name: str(value) for name, value in machine().items() if name != "cores"}
-    return facts | {"blas": os.environ.get("OPENBLAS_CORETYPE", "")}
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    flags = next((line for line in lines if line.startswith("flags")), "")
+    features = hashlib.sha256(flags.encode()).hexdigest()[:16]  # processors of one name may have other instructions
+    return facts | {"blas": os.environ.get("OPENBLAS_CORETYPE", ""), "features": features}
 
 
 def main() -> None:

@@ -14,12 +14,10 @@ import argparse
 import hashlib
 import json
 import os
-import platform
 import sys
 import time
 import tomllib
 from collections import Counter
-from importlib.metadata import version
 from pathlib import Path
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
@@ -162,6 +160,8 @@ def report(modules: list, results: dict, *, whole: bool) -> int:
             "modules": table,
             "survivors": survivors,
         }
+        from sparserec.bench.machine import machine
+
         entry = {"command": "make mutants", "machine": machine(), "result": result}
         RESULTS.write_text(json.dumps(entry, indent=2, ensure_ascii=False) + "\n")
     return int(share < LEAST or bool(unexplained))
@@ -176,11 +176,6 @@ def names(key: str, mutant: str) -> bool:
     """Whether a key of survivors.toml means a mutant; one that ends with * means all that begin like it."""
     full = f"src/sparserec/{key}"
     return mutant.startswith(full[:-1]) if full.endswith("*") else mutant == full
-
-
-def machine() -> dict[str, str]:
-    """Versions that the result may depend on."""
-    return {"python": platform.python_version(), **{name: version(name) for name in ("torch", "numpy", "hypothesis")}}
 
 
 if __name__ == "__main__":

@@ -74,8 +74,8 @@ class Vocabulary:
 
     def get(self, name: str) -> int | None:
         """Index of an id, or None when it is unknown."""
-        found = self._find(name)
-        return None if found < 0 else found
+        row = self._find(name)
+        return None if row < 0 else row
 
     def index(self, name: str, kind: str = "id") -> int:
         """Index of an id. Raises SparserecError, calling it `kind`, when it is unknown."""
@@ -86,20 +86,20 @@ class Vocabulary:
         hashes, order = self._hashed()
         if len(self) == 0 and len(names):
             raise SparserecError(f"unknown {kind} {names[0]!r}: not among the 0 known")
-        wanted = np.array([hash(name) for name in names], dtype=np.int64).astype(np.uint32)
-        rows = order.take(hashes.searchsorted(wanted), mode="clip").astype(np.intp)
+        asked = np.array([hash(name) for name in names], dtype=np.int64).astype(np.uint32)
+        rows = order.take(hashes.searchsorted(asked), mode="clip").astype(np.intp)
         starts, ends = self.offsets.take(rows), self.offsets.take(rows + 1)
         text = "".join(names)
         plain = text.isascii() and (ends - starts).tolist() == list(map(len, names))
         if plain and self.blob.take(spans(starts, ends)).tobytes() == text.encode():
             return rows
         for number, name in enumerate(names):
-            found = self._find(name)
-            if found < 0:
+            row = self._find(name)
+            if row < 0:
                 raise SparserecError(
                     f"unknown {kind} {name!r}: not among the {len(self)} known; for example, {self[0]!r} is one"
                 )
-            rows[number] = found
+            rows[number] = row
         return rows
 
     def has_duplicates(self) -> bool:

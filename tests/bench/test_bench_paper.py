@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from sparserec.axes import EXPLORERS, RECOMMENDERS
 from sparserec.bench import one as one_module
 from sparserec.bench import work as work_module
 from sparserec.bench.ablations import ablation_jobs
@@ -13,6 +14,7 @@ from sparserec.bench.pages import plots
 from sparserec.bench.pages.paper import overview, page
 from sparserec.bench.paper import (
     CANDIDATES,
+    COMMON,
     DENSE,
     METHODS,
     NARROW,
@@ -301,3 +303,8 @@ def test_plots_end_above_values_far_below_the_others_and_say_so():
     assert [text.get_text() for text in cut.texts] == ["1 more lie below, at 0.01 and less"]
     assert not whole.texts
     plt.close(figure)
+
+
+def test_every_method_of_the_list_is_in_the_grid():
+    assert {settings["method"] for settings in METHODS.values()} == set(EXPLORERS)
+    assert set(COMMON) == set(CANDIDATES) == {name for name, kind in RECOMMENDERS.items() if not kind.from_histories}

@@ -34,7 +34,11 @@ METHODS: dict[str, dict[str, Any]] = {
     "magnitude pruning": {"method": "magnitude"},
     "PEP": {"method": "pep"},
 }
-"""Settings by method; the start is the spectral one where none is named, also that of dense tables."""
+METHODS |= {
+    name: {"method": name} for name in EXPLORERS if not any(settings["method"] == name for settings in METHODS.values())
+}
+"""Settings by method, those of the list that have no name of their own here by that of the list; the start is the
+spectral one where none is named, also that of dense tables."""
 OURS = "SparseRec"
 SPARSE_THROUGHOUT = [name for name, kind in EXPLORERS.items() if kind.table == "sparse" and not kind.pruned_from]
 DST = tuple(name for name, settings in METHODS.items() if settings["method"] in SPARSE_THROUGHOUT)

@@ -154,11 +154,11 @@ def recommend(
     if explain:
         _print_explained(model.recommend(**query, explain=True), as_json)
         return
-    found = model.recommend(**query)
+    recommended = model.recommend(**query)
     if as_json:
-        print_json([{"item": name, "score": score} for name, score in found])
+        print_json([{"item": name, "score": score} for name, score in recommended])
         return
-    print_table("recommended", ["item", "score"], [[name, f"{score:.4f}"] for name, score in found])
+    print_table("recommended", ["item", "score"], [[name, f"{score:.4f}"] for name, score in recommended])
 
 
 def _ids(text: str | None) -> list[str] | None:
@@ -166,17 +166,17 @@ def _ids(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _print_explained(found: list[Recommendation], as_json: bool) -> None:
+def _print_explained(recommended: list[Recommendation], as_json: bool) -> None:
     if as_json:
         print_json(
             [
                 {"item": f.item, "score": f.score, "because": [{"item": i, "adds": part} for i, part in f.because]}
-                for f in found
+                for f in recommended
             ]
         )
         return
     rows = []
-    for one in found:
+    for one in recommended:
         shown = [f"{item} ({part:+.4f})" for item, part in one.because[:REASONS]]
         more = len(one.because) - REASONS
         rows.append([one.item, f"{one.score:.4f}", ", ".join(shown) + (f", {more} more" if more > 0 else "")])

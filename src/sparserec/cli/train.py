@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from sparserec.cli.choices import listed, one_of
 from sparserec.cli.console import errors, screen
 from sparserec.cli.progress import TrainingProgress
 from sparserec.errors import SparserecError
+
+if TYPE_CHECKING:
+    from sparserec import Run
 
 NO_SETTINGS = ("recipe", "config", "out", "threads", "device", "resume", "quiet", "teacher_from", "report", "stage")
 """What training is told besides the settings of a run, so that --set can't give it."""
@@ -107,38 +110,40 @@ def train(
         raise SparserecError("give either --density or --budget, not both")
     for text in set_ or []:
         put(given, text)
-    with TrainingProgress(quiet) as progress:
-        run = run_training(
-            data,
-            out,
-            recipe=recipe,
-            config=config,
-            threads=threads,
-            device=device,
-            resume=resume,
-            teacher_from=teacher_from,
-            report=progress.report,
-            stage=progress.stage,
-            **given,
-        )
+    conditions = {"threads": threads, "device": device, "resume": resume, "teacher_from": teacher_from}
+    try:
+        with TrainingProgress(quiet) as progress:
+            reporting = {"report": progress.report, "stage": progress.stage}
+            run = run_training(data, out, recipe=recipe, config=config, **conditions, **reporting, **given)
+    except KeyboardInterrupt:
+        errors.print(f"interrupted; --resume goes on in {out} where it stopped", highlight=False)
+        sys.exit(130)
     if run.ended == "interrupted":
         errors.print(f"interrupted; {out} can be used as it is, and --resume continues it", highlight=False)
         sys.exit(130)
     if not quiet:
-        best = run.valid_metrics()
+        _print_summary(run, out, data)
+
+
+def _print_summary(run: Run, out: Path, data: Path) -> None:
+    """What came out, and what to do next."""
+    from sparserec.settings import recipe_names
+
+    best = run.valid_metrics()
+    screen.print(
+        f"{run.ended}: {run.parameters():,} active parameters, {_judged(best)}\n"
+        f"next: sparserec evaluate {out} {data}   or   sparserec export {out} --out model.safetensors",
+        highlight=False,
+        soft_wrap=True,
+    )
+    gentler = f"{run.config.model}-small"
+    if gentler in recipe_names() and run.ended == "stopped early" and best["epoch"] < 2:
         screen.print(
-            f"{run.ended}: {run.parameters():,} active parameters, {_judged(best)}\n"
-            f"next: sparserec evaluate {out} {data}   or   sparserec export {out} --out model.safetensors",
+            f"hint: validation was best in epoch {best['epoch'] + 1}; smaller steps "
+            f"(--set lr={run.config.lr / 4:g}) or --recipe {gentler} may do better",
             highlight=False,
             soft_wrap=True,
         )
-        if run.config.model == "mf" and run.ended == "stopped early" and best["epoch"] < 2:
-            screen.print(
-                f"hint: validation was best in epoch {best['epoch'] + 1}; smaller steps "
-                f"(--set lr={run.config.lr / 4:g}) or --recipe mf-small may do better",
-                highlight=False,
-                soft_wrap=True,
-            )
 
 
 def _judged(best: dict[str, float]) -> str:

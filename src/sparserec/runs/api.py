@@ -68,20 +68,20 @@ def train(
     Raises:
         SparserecError: for settings or data that cannot be used; nothing is left half-written.
     """
-    say = stage or (lambda words: None)
+    report_stage = stage or (lambda words: None)
     chosen = _settle(recipe, config, settings)
     set_threads(threads)
     where = choose_device(device, RECOMMENDERS[chosen.model].on_gpu)
-    dataset = data if isinstance(data, Dataset) else _read(data, chosen, say)
+    dataset = data if isinstance(data, Dataset) else _read(data, chosen, report_stage)
     chosen = _with_reading(chosen, dataset)
-    say("splitting")
+    report_stage("splitting")
     split = cut(dataset, chosen.data)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="sparserec-"))
     run = _opened(folder, chosen, split, resume)
     known = run is not None
     lender = _teacher_run(teacher_from, chosen, split) if teacher_from is not None else None
-    context = Context(chosen, split, folder, say, where, lender)
-    say("building the initial mask")
+    context = Context(chosen, split, folder, report_stage, where, lender)
+    report_stage("building the initial mask")
     with filling(folder), _leaving_nothing(folder, unless=known):
         model, task = begin(context)
         run = run or Run.create(folder, chosen, split, dataset.source)
@@ -89,9 +89,9 @@ def train(
         session = _Session(report, stop)
         trainer = session.trainer(context, model, task)
         if known:
-            say("resuming")
+            report_stage("resuming")
             trainer.resume()
-        say("training" if where.type == "cpu" else f"training on {device_name(where)}")
+        report_stage("training" if where.type == "cpu" else f"training on {device_name(where)}")
         run.ended = trainer.run()
         refits = run.ended != "interrupted" and chosen.refit and split.valid.nnz > 0
         if refits and not _refit(run, context, session):
@@ -191,8 +191,8 @@ def _settle(
     return load_config(recipe, Path(config) if config is not None else None, **settings)
 
 
-def _read(data: str | os.PathLike[str], config: RunConfig, say: Callable[[str], None]) -> Dataset:
-    say(f"reading {data}")
+def _read(data: str | os.PathLike[str], config: RunConfig, report_stage: Callable[[str], None]) -> Dataset:
+    report_stage(f"reading {data}")
     return read(data, config.data)
 
 

@@ -220,13 +220,13 @@ class Trainer:
         state.rounding = [how.step, how.least]
 
     @contextmanager
-    def _as_in_the_file(self, anew: bool) -> Iterator[None]:
-        """Within this, values are rounded if it has come to that; by what the file would do now, if `anew`."""
+    def _as_in_the_file(self, refresh: bool) -> Iterator[None]:
+        """Within this, values are rounded if it has come to that; by what the file would do now, if `refresh`."""
         view, state = self._view, self._state
         if view is None or state.rounding is None:
             yield
             return
-        if anew:
+        if refresh:
             how = view.now()
             state.rounding = [how.step, how.least]
         with view.shown(Rounding(*state.rounding)):
@@ -248,7 +248,7 @@ class Trainer:
         state = self._state
         values: dict[str, float] = {}
         if self._judges:
-            with self._as_in_the_file(anew=True):
+            with self._as_in_the_file(refresh=True):
                 values = self._ranking()
         seconds = round(time.monotonic() - self._began, 1)
         known = {} if loss is None else {"loss": loss}
