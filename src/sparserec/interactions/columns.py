@@ -47,15 +47,15 @@ class Columns:
         return {role: name for role, name in roles.items() if name is not None}
 
 
-def find_columns(present: Sequence[str], wanted: Columns, path: object) -> dict[str, int]:
+def find_columns(present: Sequence[str], columns: Columns, path: object) -> dict[str, int]:
     """Positions of the columns to read, by role; timestamp where there is one, rating where needed.
 
     Raises:
         SparserecError: a column isn't there, two could be meant, or one is asked for in two roles.
     """
     listing = ", ".join(repr(name) for name in present)
-    found: dict[str, int] = {}
-    given = wanted.named()
+    places: dict[str, int] = {}
+    given = columns.named()
     for role, synonyms in SYNONYMS.items():
         if role in given:
             if given[role] not in present:
@@ -64,24 +64,24 @@ def find_columns(present: Sequence[str], wanted: Columns, path: object) -> dict[
         else:
             matches = [i for i, name in enumerate(present) if _plain(name) in synonyms]
             matches = [i for i in matches if present[i] not in given.values()]
-        needed = role in ("user", "item") or (role == "rating" and wanted.min_rating is not None)
+        needed = role in ("user", "item") or (role == "rating" and columns.min_rating is not None)
         if role == "rating" and not (needed or role in given):
             continue
         if len(matches) > 1:
             names = " or ".join(repr(present[i]) for i in matches)
             raise SparserecError(f"{path}: the {role} column could be {names}; say which with {role}=")
         if matches:
-            found[role] = matches[0]
+            places[role] = matches[0]
         elif needed:
             why = f"no column is known to be the {role}"
             if role == "rating":
-                why = f"min_rating={wanted.min_rating:g} needs a rating column"
+                why = f"min_rating={columns.min_rating:g} needs a rating column"
             raise SparserecError(f"{path}: {why}; name it with {role}=; present: {listing}")
-    if len(set(found.values())) < len(found):
+    if len(set(places.values())) < len(places):
         raise SparserecError(f"{path}: user, item, timestamp and rating must be different columns; got {given}")
-    if wanted.min_rating is None:
-        found.pop("rating", None)  # named, and known to be there, but not needed
-    return found
+    if columns.min_rating is None:
+        places.pop("rating", None)  # named, and known to be there, but not needed
+    return places
 
 
 def _plain(name: str) -> str:

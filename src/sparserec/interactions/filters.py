@@ -27,14 +27,14 @@ def kcore(interactions: Interactions, k: int) -> Interactions:
         keep = still
     times = interactions.timestamps
     user_rank, item_rank = np.cumsum(users) - 1, np.cumsum(items) - 1
-    kept = Interactions.of(
+    core = Interactions.of(
         user_rank[rows[keep]],
         item_rank[columns[keep]],
         _subset(interactions.users, users),
         _subset(interactions.items, items),
         None if times is None else times[keep],
     )
-    return Interactions(kept.indptr, kept.indices, kept.users, kept.items, kept.timestamps, interactions.duplicates)
+    return Interactions(core.indptr, core.indices, core.users, core.items, core.timestamps, interactions.duplicates)
 
 
 def _subset(ids: Vocabulary, keep: np.ndarray) -> Vocabulary:

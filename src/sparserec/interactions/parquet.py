@@ -26,10 +26,10 @@ def read_parquet(path: Path, columns: Columns) -> Coded:
     except (pl.exceptions.PolarsError, OSError) as error:
         raise SparserecError(f"{path}: not a readable Parquet file; write it again as Parquet") from error
     names = list(schema)
-    found = find_columns(names, columns, path)
+    places = find_columns(names, columns, path)
     scan = Scan(
-        frame.select(pl.col(names[i]).alias(role) for role, i in found.items()),
-        {role: names[i] for role, i in found.items()},
+        frame.select(pl.col(names[i]).alias(role) for role, i in places.items()),
+        {role: names[i] for role, i in places.items()},
         path,
         lambda rows: _places(path, rows),
         lambda error: SparserecError(f"{path}: cannot be read: {str(error).splitlines()[0]}"),

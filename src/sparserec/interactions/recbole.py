@@ -35,11 +35,11 @@ def read_recbole(path: Path, columns: Columns) -> Coded:
         types.append(kind)
     typed = dict(zip(header, names, strict=True))
     given = {role: typed.get(name, name) for role, name in columns.named().items()}
-    found = find_columns(names, replace(columns, **given), path)
-    for role, position in found.items():
+    places = find_columns(names, replace(columns, **given), path)
+    for role, position in places.items():
         if types[position] not in ROLES[role]:
             allowed = " or ".join(ROLES[role])
             raise SparserecError(
                 f"{path}:1: column {header[position]!r} cannot be the {role}; its type must be {allowed}"
             )
-    return read_scan(scan_text(path, names, separator, found), columns.min_rating)
+    return read_scan(scan_text(path, names, separator, places), columns.min_rating)

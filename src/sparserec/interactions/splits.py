@@ -67,20 +67,27 @@ def split(
         is_valid = (rank == 1) & (degree >= 3)
         train, valid, test = base.where(~(is_test | is_valid)), base.where(is_valid), base.where(is_test)
     else:
-        if kind == "given":
-            if dataset.test is None:
-                raise SparserecError(f"{dataset.source}: a given split needs a test file; use kind='random'")
-            pool, test = base, dataset.test
-        elif kind == "random":
-            rank, degree = _ranks(base, for_test.random(base.nnz))
-            taken = np.where(degree >= 2, _share(degree, test_fraction), 0)
-            pool, test = base.where(rank >= taken), base.where(rank < taken)
-        else:
-            pool, test = _cut_at_moment(base, test_fraction, dataset.source)
+        pool, test = _without_test(dataset, kind, test_fraction, for_test)
         keys = _by_time(pool, for_valid) if kind == "global-time" else for_valid.random(pool.nnz)
         held = _validation(pool, keys, for_valid, valid_users, valid_fraction)
         train, valid = pool.where(~held), pool.where(held)
     return Split(train, valid, test, kind, int(seed))
+
+
+def _without_test(
+    dataset: Dataset, kind: str, fraction: float, rng: np.random.Generator
+) -> tuple[Interactions, Interactions]:
+    """What the test part leaves, and the test part."""
+    base = dataset.interactions
+    if kind == "given":
+        if dataset.test is None:
+            raise SparserecError(f"{dataset.source}: a given split needs a test file; use kind='random'")
+        return base, dataset.test
+    if kind == "random":
+        rank, degree = _ranks(base, rng.random(base.nnz))
+        taken = np.where(degree >= 2, _share(degree, fraction), 0)
+        return base.where(rank >= taken), base.where(rank < taken)
+    return _cut_at_moment(base, fraction, dataset.source)
 
 
 def _check(kind: str, seed: int, test_fraction: float, valid_users: float, valid_fraction: float) -> None:

@@ -35,8 +35,8 @@ def read_header(path: Path, separators: str) -> tuple[list[str], str]:
     return names, separator
 
 
-def scan_text(path: Path, names: Sequence[str], separator: str, found: dict[str, int]) -> Scan:
-    """Scan the columns `found` (position by role) below the header line, all as text.
+def scan_text(path: Path, names: Sequence[str], separator: str, places: dict[str, int]) -> Scan:
+    """Scan the columns at `places` (position by role) below the header line, all as text.
 
     One column more than the header has is declared: whatever lands there marks an overlong line.
     """
@@ -50,10 +50,10 @@ def scan_text(path: Path, names: Sequence[str], separator: str, found: dict[str,
         glob=False,
         missing_columns="insert",
     )
-    picks = [pl.col(f"c{i}").alias(role) for role, i in found.items()]
+    picks = [pl.col(f"c{i}").alias(role) for role, i in places.items()]
     return Scan(
         frame.select(*picks, pl.col(f"c{len(names)}").alias("overlong")),
-        {role: names[i] for role, i in found.items()},
+        {role: names[i] for role, i in places.items()},
         path,
         lambda rows: _lines_of(path, separator, rows),
         lambda error: _explain(path, separator, error),
@@ -90,14 +90,14 @@ def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
 
 def _lines_of(path: Path, separator: str, rows: Sequence[int]) -> list[str | None]:
     places: list[str | None] = []
-    wanted = iter(rows)
-    row = next(wanted, None)
+    asked = iter(rows)
+    row = next(asked, None)
     for number, (line, record) in enumerate(_records(path, separator)):
         if row is None:
             break
         if number == row:
             places.append(f"{path}:{line}" if any(field.strip() for field in record) else None)
-            row = next(wanted, None)
+            row = next(asked, None)
     return places
 
 

@@ -38,8 +38,8 @@ class FISM:
         """Scores of the positives (B,) and of the negatives (B, K), the positive taken out of the history."""
         items, weights = self.tables["items"], self.tables["weights"]
         positives = items.lookup(batch.positives)
-        own = torch.from_numpy(_taken(self._history, batch.users.numpy(), batch.positives.numpy()))
-        share = weights.lookup(batch.positives).exp() * own[:, None]
+        taken = torch.from_numpy(_taken(self._history, batch.users.numpy(), batch.positives.numpy()))
+        share = weights.lookup(batch.positives).exp() * taken[:, None]
         users = self.users(batch.users) - share * positives
         if batch.negatives.dim() == 1:
             negative = items.product(batch.negatives, users).T

@@ -45,8 +45,8 @@ class MF:
             if self._similarity == "cosine":
                 others = others / torch.linalg.vector_norm(users, dim=1, keepdim=True).clamp(min=1e-8)
         else:
-            own = negative.view(*batch.negatives.shape, -1)
-            others = torch.einsum("bd,bkd->bk", self._direction(users), own)
+            rows_of_users = negative.view(*batch.negatives.shape, -1)
+            others = torch.einsum("bd,bkd->bk", self._direction(users), rows_of_users)
         return (self._direction(users) * positive).sum(1), others
 
     def _direction(self, rows: Tensor) -> Tensor:

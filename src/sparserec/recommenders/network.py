@@ -68,9 +68,11 @@ class _Network(torch.autograd.Function):
             scores = gradient[part].reshape(-1)
             of_output.addmv_(hidden[-1], scores)
             flow = _through_relu(output[:, None] * scores, hidden[-1])
-            for layer, below, found in zip(reversed(layers), reversed(hidden[:-1]), reversed(of_layers), strict=True):
-                found[:, :-1].addmm_(flow, below.T)
-                found[:, -1] += flow.sum(1)
+            for layer, below, of_layer in zip(
+                reversed(layers), reversed(hidden[:-1]), reversed(of_layers), strict=True
+            ):
+                of_layer[:, :-1].addmm_(flow, below.T)
+                of_layer[:, -1] += flow.sum(1)
                 flow = _through_relu(layer[:, :-1].T @ flow, below)
             flow = flow.view(len(flow), -1, len(items))
             of_users[:, part] = flow.sum(2)
@@ -87,11 +89,11 @@ def _tiles(users: Tensor, items: Tensor) -> list[slice]:
 def _hidden(columns: Tensor, rows: Tensor, layers: Sequence[Tensor]) -> list[Tensor]:
     """The numbers (h, pairs) after each ReLU; pairs are columns, so that every loop is a long one."""
     numbers = (columns[:, :, None] + rows[:, None]).relu_().view(len(rows), -1)
-    found = [numbers]
+    outputs = [numbers]
     for layer in layers:
         numbers = torch.addmm(layer[:, -1:], layer[:, :-1], numbers).relu_()
-        found.append(numbers)
-    return found
+        outputs.append(numbers)
+    return outputs
 
 
 def _through_relu(flow: Tensor, after: Tensor) -> Tensor:

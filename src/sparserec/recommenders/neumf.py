@@ -95,14 +95,14 @@ class _Parts:
     def pairs(self, users: Tensor, items: Tensor) -> Tensor:
         """Scores (P,) of the users number (P,) with the items number (P,)."""
         products = (self._users[users] * self._items[items]).sum(1)
-        found = network(self._of_users[users] + self._of_items[items], self._rest, self._output)
-        return products + found + self._bias
+        of_network = network(self._of_users[users] + self._of_items[items], self._rest, self._output)
+        return products + of_network + self._bias
 
     def every(self, items: slice) -> Tensor:
         """Scores (B, K) of all users with the items of a slice."""
         products = self._users @ self._items[items].T
-        found = network_of_pairs(self._of_users, self._of_items[items], self._rest, self._output)
-        return products + found + self._bias
+        of_network = network_of_pairs(self._of_users, self._of_items[items], self._rest, self._output)
+        return products + of_network + self._bias
 
 
 class NeuMFScorer:
@@ -136,14 +136,14 @@ def weights(dim: int, hidden: Sequence[int], generator: np.random.Generator) -> 
         hidden: outputs of each layer, at least one.
         generator: the source of randomness.
     """
-    found, inputs = {}, 2 * dim
+    matrices, inputs = {}, 2 * dim
     for number, outputs in enumerate(hidden, start=1):
         layer = generator.standard_normal((outputs, inputs), dtype=np.float32) * np.float32((2 / inputs) ** 0.5)
-        found[f"layer{number}"] = np.hstack([layer, np.zeros((outputs, 1), np.float32)])
+        matrices[f"layer{number}"] = np.hstack([layer, np.zeros((outputs, 1), np.float32)])
         inputs = outputs
     last = generator.standard_normal((1, inputs), dtype=np.float32) * np.float32(0.1)
-    found["output"] = np.hstack([np.ones((1, dim), np.float32), last, np.zeros((1, 1), np.float32)])
-    return found
+    matrices["output"] = np.hstack([np.ones((1, dim), np.float32), last, np.zeros((1, 1), np.float32)])
+    return matrices
 
 
 class NeuMFSettings(Settings):

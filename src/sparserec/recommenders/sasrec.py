@@ -141,12 +141,12 @@ def weights(dim: int, length: int, blocks: int, generator: np.random.Generator) 
         return generator.standard_normal((rows, dim), dtype=np.float32) * np.float32(scale)
 
     ones, zeros = np.ones((1, dim), np.float32), np.zeros((1, dim), np.float32)
-    found = {"positions": drawn(length, 0.01)}
+    matrices = {"positions": drawn(length, 0.01)}
     for number in range(1, blocks + 1):
-        found[f"norms{number}"] = np.vstack([ones, zeros, ones, zeros])
-        found[f"attention{number}"] = drawn(3 * dim, dim**-0.5)
-        found[f"network{number}"] = np.hstack([drawn(2 * dim, dim**-0.5), np.zeros((2 * dim, 1), np.float32)])
-    return {**found, "norm": np.vstack([ones, zeros])}
+        matrices[f"norms{number}"] = np.vstack([ones, zeros, ones, zeros])
+        matrices[f"attention{number}"] = drawn(3 * dim, dim**-0.5)
+        matrices[f"network{number}"] = np.hstack([drawn(2 * dim, dim**-0.5), np.zeros((2 * dim, 1), np.float32)])
+    return {**matrices, "norm": np.vstack([ones, zeros])}
 
 
 def _timed(history: Histories) -> TimedHistory:

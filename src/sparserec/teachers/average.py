@@ -84,8 +84,8 @@ class AverageScorer:
             scores = teacher.score(users)
             mask_history(scores, histories.indptr, histories.indices, every)
             best = top_k(scores, BEST)
-            found = np.take_along_axis(scores, np.maximum(best, 0).astype(np.int64), axis=1)
-            scale = np.where(best >= 0, found, 0).sum(axis=1) / np.maximum((best >= 0).sum(axis=1), 1)
+            best_scores = np.take_along_axis(scores, np.maximum(best, 0).astype(np.int64), axis=1)
+            scale = np.where(best >= 0, best_scores, 0).sum(axis=1) / np.maximum((best >= 0).sum(axis=1), 1)
             scale = np.maximum(scale, 1e-12)
             first = scale if first is None else first
             scores *= (first / scale)[:, None].astype(np.float32)

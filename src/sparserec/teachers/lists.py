@@ -85,12 +85,12 @@ def open_lists(path: Path, users: np.ndarray, n_items: int) -> TeacherLists:
     """Open lists of these users by memory map. Raises SparserecError when the file is not theirs, of this catalogue."""
     try:
         # Never pickled, and nothing but an .npy file. Its header is parsed as Python, which fails in many ways.
-        found = np.lib.format.open_memmap(path, mode="r")
+        records = np.lib.format.open_memmap(path, mode="r")
     except Exception as error:
         raise SparserecError(f"{path}: not readable as teacher lists ({error})") from None
-    if found.dtype != RECORD or found.ndim != 2 or len(found) != len(users) or found.shape[1] < 1:
+    if records.dtype != RECORD or records.ndim != 2 or len(records) != len(users) or records.shape[1] < 1:
         raise SparserecError(f"{path}: not the teacher lists of {len(users)} users")
-    lists = TeacherLists(users, found["item"], found["score"])
+    lists = TeacherLists(users, records["item"], records["score"])
     for first in range(0, len(users), 4096):
         items, scores = lists.items[first : first + 4096], lists.scores[first : first + 4096]
         if items.size and (items.min() < 0 or items.max() >= n_items or not np.isfinite(scores).all()):

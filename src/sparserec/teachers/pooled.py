@@ -154,29 +154,29 @@ class _LeftOut(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, pooled: Tensor, weights: Tensor, into: Tensor, out: Tensor, entries: _Entries) -> Tensor:
         tensors = [part.detach().contiguous() for part in (pooled, weights, into, out)]
-        found, lengths = torch.empty(len(weights)), torch.empty(2, len(weights))
+        cosines, lengths = torch.empty(len(weights)), torch.empty(2, len(weights))
         ctx.entries = entries
-        ctx.save_for_backward(*tensors, found, lengths)
-        pooling.cosines(*_LeftOut._arguments(entries, *tensors, found, lengths))
-        return found
+        ctx.save_for_backward(*tensors, cosines, lengths)
+        pooling.cosines(*_LeftOut._arguments(entries, *tensors, cosines, lengths))
+        return cosines
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        found = [torch.empty_like(part) for part in ctx.saved_tensors[:2]]
-        found += [torch.zeros_like(part) for part in ctx.saved_tensors[2:4]]
-        of_pooled, of_weights, of_into, of_out = (part.numpy() for part in found)
+        of_inputs = [torch.empty_like(part) for part in ctx.saved_tensors[:2]]
+        of_inputs += [torch.zeros_like(part) for part in ctx.saved_tensors[2:4]]
+        of_pooled, of_weights, of_into, of_out = (part.numpy() for part in of_inputs)
         given = (*_LeftOut._arguments(ctx.entries, *ctx.saved_tensors), gradients[0].contiguous().numpy())
         order, bounds, _ = group_by_row(ctx.entries.known)
         of_sums = [*given, ctx.entries.offsets, of_pooled, of_weights]
         of_items = [*given, order, bounds, of_into, of_out]
         pooling.cosines_back_to_sums(*of_sums)
         pooling.cosines_back_to_items(*of_items)
-        return (*found, None)
+        return (*of_inputs, None)
 
     @staticmethod
     def _arguments(entries: _Entries, *tensors: Tensor) -> tuple[np.ndarray, ...]:
-        pooled, weights, into, out, found, lengths = (part.numpy() for part in tensors)
-        return pooled, entries.owner, into, entries.known, weights, out, entries.ranked, found, lengths
+        pooled, weights, into, out, cosines, lengths = (part.numpy() for part in tensors)
+        return pooled, entries.owner, into, entries.known, weights, out, entries.ranked, cosines, lengths
 
 
 def left_out_cosines(pooled: Tensor, weights: Tensor, into: Tensor, out: Tensor, entries: _Entries) -> Tensor:
@@ -255,9 +255,9 @@ class _Trainer:
         pooled = embedding_bag(known, into.values, starts, mode="sum", per_sample_weights=weights)
         drawn = out.values.index_select(0, torch.from_numpy(out.places(batch.drawn)))
         rest = self._rest(normalize(pooled), drawn, batch)
-        own = left_out_cosines(pooled, weights, into.values, out.values, entries) / heat
+        of_positive = left_out_cosines(pooled, weights, into.values, out.values, entries) / heat
         share = torch.from_numpy(batch.counts.astype(np.float32) ** -0.5)[at]
-        return (softplus(rest[at] - own) * share).sum() / share.sum()
+        return (softplus(rest[at] - of_positive) * share).sum() / share.sum()
 
     def _rest(self, users: Tensor, negatives: Tensor, batch: _Batch) -> Tensor:
         """Logarithm (B,) of the sum over negatives of exp(cosine / temperature); drawn ones stand for all."""

@@ -15,7 +15,7 @@ SHORTEST = np.float32(1e-12)
 
 # Reassociation lets the compiler use vector instructions for the sums; their order is the same in each run.
 @njit(parallel=True, cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
-def cosines(pooled, owner, into, known, weights, out, ranked, found, lengths):
+def cosines(pooled, owner, into, known, weights, out, ranked, cosines_of, lengths):
     """Write the cosine of pooled[owner] - weights * into[known] with out[ranked] into `found`, for each entry.
 
     Args:
@@ -30,21 +30,21 @@ def cosines(pooled, owner, into, known, weights, out, ranked, found, lengths):
         lengths: (2, N) float32, of the differences and of the rows of `out`.
     """
     for e in prange(len(owner)):
-        whole, own, item, weight = pooled[owner[e]], into[known[e]], out[ranked[e]], weights[e]
+        whole, known_row, item, weight = pooled[owner[e]], into[known[e]], out[ranked[e]], weights[e]
         product, square, size = np.float32(0.0), np.float32(0.0), np.float32(0.0)
         for k in range(len(whole)):
-            rest = whole[k] - weight * own[k]
+            rest = whole[k] - weight * known_row[k]
             product += rest * item[k]
             square += rest * rest
             size += item[k] * item[k]
         lengths[0, e] = max(np.sqrt(square), SHORTEST)
         lengths[1, e] = max(np.sqrt(size), SHORTEST)
-        found[e] = product / lengths[0, e] / lengths[1, e]
+        cosines_of[e] = product / lengths[0, e] / lengths[1, e]
 
 
 @njit(parallel=True, cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
 def cosines_back_to_sums(
-    pooled, owner, into, known, weights, out, ranked, found, lengths, gradients, offsets, of_pooled, of_weights
+    pooled, owner, into, known, weights, out, ranked, cosines_of, lengths, gradients, offsets, of_pooled, of_weights
 ):
     """Write the gradients of `pooled` and of `weights` from those of the cosines.
 
@@ -59,20 +59,20 @@ def cosines_back_to_sums(
         whole, total = pooled[b], of_pooled[b]
         total[:] = 0.0
         for e in range(offsets[b], offsets[b + 1]):
-            own, item, weight = into[known[e]], out[ranked[e]], weights[e]
+            known_row, item, weight = into[known[e]], out[ranked[e]], weights[e]
             along = gradients[e] / (lengths[0, e] * lengths[1, e])
-            against = gradients[e] * found[e] / (lengths[0, e] * lengths[0, e])
+            against = gradients[e] * cosines_of[e] / (lengths[0, e] * lengths[0, e])
             lost = np.float32(0.0)
             for k in range(len(whole)):
-                part = along * item[k] - against * (whole[k] - weight * own[k])
+                part = along * item[k] - against * (whole[k] - weight * known_row[k])
                 total[k] += part
-                lost += part * own[k]
+                lost += part * known_row[k]
             of_weights[e] = -lost
 
 
 @njit(parallel=True, cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
 def cosines_back_to_items(
-    pooled, owner, into, known, weights, out, ranked, found, lengths, gradients, order, bounds, of_into, of_out
+    pooled, owner, into, known, weights, out, ranked, cosines_of, lengths, gradients, order, bounds, of_into, of_out
 ):
     """Add the gradients of `into` and of `out` from those of the cosines.
 
@@ -85,15 +85,15 @@ def cosines_back_to_items(
     """
     for t in prange(len(bounds) - 1):
         first = order[bounds[t]]
-        own, item = into[known[first]], out[ranked[first]]
+        known_row, item = into[known[first]], out[ranked[first]]
         of_own, of_item = of_into[known[first]], of_out[ranked[first]]
         for i in range(bounds[t], bounds[t + 1]):
             e = order[i]
             whole, weight = pooled[owner[e]], weights[e]
             along = gradients[e] / (lengths[0, e] * lengths[1, e])
-            against = gradients[e] * found[e] / (lengths[0, e] * lengths[0, e])
-            aside = gradients[e] * found[e] / (lengths[1, e] * lengths[1, e])
+            against = gradients[e] * cosines_of[e] / (lengths[0, e] * lengths[0, e])
+            aside = gradients[e] * cosines_of[e] / (lengths[1, e] * lengths[1, e])
             for k in range(len(whole)):
-                rest = whole[k] - weight * own[k]
+                rest = whole[k] - weight * known_row[k]
                 of_own[k] -= weight * (along * item[k] - against * rest)
                 of_item[k] += along * rest - aside * item[k]
