@@ -5,7 +5,7 @@ python benchmarks/report.py
 
 from pathlib import Path
 
-from sparserec.bench.pages import write_pages
+from sparserec.bench.report import write_pages
 from sparserec.bench.script import run
 
 

@@ -137,7 +137,3 @@ class RunConfig(Settings):
         """The settings of this class: those given, else its defaults."""
         part = self.sections.get(settings.section)
         return part if isinstance(part, settings) else settings()
-
-    def replaced(self, **settings: Any) -> RunConfig:
-        """The same with other values of some settings, those of kinds among them; checked like all."""
-        return RunConfig.model_validate({**self.model_dump(), **settings})

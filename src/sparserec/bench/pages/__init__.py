@@ -6,12 +6,8 @@ A page is Markdown that people write. Where it has `<!-- figures: NAME ABOUT -->
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from sparserec.bench.pages import factorisation, files, findings, history, kinds, trials
-from sparserec.bench.pages.markdown import Block, fill
-from sparserec.bench.pages.plots import plot_bytes
-from sparserec.files import write_text
+from sparserec.bench.pages.markdown import Block
 
 BLOCKS: dict[str, Block] = {
     "result": files.section,
@@ -27,46 +23,3 @@ BLOCKS: dict[str, Block] = {
     "method": findings.method,
 }
 """How each block is written, by its name."""
-
-
-def write_pages(root: Path) -> list[Path]:
-    """Write every block of README.md and of pages in docs, the pages of grids, and the pictures.
-
-    Args:
-        root: of the repository.
-
-    Returns:
-        the files written.
-    """
-    folder = root / "docs" / "results"
-    written = [*_grids(folder), folder / "bytes.png"]
-    plot_bytes(folder, written[-1])
-    for page in [root / "README.md", root / "docs" / "results.md", *sorted(folder.glob("*.md")), *_guides(root)]:
-        text = page.read_text()
-        if "<!-- figures:" in text:
-            write_text(page, fill(text, BLOCKS, folder))
-            written.append(page)
-    return written
-
-
-def _guides(root: Path) -> list[Path]:
-    return sorted((root / "docs" / "guide").glob("*.md"))
-
-
-def _grids(folder: Path) -> list[Path]:
-    """The pages and plots of `sparserec bench`, of all that their results files hold."""
-    from sparserec.bench.grids import ablations, paper
-    from sparserec.bench.paper import Grid
-    from sparserec.bench.results import Results
-    from sparserec.bench.work import Conditions
-
-    nowhere, written = Conditions(Path(), Path()), []
-    for name in ("paper", "next_item"):
-        written += paper(Grid(), folder, nowhere, print, report_only=True, name=name)
-    jobs = [entry.job for entry in Results(folder / "ablations.jsonl").entries()]
-    grid = Grid.of(
-        datasets=tuple(dict.fromkeys(job.dataset for job in jobs)),
-        bases=tuple(dict.fromkeys(job.base for job in jobs)),
-        densities=tuple(dict.fromkeys(job.density for job in jobs)),
-    )
-    return [*written, *ablations(grid, folder, nowhere, print, report_only=True)]

@@ -1,0 +1,52 @@
+"""All pages of results and their pictures written from the results files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sparserec.bench.grids import ablations, paper
+from sparserec.bench.pages import BLOCKS
+from sparserec.bench.pages.markdown import fill
+from sparserec.bench.pages.plots import plot_bytes
+from sparserec.bench.paper import Grid
+from sparserec.bench.results import Results
+from sparserec.bench.work import Conditions
+from sparserec.files import write_text
+
+
+def write_pages(root: Path) -> list[Path]:
+    """Write every block of README.md and of pages in docs, the pages of grids, and the pictures.
+
+    Args:
+        root: of the repository.
+
+    Returns:
+        the files written.
+    """
+    folder = root / "docs" / "results"
+    written = [*_grids(folder), folder / "bytes.png"]
+    plot_bytes(folder, written[-1])
+    for page in [root / "README.md", root / "docs" / "results.md", *sorted(folder.glob("*.md")), *_guides(root)]:
+        text = page.read_text()
+        if "<!-- figures:" in text:
+            write_text(page, fill(text, BLOCKS, folder))
+            written.append(page)
+    return written
+
+
+def _guides(root: Path) -> list[Path]:
+    return sorted((root / "docs" / "guide").glob("*.md"))
+
+
+def _grids(folder: Path) -> list[Path]:
+    """The pages and plots of `sparserec bench`, of all that their results files hold."""
+    nowhere, written = Conditions(Path(), Path()), []
+    for name in ("paper", "next_item"):
+        written += paper(Grid(), folder, nowhere, print, report_only=True, name=name)
+    jobs = [entry.job for entry in Results(folder / "ablations.jsonl").entries()]
+    grid = Grid.of(
+        datasets=tuple(dict.fromkeys(job.dataset for job in jobs)),
+        bases=tuple(dict.fromkeys(job.base for job in jobs)),
+        densities=tuple(dict.fromkeys(job.density for job in jobs)),
+    )
+    return [*written, *ablations(grid, folder, nowhere, print, report_only=True)]
