@@ -19,6 +19,7 @@ from sparserec.bench.data import data_path
 from sparserec.bench.parts import finished
 from sparserec.bench.script import run
 from sparserec.bench.statistics import beside
+from sparserec.recommenders.lightgcn import LightGCNSettings
 
 PUBLISHED = {"recall@20": 0.1830, "ndcg@20": 0.1554}
 """LightGCN with 3 layers and 64 columns on gowalla: He et al., SIGIR 2020, table 3."""
@@ -36,7 +37,7 @@ def main(
     best, history = trained.valid_metrics(), trained.log()
     return {
         "columns": trained.config.dim,
-        "layers": trained.config.layers,
+        "layers": trained.config.of(LightGCNSettings).layers,
         "examples a batch": trained.config.batch_size,
         "negatives a batch": trained.config.n_negatives,
         "L2 on the rows of examples": trained.config.l2,
