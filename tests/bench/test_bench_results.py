@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import subprocess
 import sys
 
 import pytest
@@ -100,3 +101,11 @@ def test_the_run_phase_goes_on_in_the_folder_that_tuning_left(tmp_path, conditio
 
     assert folder_of(job(0, phase="tune"), tmp_path) == folder_of(job(0), tmp_path)
     assert folder_of(job(1), tmp_path) != folder_of(job(0), tmp_path)
+
+
+def test_a_function_of_a_script_finds_what_lies_beside_it(tmp_path):
+    (tmp_path / "beside_it.py").write_text("def twice(n):\n    return 2 * n\n")
+    (tmp_path / "script.py").write_text("def main(n):\n    import beside_it\n    return beside_it.twice(n)\n")
+    command = [sys.executable, "-m", "sparserec.bench.fresh", str(tmp_path / "script.py"), "main", '{"n": 4}']
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert answer.stdout.splitlines()[-1] == "8"

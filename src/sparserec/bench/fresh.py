@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from sparserec.errors import SparserecError
@@ -38,7 +39,11 @@ def fresh(function: Callable[..., Any], /, **arguments: Any) -> Any:
 
 
 def _main(where: str, name: str, arguments: str) -> None:
-    functions = runpy.run_path(where) if where.endswith(".py") else vars(import_module(where))
+    if where.endswith(".py"):
+        sys.path.insert(0, str(Path(where).parent))  # as where a script is run: it finds those beside it
+        functions = runpy.run_path(where)
+    else:
+        functions = vars(import_module(where))
     try:
         print(json.dumps(functions[name](**json.loads(arguments))))
     except SparserecError as error:
