@@ -19,7 +19,7 @@ from sparserec.bench.data import data_path
 from sparserec.bench.parts import finished
 from sparserec.bench.script import run
 from sparserec.bench.statistics import beside
-from sparserec.recommenders.lightgcn import LightGCNSettings
+from sparserec.recommenders.settings import LightGCNSettings
 
 PUBLISHED = {"recall@20": 0.1830, "ndcg@20": 0.1554}
 """LightGCN with 3 layers and 64 columns on gowalla: He et al., SIGIR 2020, table 3."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from sparserec.errors import SparserecError
 from sparserec.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,8 @@ class Interactions:
 
     def csr(self) -> csr_array:
         """(n_users, n_items) float32 SciPy CSR array of ones."""
+        from scipy.sparse import csr_array
+
         ones = np.ones(self.nnz, dtype=np.float32)
         return csr_array((ones, self.indices, self.indptr), shape=(self.n_users, self.n_items))
 

@@ -12,20 +12,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sparserec import recommenders, starts, tables, training
 from sparserec.axes import RECOMMENDERS
 from sparserec.errors import SparserecError
 from sparserec.files import filling
 from sparserec.interactions import Dataset, Split
-from sparserec.recommenders import Recommender
 from sparserec.runs.data import cut, read
 from sparserec.runs.refit import FINAL, everything
 from sparserec.runs.run import Run
-from sparserec.runs.threads import set_threads
+from sparserec.runs.threads import checked_threads, set_threads
 from sparserec.settings import RunConfig, load_config
-from sparserec.starts import Context, begin, decided, has_teacher, remove_start, same_teacher
-from sparserec.tables import choose_device, device_name
-from sparserec.training import Reporter, Task, Trainer, build_plan, build_trainer, needs_teacher
-from sparserec.training.build import build_view
 
 
 def train(
@@ -39,7 +35,7 @@ def train(
     device: str = "auto",
     resume: bool = False,
     teacher_from: str | os.PathLike[str] | None = None,
-    report: Reporter | None = None,
+    report: training.Reporter | None = None,
     stage: Callable[[str], None] | None = None,
     **settings: Any,
 ) -> Run:
@@ -70,20 +66,23 @@ def train(
     """
     report_stage = stage or (lambda words: None)
     chosen = _settle(recipe, config, settings)
-    set_threads(threads)
-    where = choose_device(device, RECOMMENDERS[chosen.model].on_gpu)
+    threads = checked_threads(threads)
+    if device not in ("auto", "cpu"):  # which may be refused; to ask loads torch, which else waits for the data
+        tables.choose_device(device, RECOMMENDERS[chosen.model].on_gpu)
     dataset = data if isinstance(data, Dataset) else _read(data, chosen, report_stage)
     chosen = _with_reading(chosen, dataset)
     report_stage("splitting")
     split = cut(dataset, chosen.data)
+    set_threads(threads)
+    where = tables.choose_device(device, RECOMMENDERS[chosen.model].on_gpu)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="sparserec-"))
     run = _opened(folder, chosen, split, resume)
     known = run is not None
     lender = _teacher_run(teacher_from, chosen, split) if teacher_from is not None else None
-    context = Context(chosen, split, folder, report_stage, where, lender)
+    context = starts.Context(chosen, split, folder, report_stage, where, lender)
     report_stage("building the initial mask")
     with filling(folder), _leaving_nothing(folder, unless=known):
-        model, task = begin(context)
+        model, task = starts.begin(context)
         run = run or Run.create(folder, chosen, split, dataset.source)
     with _stop_on_interrupt() as stop:
         session = _Session(report, stop)
@@ -91,7 +90,7 @@ def train(
         if known:
             report_stage("resuming")
             trainer.resume()
-        report_stage("training" if where.type == "cpu" else f"training on {device_name(where)}")
+        report_stage("training" if where.type == "cpu" else f"training on {tables.device_name(where)}")
         run.ended = trainer.run()
         refits = run.ended != "interrupted" and chosen.refit and split.valid.nnz > 0
         if refits and not _refit(run, context, session):
@@ -103,16 +102,21 @@ def train(
 class _Session:
     """Whom both trainings of a run tell of their progress, and who may stop them."""
 
-    report: Reporter | None
+    report: training.Reporter | None
     stop: Callable[[], bool]
 
     def trainer(
-        self, context: Context, model: Recommender, task: Task, until: int | None = None, rounds: bool | None = None
-    ) -> Trainer:
+        self,
+        context: starts.Context,
+        model: recommenders.Recommender,
+        task: training.Task,
+        until: int | None = None,
+        rounds: bool | None = None,
+    ) -> training.Trainer:
         """The training of a model in the folder of a context; `until` and `rounds` as for `build_plan`."""
         config, split = context.config, context.split
-        plan, view = build_plan(config, split, model, until, rounds), build_view(config, model)
-        return build_trainer(
+        plan, view = training.build_plan(config, split, model, until, rounds), training.build_view(config, model)
+        return training.build_trainer(
             config, split, model, task, plan, context.folder, report=self.report, stop=self.stop, view=view
         )
 
@@ -136,25 +140,25 @@ def _leaving_nothing(folder: Path, unless: bool) -> Iterator[None]:
         yield
     except SparserecError:
         if not unless:
-            remove_start(folder)
+            starts.remove_start(folder)
         raise
 
 
 def _teacher_run(folder: str | os.PathLike[str], config: RunConfig, split: Split) -> Path:
     """The folder of a run whose teacher is the one of this configuration."""
     other = Run.open(folder, split)
-    if not needs_teacher(config):
+    if not training.needs_teacher(config):
         raise SparserecError(f"loss {config.loss} with {config.epochs} epochs has no teacher to take from {folder}")
-    if not same_teacher(other.config, config):
+    if not starts.same_teacher(other.config, config):
         raise SparserecError(
             f"{folder} has another teacher, or none: dim, init_power, seed and the settings of teacher must be the same"
         )
-    if not has_teacher(other.folder):
+    if not starts.has_teacher(other.folder):
         raise SparserecError(f"{folder} has no teacher yet: resume it, or take another run's")
     return other.folder
 
 
-def _refit(run: Run, first: Context, session: _Session) -> bool:
+def _refit(run: Run, first: starts.Context, session: _Session) -> bool:
     """Train once more on the training and validation parts together; whether it came to its end.
 
     What validation chose is taken as it is: the teacher's settings, and the number of epochs.
@@ -167,14 +171,14 @@ def _refit(run: Run, first: Context, session: _Session) -> bool:
     lender = first.teacher_run and first.teacher_run / FINAL
     context = replace(
         first,
-        config=decided(run.config, run.folder),
+        config=starts.decided(run.config, run.folder),
         split=everything(first.split),
         folder=folder,
-        teacher_run=lender if lender and has_teacher(lender) else None,
+        teacher_run=lender if lender and starts.has_teacher(lender) else None,
         earlier_run=run.folder if first.recommender.from_histories else None,
     )
     with filling(folder):
-        model, task = begin(context)
+        model, task = starts.begin(context)
     trainer = session.trainer(context, model, task, until, rounds)
     trainer.resume()
     first.report("training")

@@ -6,28 +6,27 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tomli_w
-import torch
-from torch import Tensor
 
+from sparserec import tables, training
 from sparserec.artefact import ByteReport
 from sparserec.axes import RECOMMENDERS
 from sparserec.errors import SparserecError
-from sparserec.evaluation import Metrics, evaluate
 from sparserec.files import make_folder, together, write_text
 from sparserec.interactions import Split
-from sparserec.recommenders import Recommender
 from sparserec.runs.data import cut, read
-from sparserec.runs.export import write_artefact
-from sparserec.runs.ids import load_ids, save_ids
 from sparserec.runs.refit import FINAL, everything
 from sparserec.settings import RunConfig, load_config
-from sparserec.tables import CPU, DenseTable, SparseTable, Table
-from sparserec.training import assemble, load_state
-from sparserec.training.checkpoint import section
+
+if TYPE_CHECKING:  # all of these load torch or Numba, which to open a run takes nothing of
+    import torch
+    from torch import Tensor
+
+    from sparserec.evaluation import Metrics
+    from sparserec.recommenders import Recommender
 
 
 @dataclass(frozen=True)
@@ -70,6 +69,8 @@ class Run:
     @classmethod
     def create(cls, folder: Path, config: RunConfig, split: Split, source: str) -> Run:
         """Make the folder of a new run. Raises SparserecError when it holds a run already."""
+        from sparserec.runs.ids import save_ids
+
         if (folder / "config.toml").exists():
             raise SparserecError(f"{folder} holds a run already; resume it (--resume) or choose another folder")
         make_folder(folder)
@@ -128,43 +129,45 @@ class Run:
     @property
     def is_rounded(self) -> bool:
         """Whether the model that validation chose was trained with values rounded as in the file."""
-        return bool(load_state(self.folder / "best.safetensors")[1].get("rounded", False))
+        return bool(training.load_state(self.folder / "best.safetensors")[1].get("rounded", False))
 
-    def best(self, refitted: bool = False, device: torch.device = CPU) -> tuple[Recommender, dict[str, Any]]:
-        """The model of the epoch that validation chose, or the refitted one, on a device; with its facts."""
+    def best(self, refitted: bool = False, device: torch.device | None = None) -> tuple[Recommender, dict[str, Any]]:
+        """The model of the epoch that validation chose, or the refitted one, with its facts; on the CPU if no device is given."""
         folder = self.folder / FINAL if refitted else self.folder
         path = folder / "best.safetensors"
-        tensors, facts = load_state(path)
+        tensors, facts = training.load_state(path)
         try:
-            tables = self._tables(tensors, facts["dims"])
+            parts = self._tables(tensors, facts["dims"])
         except (SparserecError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise SparserecError(f"{path}: not the tables of this run ({error}); train it anew") from None
         history = NOBODY
         if RECOMMENDERS[self.config.model].needs_history:
             history = (everything(self.split()) if refitted else self.split()).train
-        return assemble(self.config, tables, history, device), facts
+        return training.assemble(self.config, parts, history, device or tables.CPU), facts
 
-    def _tables(self, tensors: dict[str, Tensor], dims: dict[str, int]) -> dict[str, Table]:
+    def _tables(self, tensors: dict[str, Tensor], dims: dict[str, int]) -> dict[str, tables.Table]:
         """The tables in a state, checked against the kind and the rows of the run."""
         kind = RECOMMENDERS[self.config.model]
-        tables: dict[str, Table] = {}
+        found: dict[str, tables.Table] = {}
         for name, dim in dims.items():
-            part = {key: tensor.numpy() for key, tensor in section(name, tensors).items()}
+            part = {key: tensor.numpy() for key, tensor in training.section(name, tensors).items()}
             if "columns" in part:
-                tables[name] = SparseTable(part["indptr"], part["columns"], part["values"], dim)
+                found[name] = tables.SparseTable(part["indptr"], part["columns"], part["values"], dim)
             else:
-                tables[name] = DenseTable(part["values"].reshape(-1, dim))
+                found[name] = tables.DenseTable(part["values"].reshape(-1, dim))
         for name, rows in kind.tables.items():
             count = self.facts.n_users if rows == "users" else self.facts.n_items
-            if tables[name].n_rows != count:
-                raise SparserecError(f"it has {tables[name].n_rows} {name}, not {count}")
-        return tables
+            if found[name].n_rows != count:
+                raise SparserecError(f"it has {found[name].n_rows} {name}, not {count}")
+        return found
 
     def evaluate(self, part: str = "test", ks: tuple[int, ...] = (20,), per_user: bool = False) -> Metrics:
         """Full-ranking metrics on "valid" or "test"; also written to metrics.json.
 
         For "valid" of the model that validation chose; for "test" of the one that was trained once more, if any.
         """
+        from sparserec.evaluation import evaluate
+
         split = self.split()
         if part not in ("valid", "test"):
             raise SparserecError(f"part must be 'valid' or 'test', not {part!r}")
@@ -193,6 +196,9 @@ class Run:
             refitted: False for the model that validation chose even where it was trained once more with the validation
                 part; only that one can be evaluated on it.
         """
+        from sparserec.runs.export import write_artefact
+        from sparserec.runs.ids import load_ids
+
         final = self.is_refitted if refitted is None else refitted
         model, _ = self.best(refitted=final)
         users, items = load_ids(self.folder / "ids.safetensors")
@@ -211,11 +217,11 @@ class Run:
 
     def log(self) -> list[dict[str, float]]:
         """One entry for each finished epoch: epoch, loss, validation metrics, seconds."""
-        return load_state(self.folder / "checkpoint.safetensors")[1]["history"]
+        return training.load_state(self.folder / "checkpoint.safetensors")[1]["history"]
 
     def valid_metrics(self) -> dict[str, float]:
         """The entry of the epoch that validation chose; empty when training was stopped before the first one."""
-        return load_state(self.folder / "best.safetensors")[1]["valid"]
+        return training.load_state(self.folder / "best.safetensors")[1]["valid"]
 
     def parameters(self) -> int:
         """Active parameters of the chosen model."""
@@ -225,4 +231,4 @@ class Run:
 
 def _explored(model: Recommender) -> int:
     """Active parameters of the sparse tables of a model."""
-    return sum(table.nnz for table in model.tables.values() if isinstance(table, SparseTable))
+    return sum(table.nnz for table in model.tables.values() if isinstance(table, tables.SparseTable))

@@ -12,9 +12,6 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from numba import njit, prange
-from sklearn.decomposition import NMF
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.extmath import randomized_svd
 
 from sparserec.errors import SparserecError
 from sparserec.sparsity.masks import CsrMask, largest, pointers
@@ -95,6 +92,9 @@ def nmf_factors(
     Returns:
         W (n_users, dim) and H (n_items, dim), float32, >= 0.
     """
+    from sklearn.decomposition import NMF  # scikit-learn is loaded by what factorises, not by every training
+    from sklearn.exceptions import ConvergenceWarning
+
     check_dim(interactions, dim)
     matrix = normalised(interactions) if normalise else interactions
     columns: Any = dim  # its annotation knows only "auto"
@@ -129,6 +129,8 @@ def spectral_factors(
     Returns:
         user factors (n_users, dim) and item factors (n_items, dim), float32, signed.
     """
+    from sklearn.utils.extmath import randomized_svd
+
     check_dim(interactions, dim)
     power_iterations: Any = 4  # its annotation knows only "auto"
     left, singular, right = randomized_svd(normalised(interactions), dim, n_iter=power_iterations, random_state=seed)

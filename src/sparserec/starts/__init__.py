@@ -1,8 +1,15 @@
 """Starts: what a training begins with, stage by stage; each leaves its result in the run folder."""
 
-from sparserec.starts.base import Context, OfHistories, SparseStart, Start, StartKind
-from sparserec.starts.begin import begin, decided, has_teacher, remove_start, same_teacher
-from sparserec.starts.budget import active_parameters, width
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sparserec.deferred import deferred
+
+if TYPE_CHECKING:
+    from sparserec.starts.base import Context, OfHistories, SparseStart, Start, StartKind
+    from sparserec.starts.budget import active_parameters, width
+    from sparserec.starts.chains import begin, decided, has_teacher, remove_start, same_teacher
 
 __all__ = [
     "Context",
@@ -18,3 +25,12 @@ __all__ = [
     "same_teacher",
     "width",
 ]
+
+__getattr__ = deferred(
+    __name__,
+    {
+        "base": ["Context", "OfHistories", "SparseStart", "Start", "StartKind"],
+        "budget": ["active_parameters", "width"],
+        "chains": ["begin", "decided", "has_teacher", "remove_start", "same_teacher"],
+    },
+)

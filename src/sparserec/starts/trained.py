@@ -9,7 +9,7 @@ import numpy as np
 
 from sparserec.files import make_folder
 from sparserec.protocols import Scorer
-from sparserec.recommenders.lightgcn import LightGCNSettings
+from sparserec.recommenders.settings import LightGCNSettings
 from sparserec.settings import load_config
 from sparserec.sparsity import Spectrum
 from sparserec.starts import thresholds
