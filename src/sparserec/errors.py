@@ -7,3 +7,11 @@ class SparserecError(Exception):
     The message is one sentence that names the file, line or argument concerned. The command line prints it
     without a traceback and exits with code 2.
     """
+
+    def __init__(self, *parts: object):
+        # A file name that is no UTF-8 has characters that nobody can print: they are shown as escapes.
+        super().__init__(*(_printable(part) if isinstance(part, str) else part for part in parts))
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -15,7 +15,7 @@ from typing import Any
 from sparserec import recommenders, starts, tables, training
 from sparserec.axes import RECOMMENDERS
 from sparserec.errors import SparserecError
-from sparserec.files import filling
+from sparserec.files import filling, sweep
 from sparserec.interactions import Dataset, Split
 from sparserec.runs.data import cut, read
 from sparserec.runs.refit import FINAL, everything
@@ -76,6 +76,8 @@ def train(
     set_threads(threads)
     where = tables.choose_device(device, RECOMMENDERS[chosen.model].on_gpu)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="sparserec-"))
+    for place in (folder, folder / FINAL):  # what an earlier call left that was killed
+        sweep(place)
     run = _opened(folder, chosen, split, resume)
     known = run is not None
     lender = _teacher_run(teacher_from, chosen, split) if teacher_from is not None else None

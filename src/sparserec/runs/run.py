@@ -132,7 +132,7 @@ class Run:
         return bool(training.load_state(self.folder / "best.safetensors")[1].get("rounded", False))
 
     def best(self, refitted: bool = False, device: torch.device | None = None) -> tuple[Recommender, dict[str, Any]]:
-        """The model of the epoch that validation chose, or the refitted one, with its facts; on the CPU if no device is given."""
+        """The model of the epoch that validation chose, or the refitted one, with its facts; on the CPU unless told."""
         folder = self.folder / FINAL if refitted else self.folder
         path = folder / "best.safetensors"
         tensors, facts = training.load_state(path)

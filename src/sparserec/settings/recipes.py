@@ -70,7 +70,7 @@ def _recipe_of(model: str | None) -> str:
 def _recipe(name: str) -> tuple[dict[str, Any], str]:
     if name not in recipe_names():
         raise SparserecError(f"unknown recipe {name!r}; there are: {', '.join(recipe_names())}")
-    text = (resources.files("sparserec") / "recipes" / f"{name}.toml").read_text()
+    text = (resources.files("sparserec") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
     return {**tomllib.loads(text), "recipe": name}, f"recipe {name}"
 
 
