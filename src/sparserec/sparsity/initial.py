@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 import torch
-from numba import njit, prange
+from numba import prange
 
 from sparserec.errors import SparserecError
+from sparserec.kernels import kernel
 from sparserec.sparsity.masks import CsrMask, largest, pointers
 
 
@@ -315,7 +316,7 @@ def _settle(lengths: np.ndarray, missing: int, dim: int, generator: np.random.Ge
         missing -= int(np.sign(missing)) * len(chosen)
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def _draw_columns(indptr, dim, seeds, columns):
     """Distinct ascending columns for each row by selection sampling; each row has a seed of its own."""
     for row in prange(len(indptr) - 1):
