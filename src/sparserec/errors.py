@@ -1,4 +1,4 @@
-"""The one error type that a user of sparserec meets."""
+"""The one error type that a user of sparserec meets, and the one kind of warning."""
 
 
 class SparserecError(Exception):
@@ -11,6 +11,10 @@ class SparserecError(Exception):
     def __init__(self, *parts: object):
         # A file name that is no UTF-8 has characters that nobody can print: they are shown as escapes.
         super().__init__(*(_printable(part) if isinstance(part, str) else part for part in parts))
+
+
+class SparserecWarning(RuntimeWarning):
+    """Something that was done otherwise than asked: one sentence; the command line prints it as a note."""
 
 
 def _printable(text: str) -> str:

@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 
 import numba
 
+from sparserec.errors import SparserecWarning
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -85,6 +87,6 @@ def _tell() -> None:
     warnings.warn(
         "compiled kernels can't be kept, so every process compiles them anew: set NUMBA_CACHE_DIR to a folder that can "
         "be written",
-        RuntimeWarning,
+        SparserecWarning,
         stacklevel=2,
     )

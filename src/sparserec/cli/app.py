@@ -19,6 +19,7 @@ from sparserec.cli.demo import demo
 from sparserec.cli.evaluate import evaluate
 from sparserec.cli.patch import apply, delta
 from sparserec.cli.serve import export, inspect, recommend
+from sparserec.cli.streams import prepare_streams
 from sparserec.cli.train import train
 from sparserec.cli.web import web
 from sparserec.errors import SparserecError
@@ -55,6 +56,7 @@ def _root(
 
 def main() -> None:
     """Run the command line; the entry point of the `sparserec` script."""
+    prepare_streams()
     try:
         app()
     except SparserecError as error:

@@ -10,6 +10,7 @@ import numpy as np
 from sparserec.errors import SparserecError
 from sparserec.evaluation.metrics import METRICS
 from sparserec.evaluation.topk import mark_hits, mask_history, top_k
+from sparserec.forks import start_threads
 from sparserec.protocols import Histories, Scorer
 
 BLOCK_BYTES = 24_000_000
@@ -68,6 +69,7 @@ def evaluate(
     Raises:
         SparserecError: when a score is not a number, ks are out of range, or nobody has relevant items.
     """
+    start_threads()
     ks = sorted(set(ks))
     if not ks or ks[0] < 1:
         raise SparserecError(f"k must be at least 1, not {ks[0] if ks else 'nothing'}")

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from sparserec.errors import SparserecError
+from sparserec.forks import start_threads
 from sparserec.interactions.coding import Coded, natural_order, vocabulary
 from sparserec.interactions.columns import Columns
 from sparserec.interactions.delimited import read_delimited
@@ -67,6 +68,7 @@ def load(
         raise SparserecError(f"min_rating must be a finite number, not {min_rating!r}")
     if format is not None and format not in FORMATS:
         raise SparserecError(f"unknown format {format!r}; format must be one of {', '.join(FORMATS)}")
+    start_threads()
     train, test = _files(Path(path), format)
     if test is not None and kcore > 0:
         raise SparserecError(

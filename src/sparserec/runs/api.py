@@ -16,6 +16,7 @@ from sparserec import recommenders, starts, tables, training
 from sparserec.axes import RECOMMENDERS
 from sparserec.errors import SparserecError
 from sparserec.files import filling, sweep
+from sparserec.forks import start_threads
 from sparserec.interactions import Dataset, Split
 from sparserec.runs.data import cut, read
 from sparserec.runs.refit import FINAL, everything
@@ -64,6 +65,7 @@ def train(
     Raises:
         SparserecError: for settings or data that cannot be used; nothing is left half-written.
     """
+    start_threads()
     report_stage = stage or (lambda words: None)
     chosen = _settle(recipe, config, settings)
     threads = checked_threads(threads)

@@ -16,6 +16,7 @@ from sparserec.artefact import ByteReport
 from sparserec.axes import RECOMMENDERS
 from sparserec.errors import SparserecError
 from sparserec.files import make_folder, together, write_text
+from sparserec.forks import start_threads
 from sparserec.interactions import Split
 from sparserec.runs.data import cut, read
 from sparserec.runs.refit import FINAL, everything
@@ -133,6 +134,7 @@ class Run:
 
     def best(self, refitted: bool = False, device: torch.device | None = None) -> tuple[Recommender, dict[str, Any]]:
         """The model of the epoch that validation chose, or the refitted one, with its facts; on the CPU unless told."""
+        start_threads()
         folder = self.folder / FINAL if refitted else self.folder
         path = folder / "best.safetensors"
         tensors, facts = training.load_state(path)

@@ -7,7 +7,8 @@ import os
 import warnings
 
 from sparserec import cores
-from sparserec.errors import SparserecError
+from sparserec.errors import SparserecError, SparserecWarning
+from sparserec.forks import start_threads
 
 
 def set_threads(threads: int | None) -> None:
@@ -15,6 +16,7 @@ def set_threads(threads: int | None) -> None:
 
     More than this process may use are not taken, which is told in a warning. Raises SparserecError for less than 1.
     """
+    start_threads()
     count = checked_threads(threads)
     import numba
     import torch
@@ -30,12 +32,12 @@ def set_threads(threads: int | None) -> None:
 def checked_threads(threads: int | None) -> int:
     """The number of threads to take, from 1 to the cores that this process may use; see `set_threads`."""
     for words in cores.corrected:
-        warnings.warn(words, RuntimeWarning, stacklevel=3)
+        warnings.warn(words, SparserecWarning, stacklevel=3)
     cores.corrected.clear()
     if threads is None:
         return default_threads()
     try:
-        count = operator.index(threads)
+        count = operator.index(None if isinstance(threads, bool) else threads)
     except TypeError:
         raise SparserecError(f"threads must be a whole number, not {threads!r}") from None
     if count < 1:
@@ -43,7 +45,7 @@ def checked_threads(threads: int | None) -> int:
     most = available_cores()
     if count > most:
         warnings.warn(
-            f"{count} threads are more than the {most} cores here: {most} are taken", RuntimeWarning, stacklevel=3
+            f"{count} threads are more than the {most} cores here: {most} are taken", SparserecWarning, stacklevel=3
         )
     return min(count, most)
 
