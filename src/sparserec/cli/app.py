@@ -21,7 +21,7 @@ from sparserec.cli.patch import apply, delta
 from sparserec.cli.serve import export, inspect, recommend
 from sparserec.cli.train import train
 from sparserec.cli.web import web
-from sparserec.errors import SparserecError
+from sparserec.errors import SparserecError, on_command_line
 
 app = typer.Typer(
     name="sparserec",
@@ -55,8 +55,12 @@ def _root(
 
 def main() -> None:
     """Run the command line; the entry point of the `sparserec` script."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # names of files may be no text in the locale's encoding
+            stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        with on_command_line():
+            app()
     except SparserecError as error:
         errors.print(f"[bold red]error:[/] {_escaped(str(error))}", soft_wrap=True, highlight=False)
         sys.exit(2)

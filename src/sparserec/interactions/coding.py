@@ -213,7 +213,8 @@ def _blank_rows(scan: Scan, absent: int, request: Request) -> int:
     """How many of the rows without ids are blank lines."""
     if not scan.blanks:
         return 0
-    rows = scan.rows_where(_kept(scan, request) & pl.col("user").is_null() & pl.col("item").is_null())
+    nothing = (pl.col(role).fill_null("") == "" for role in ("user", "item"))
+    rows = scan.rows_where(pl.all_horizontal(_kept(scan, request), *nothing))
     return min(absent, sum(place is None for place in scan.places(rows)))
 
 
@@ -231,8 +232,8 @@ def _about_padding(role: str, ids: pl.Series) -> list[str]:
     if not len(padded):
         return []
     return [
-        f"{len(padded):,} {role} ids begin or end with a blank, such as {padded[0]!r}; they are kept so, and are others "
-        "than those without"
+        f"{len(padded):,} {role} ids begin or end with a blank, such as {padded[0]!r}; they are kept so, and are "
+        "others than those without"
     ]
 
 
@@ -355,8 +356,8 @@ def _untimed(scan: Scan, request: Request, time: pl.Expr | None) -> str:
         kept &= _liked(request.min_rating).fill_null(False)
     place, count = _first(scan, kept & time.is_null())
     return (
-        f"{place}: column {scan.names['timestamp']!r} is not a timestamp here ({count} such in all); timestamps must be "
-        f"{RIGHT}, in every row"
+        f"{place}: column {scan.names['timestamp']!r} is not a timestamp here ({count} such in all); timestamps must "
+        f"be {RIGHT}, in every row"
     )
 
 

@@ -12,12 +12,14 @@ from sparserec.interactions.types import Dataset, Interactions, overlap
 def describe(dataset: Dataset) -> dict[str, Any]:
     """Counts and shares of a data set; only str, int, float, None, lists and dicts of these, ready for JSON.
 
-    Keys: source, users, items, interactions; rows (read, those left out included), left_out (rows by reason); density (interactions / (users * items), 0 to 1);
+    Keys: source, users, items, interactions; rows (read, those left out included), left_out (rows by reason);
+    density (interactions / (users * items), 0 to 1);
     duplicates_folded; per_user and per_item (min, median, mean, max); top_1_percent_items_share (share of the
     interactions on the most popular 1 % of the items, rounded up, 0 to 1); gini_items (0: all items alike;
     towards 1: all interactions on one item); timestamps (first, last, in the unit of the file) or None; test
     (users, interactions, duplicates_folded, overlap_with_train: pairs that stand in both,
-    items_unknown_in_train) or None; notes (sentences on what was left out and what may surprise); fingerprint. Ids without an interaction count as users and items.
+    items_unknown_in_train) or None; notes (sentences on what was left out and what may surprise); fingerprint.
+    Ids without an interaction count as users and items.
     """
     data = dataset.interactions
     popularity = np.sort(data.item_degrees())[::-1]

@@ -115,9 +115,9 @@ def _one_or_parts(path: Path, readable: list[Path]) -> Files:
             return Files(choice)
     kinds = {os.path.splitext(bare_name(file.name))[1] for file in readable}
     numbered = all(re.match(r"part[-_.]?\d", file.name) for file in readable)
-    if len(readable) > 1 and len(kinds) == 1 and (numbered or kinds <= {".parquet", ".pq"}):
-        if not any(_role(file)[1] for file in readable):
-            return Files(readable)
+    alike = len(readable) > 1 and len(kinds) == 1 and not any(_role(file)[1] for file in readable)
+    if alike and (numbered or kinds <= {".parquet", ".pq"}):
+        return Files(readable)
     names = ", ".join(file.name for file in readable[:8]) or "none of these"
     raise SparserecError(
         f"{label_of(path)}: the folder must hold train.txt (and test.txt), ratings.csv, a single file of "

@@ -59,8 +59,8 @@ def _collected(frame: Any, names: list[str], needed: list[str], label: str) -> p
         found = pl.from_arrow(arrow)
     except Exception as error:  # of whatever library the frame comes from
         raise SparserecError(
-            f"{label}: its columns {', '.join(map(repr, needed))} cannot be read ({first_line(error)}); ids must all be "
-            "integers or all be text"
+            f"{label}: its columns {', '.join(map(repr, needed))} cannot be read ({first_line(error)}); ids must all "
+            "be integers or all be text"
         ) from error
     assert isinstance(found, pl.DataFrame)
     return found.lazy().select(
@@ -91,6 +91,6 @@ def _arrow(data: Any, label: str) -> Any:
 def _other(data: Any) -> str:
     kind = f"{type(data).__module__}.{type(data).__qualname__}".removeprefix("builtins.")
     return (
-        f"interactions are read from a path, a frame (pandas, Polars, Arrow, DuckDB) or a SciPy sparse matrix, not from "
-        f"{kind}; make a frame with columns user and item of it"
+        "interactions are read from a path, a frame (pandas, Polars, Arrow, DuckDB) or a SciPy sparse matrix, not "
+        f"from {kind}; make a frame with columns user and item of it"
     )

@@ -79,8 +79,8 @@ def load(
     files = find_files(path, request.format)
     if files.test is not None and request.kcore > 0:
         raise SparserecError(
-            f"{option('kcore', request.kcore)} cannot be used with a given test file ({label_of(files.test)}), since it "
-            "would change what that file asks; leave it out, or load the training file alone"
+            f"{option('kcore', request.kcore)} cannot be used with a given test file ({label_of(files.test)}), "
+            "since it would change what that file asks; leave it out, or load the training file alone"
         )
     with ExitStack() as stack:
         parts, test = _read(files, request, stack)

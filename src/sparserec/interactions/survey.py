@@ -53,7 +53,7 @@ def survey(file: IO[bytes], separator: bytes) -> Survey:
 
 
 def _regular(padded: bytes, separator: bytes, before: int) -> tuple[bool, int]:
-    """Whether the quotes of a piece with a byte on both sides fit their numbers, from `before`; and how many there are."""
+    """Whether the quotes of a piece with a byte on both sides fit their numbers, from `before`, and how many it has."""
     data = np.frombuffer(padded, dtype=np.uint8)
     at = np.flatnonzero(data[1:-1] == QUOTE[0]) + 1
     opening = (np.arange(before, before + len(at)) % 2) == 0

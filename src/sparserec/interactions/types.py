@@ -96,6 +96,25 @@ class Interactions:
         keys %= width
         return cls(indptr, keys.astype(np.int32), user_ids, item_ids, timestamps, duplicates)
 
+    @classmethod
+    def restored(cls, arrays: Mapping[str, np.ndarray], users: Vocabulary, items: Vocabulary) -> Interactions:
+        """Interactions whose arrays were stored: `indptr`, `indices` and perhaps `timestamps`.
+
+        Raises:
+            SparserecError: they do not fit each other or the ids.
+            KeyError: one is missing.
+        """
+        indptr, indices, times = arrays["indptr"], arrays["indices"], arrays.get("timestamps")
+        fits = len(indptr) == len(users) + 1 and indptr[0] == 0 and indptr[-1] == len(indices)
+        fits = fits and bool((np.diff(indptr) >= 0).all()) and (times is None or len(times) == len(indices))
+        if fits and len(indices):
+            rows = np.repeat(np.arange(len(users)), np.diff(indptr))
+            ascending = (np.diff(pair_keys(rows, indices, len(items))) > 0).all()
+            fits = indices.min() >= 0 and indices.max() < len(items) and bool(ascending)
+        if not fits:
+            raise SparserecError("its arrays do not fit each other")
+        return cls(indptr, indices, users, items, times)
+
     @property
     def n_users(self) -> int:
         """Rows, users without an interaction included."""
@@ -183,8 +202,8 @@ class Dataset:
             notes.append(f"read without timestamps: {self.untimed}")
         if self.test is not None and (shared := overlap(self.interactions, self.test)):
             notes.append(
-                f"{shared:,} of {self.test.nnz:,} pairs of the test part stand in the training part too: they are never "
-                "recommended, since known items are left out, and count as misses"
+                f"{shared:,} of {self.test.nnz:,} pairs of the test part stand in the training part too: they are "
+                "never recommended, since known items are left out, and count as misses"
             )
         return tuple(notes)
 

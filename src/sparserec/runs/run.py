@@ -20,7 +20,7 @@ from sparserec.evaluation import Metrics, evaluate
 from sparserec.files import make_folder, together, write_text
 from sparserec.interactions import Split
 from sparserec.recommenders import Recommender
-from sparserec.runs.data import cut, read
+from sparserec.runs.data import cut, kept, read
 from sparserec.runs.export import write_artefact
 from sparserec.runs.ids import load_ids, save_ids
 from sparserec.runs.refit import FINAL, everything
@@ -116,7 +116,8 @@ class Run:
     def split(self) -> Split:
         """The run's data, read again from where it came from if need be."""
         if self._split is None:
-            self.attach(cut(read(self.facts.source, self.config.data), self.config.data), self.facts.source)
+            known = kept(self.folder, self.facts.source) or read(self.facts.source, self.config.data)
+            self.attach(cut(known, self.config.data), self.facts.source)
         assert self._split is not None
         return self._split
 
