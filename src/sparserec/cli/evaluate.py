@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sparserec.cli.console import errors, print_json, print_table
+from sparserec.cli.console import print_json, print_table, screen
 from sparserec.cli.reading import reads
 
 
@@ -49,12 +49,8 @@ def evaluate(
     from sparserec.runs import evaluate_path, set_threads
 
     set_threads(threads)
-
-    def note(sentence: str) -> None:
-        if not as_json:
-            errors.print(sentence, highlight=False, soft_wrap=True, markup=False)
-
-    values = evaluate_path(model, data, split.value, tuple(k or [20]), reading=reading, note=note).as_dict()
+    notes: list[str] = []
+    values = evaluate_path(model, data, split.value, tuple(k or [20]), reading=reading, note=notes.append).as_dict()
     if as_json:
         print_json(values)
         return
@@ -64,3 +60,5 @@ def evaluate(
         ["metric", "value"],
         [[name, f"{value:.4f}"] for name, value in values.items() if name not in counts],
     )
+    for note in notes:
+        screen.print(note, highlight=False, soft_wrap=True, markup=False)

@@ -9,6 +9,24 @@ import polars as pl
 
 from sparserec.errors import SparserecError, option
 
+EXAMPLE = "\"event = 'purchase'\""
+_SYNTAX = {
+    "and",
+    "or",
+    "not",
+    "in",
+    "is",
+    "null",
+    "like",
+    "ilike",
+    "between",
+    "true",
+    "false",
+    "case",
+    "when",
+    "then",
+    "end",
+}
 _TROUBLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
 
@@ -18,12 +36,7 @@ def columns_of(where: str, present: Sequence[str], label: str) -> list[str]:
     Raises:
         SparserecError: it is no SQL condition, holds a query of its own, or speaks of columns that aren't there.
     """
-    if re.search(r"\bselect\b", re.sub(r"'[^']*'|\"[^\"]*\"", "", where), re.IGNORECASE):
-        raise SparserecError(f"{option('where', where)}: the condition may not hold a query of its own")
-    try:
-        names = list(dict.fromkeys(pl.sql_expr(where).meta.root_names()))
-    except _TROUBLE as error:
-        raise _bad(where, error) from None
+    names = list(dict.fromkeys(_parsed(where, present).meta.root_names()))
     for name in names:
         if name not in present:
             listing = ", ".join(repr(other) for other in present[:30])
@@ -34,12 +47,12 @@ def columns_of(where: str, present: Sequence[str], label: str) -> list[str]:
 
 
 def condition(frame: pl.LazyFrame, where: str) -> pl.Expr:
-    """The condition as an expression over the columns of a frame, text and null where they are such.
+    """The condition as an expression over the columns of a frame.
 
     Raises:
         SparserecError: it cannot be evaluated, or is no condition.
     """
-    expression = pl.sql_expr(where)
+    expression = _parsed(where, frame.collect_schema().names())
     try:
         kind = frame.head(1).select(expression.alias("chosen")).collect().schema["chosen"]
     except _TROUBLE as error:
@@ -47,6 +60,28 @@ def condition(frame: pl.LazyFrame, where: str) -> pl.Expr:
     if kind != pl.Boolean:
         raise SparserecError(f"{option('where', where)}: it must be a condition, such as {EXAMPLE}")
     return expression
+
+
+def _parsed(where: str, present: Sequence[str]) -> pl.Expr:
+    """The expression of a condition, in which names of columns win over SQL's own words, such as user."""
+    pieces = re.split(r"""('[^']*'|"[^"]*")""", where)  # odd ones are texts and quoted names
+    if any(re.search(r"\bselect\b", piece, re.IGNORECASE) for piece in pieces[::2]):
+        raise SparserecError(f"{option('where', where)}: the condition may not hold a query of its own")
+    names = set(present)
+
+    def quoted(word: re.Match) -> str:
+        return f'"{word[0]}"' if word[0] in names and word[0].lower() not in _SYNTAX else word[0]
+
+    # A word before a bracket is a function, one before a text the type of a literal: date '2024-05-01'.
+    last = len(pieces) - 1
+    for at in range(0, len(pieces), 2):
+        before_text = at < last and pieces[at + 1].startswith("'")
+        end = r"(?!\s*[(])" + (r"(?!\s*$)" if before_text else "")
+        pieces[at] = re.sub(rf"(?<![\w.])[^\W\d]\w*\b{end}", quoted, pieces[at])
+    try:
+        return pl.sql_expr("".join(pieces))
+    except _TROUBLE as error:
+        raise _bad(where, error) from None
 
 
 def numbers_as_such(frame: pl.LazyFrame, names: Sequence[str]) -> pl.LazyFrame:
@@ -64,9 +99,6 @@ def numbers_as_such(frame: pl.LazyFrame, names: Sequence[str]) -> pl.LazyFrame:
         for name, text in zip(names, texts, strict=True)
         if not words[name][0]
     )
-
-
-EXAMPLE = "\"event = 'purchase'\""
 
 
 def _bad(where: str, error: BaseException) -> SparserecError:
