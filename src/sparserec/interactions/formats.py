@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from itertools import islice
 
 from sparserec.errors import SparserecError, option
 from sparserec.interactions.coding import Coded
+from sparserec.interactions.columns import is_usual
 from sparserec.interactions.delimited import PLAIN, SEPARATORS, read_delimited
 from sparserec.interactions.jsons import read_json
 from sparserec.interactions.lightgcn import read_lightgcn
@@ -60,7 +60,7 @@ SUFFIXES = {
     ".npz": "npz",
 }
 BINARY = ("parquet", "npz")
-LOOKED_AT = 10_000
+LOOKED_AT = 1_000
 """Lines by which LightGCN text is told from a table of integers."""
 
 
@@ -76,6 +76,8 @@ def format_of(name: str, label: str, request: Request) -> str:
         SparserecError: the name says nothing.
     """
     kind = request.format or kind_of(name)
+    if kind is None and name.lower().endswith((".zip", ".tar", ".tgz", ".7z", ".rar", ".tar.gz")):
+        raise SparserecError(f"{label}: is an archive; unpack it and give the file with the interactions")
     if kind is None:
         raise SparserecError(
             f"{label}: unknown format; the name must end in {', '.join(SUFFIXES)}, or say what it is with "
@@ -95,20 +97,17 @@ def format_of_text(sources: Sequence[Source], request: Request) -> str:
     widths: set[int] = set()
     repeats = lines = 0
     for source in sources:
-        for line in _first(source):
-            fields = line.split()
-            if not all(field.isascii() and field.isdigit() for field in fields):
-                return _table_or_lightgcn(sources[0])
-    for source in sources:
         users: set[str] = set()
         for line in _first(source):
             fields = line.split()
-            if not fields:
-                continue
-            widths.add(len(fields))
-            repeats += fields[0] in users
-            users.add(fields[0])
-            lines += 1
+            bare = "".join(fields)
+            if bare and not (bare.isascii() and bare.isdigit()):
+                return _table_or_lightgcn(sources[0])
+            if fields:
+                widths.add(len(fields))
+                repeats += fields[0] in users
+                users.add(fields[0])
+                lines += 1
     several = repeats > lines / 2 or (repeats and len(widths) == 1)
     # A line of LightGCN text holds all items of a user. Pairs mean the same either way.
     if lines > 1 and max(widths) > 2 and ((len(widths) == 1 and max(widths) <= 4) or several):
@@ -134,8 +133,8 @@ def _table_or_lightgcn(source: Source) -> str:
         counts = {line.count(separator) for line in lines}
         if lines and len(counts) == 1 and 0 not in counts:
             return "delimited"
-    words = lines[0].split() if lines else []
-    return "delimited" if len(words) > 1 and re.search("[A-Za-z]", words[0]) else "lightgcn"
+    named = lines and any(is_usual(word) for word in lines[0].split())
+    return "delimited" if named else "lightgcn"
 
 
 def _first(source: Source):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
+
 import numpy as np
 import polars as pl
 
@@ -27,7 +29,11 @@ def read_lightgcn(source: Source, request: Request) -> Coded:
             f"{source.label}: LightGCN text has no columns or ratings; leave out {', '.join(asked)}, or say "
             f"{option('format', 'delimited')}"
         )
-    line = pl.col("line").str.replace_all("\t", " ", literal=True).str.strip_chars(" \r\n\x0b\x0c\ufeff")
+    line = pl.col("line")
+    with open_binary(source) as file:
+        if file.read(3) == BOM_UTF8:
+            line = line.str.strip_prefix("\ufeff")
+    line = line.str.replace_all("\t", " ", literal=True).str.strip_chars()
     fields = line.str.split(" ").list.filter(pl.element() != "")
     ids = pl.Categorical(pl.Categories.random()), pl.Categorical(pl.Categories.random())
     user = fields.list.get(0, null_on_oob=True).cast(ids[0]).alias("user")
@@ -81,6 +87,6 @@ def _bad_line(source: Source) -> SparserecError | None:
 def _locate(source: Source, name: str) -> str:
     with open_binary(source) as file:
         wanted = name.encode()
-        starts = (raw.removeprefix(b"\xef\xbb\xbf").split()[:1] for raw in file)
+        starts = (raw.removeprefix(BOM_UTF8).split()[:1] for raw in file)
         numbers = (number for number, fields in enumerate(starts, 1) if fields == [wanted])
         return f"{source.label}:{next(numbers, 1)}"

@@ -117,7 +117,11 @@ def _dataset(parts: list[Coded], test: Coded | None, source: str, label: str, re
     if interactions.nnz == 0:
         filters = {"where": request.where, "min_rating": request.min_rating, "kcore": request.kcore or None}
         used = " and ".join(option(name, value) for name, value in filters.items() if value is not None)
-        left = f"no interactions are left after {used}; lower it" if used else "there are no interactions in it"
+        left = (
+            f"no interactions are left after {used}; {'change' if request.where else 'lower'} it"
+            if used
+            else "there are no interactions in it"
+        )
         raise SparserecError(f"{first}: {left}")
     tally = replace(tally, core=full - interactions.nnz, repeated=interactions.duplicates)
     timed = interactions.timestamps is not None

@@ -56,9 +56,8 @@ def _regular(padded: bytes, separator: bytes, before: int) -> tuple[bool, int]:
     """Whether the quotes of a piece with a byte on both sides fit their numbers, from `before`, and how many it has."""
     data = np.frombuffer(padded, dtype=np.uint8)
     at = np.flatnonzero(data[1:-1] == QUOTE[0]) + 1
-    opening = (np.arange(before, before + len(at)) % 2) == 0
-    edges = np.frombuffer(separator + b'\n\r"', dtype=np.uint8)
-    left, right = data[at - 1], data[at + 1]
-    # A quote before an opening one is its other half only if it touches; at the start of a field it can't.
-    fits = np.where(opening, np.isin(left, edges), np.isin(right, edges))
-    return bool(fits.all()), len(at)
+    edge = np.zeros(256, dtype=bool)
+    edge[np.frombuffer(separator + b'\n\r"', dtype=np.uint8)] = True
+    opening, closing = at[before % 2 :: 2], at[1 - before % 2 :: 2]
+    # A quote before an opening one is its other half; none stands between two fields.
+    return bool(edge[data[opening - 1]].all() and edge[data[closing + 1]].all()), len(at)

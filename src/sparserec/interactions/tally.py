@@ -54,7 +54,7 @@ class Tally:
 
     def sentences(self) -> list[str]:
         """What was read, what was left out and what may surprise, in words."""
-        out = [f"{self.rows:,} rows read"]
+        out = [f"{self.rows:,} row{'s' * (self.rows != 1)} read"]
         for name, (many, one) in REASONS.items():
             count = getattr(self, name)
             if count:
