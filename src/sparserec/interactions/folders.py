@@ -154,13 +154,9 @@ def _role(file: Path) -> tuple[str, str]:
     """What a file's name says it is: what stands before, and train, valid, test or nothing."""
     stem, ending = os.path.splitext(bare_name(file.name))
     stem = stem if ending in SUFFIXES else stem + ending
-    match = re.fullmatch(r"(?:(.*)[._\-])?([a-z]+)(?:\.(?!csv$)[a-z0-9]{1,5})?", stem)
     for role, names in ROLES.items():
-        if match and match[2] in names:
-            return match[1] or "", role
-    match = re.fullmatch(r"(?:(.*)[._\-])?([a-z]+)", stem)
-    for role, names in ROLES.items():
-        if match and match[2] in names:
+        match = re.fullmatch(rf"(?:(.*)[._\-])?(?:{'|'.join(names)})(?:\.[a-z0-9]{{1,5}})?", stem)
+        if match:
             return match[1] or "", role
     return "", ""
 

@@ -108,7 +108,7 @@ def format_of_text(sources: Sequence[Source], request: Request) -> str:
                 repeats += fields[0] in users
                 users.add(fields[0])
                 lines += 1
-    several = repeats > lines / 2 or (repeats and len(widths) == 1)
+    several = repeats * 3 >= lines > 0 or (repeats and len(widths) == 1)
     # A line of LightGCN text holds all items of a user. Pairs mean the same either way.
     if lines > 1 and max(widths) > 2 and ((len(widths) == 1 and max(widths) <= 4) or several):
         width = max(widths)

@@ -14,7 +14,7 @@ from sparserec.errors import SparserecError, option
 from sparserec.interactions.coding import Coded
 from sparserec.interactions.columnar import first_line
 from sparserec.interactions.request import Request
-from sparserec.interactions.sources import Source
+from sparserec.interactions.sources import Source, open_binary
 from sparserec.interactions.tally import Tally
 
 
@@ -68,14 +68,16 @@ def read_npz(source: Source, request: Request) -> Coded:
         SparserecError: not such a file, or indices that do not fit its shape.
     """
     try:
-        with np.load(source.path, allow_pickle=False) as file:
-            kind = bytes(file["format"].item()).decode() if "format" in file else ""
-        if kind not in ("csr", "csc", "coo"):
+        with open_binary(source) as raw:  # NumPy leaves a file open whose archive is damaged
+            with np.load(raw, allow_pickle=False) as file:
+                kind = bytes(file["format"].item()).decode() if "format" in file else ""
+            raw.seek(0)
+            matrix = load_npz(raw) if kind in ("csr", "csc", "coo") else None
+        if matrix is None:
             raise SparserecError(
                 f"{source.label}: holds no sparse matrix in rows, columns or coordinates; write it with "
                 "scipy.sparse.save_npz(path, matrix.tocsr())"
             )
-        matrix = load_npz(source.path)
         if kind != "coo":
             matrix.check_format(full_check=True)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:

@@ -36,7 +36,7 @@ def survey(file: IO[bytes], separator: bytes) -> Survey:
     """
     quotes, regular, bare_returns = 0, True, False
     before = NEWLINE  # the byte before the piece
-    piece = file.read(CHUNK).removeprefix(BOM_UTF8)
+    piece = file.read(len(BOM_UTF8)).removeprefix(BOM_UTF8) + file.read(CHUNK)
     while piece:
         following = file.read(CHUNK)
         after = following[:1] or NEWLINE
