@@ -22,7 +22,7 @@ from sparserec.cli.serve import export, inspect, recommend
 from sparserec.cli.streams import prepare_streams
 from sparserec.cli.train import train
 from sparserec.cli.web import web
-from sparserec.errors import SparserecError
+from sparserec.errors import SparserecError, on_command_line
 
 app = typer.Typer(
     name="sparserec",
@@ -58,7 +58,8 @@ def main() -> None:
     """Run the command line; the entry point of the `sparserec` script."""
     prepare_streams()
     try:
-        app()
+        with on_command_line():
+            app()
     except SparserecError as error:
         errors.print(f"[bold red]error:[/] {_escaped(str(error))}", soft_wrap=True, highlight=False)
         sys.exit(2)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from sparserec.cli.console import print_json, print_table
+from sparserec.cli.console import print_json, print_table, screen
+from sparserec.cli.reading import reads
 
 
 class Part(StrEnum):
@@ -18,20 +19,26 @@ class Part(StrEnum):
     test = "test"
 
 
+@reads()
 def evaluate(
     model: Annotated[Path, typer.Argument(help="A run folder, or an exported file.")],
-    data: Annotated[Path, typer.Argument(help="The interactions that it was trained on.")],
+    data: Annotated[
+        Path | None, typer.Argument(help="The interactions that it was trained on; a run folder knows its own.")
+    ] = None,
+    *,
     split: Annotated[Part, typer.Option(help="Which part to rank for.")] = Part.test,
     k: Annotated[
         list[int] | None, typer.Option("--k", "-k", help="Length of the list; may be repeated. [default: 20]")
     ] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads; OMP_NUM_THREADS, else all, when not given.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    reading: dict[str, Any],
 ) -> None:
     """Rank all items for every user with held-out interactions and print the metrics.
 
     An exported file is evaluated through the device runtime: what is measured is what a device will recommend.
-    Definitions: docs/guide/metrics.md.
+    Definitions: docs/guide/metrics.md. A run remembers how its data was read: options about that are for data that has
+    other names now.
 
     Examples:
 
@@ -42,7 +49,8 @@ def evaluate(
     from sparserec.runs import evaluate_path, set_threads
 
     set_threads(threads)
-    values = evaluate_path(model, data, split.value, tuple(k or [20])).as_dict()
+    notes: list[str] = []
+    values = evaluate_path(model, data, split.value, tuple(k or [20]), reading=reading, note=notes.append).as_dict()
     if as_json:
         print_json(values)
         return
@@ -52,3 +60,5 @@ def evaluate(
         ["metric", "value"],
         [[name, f"{value:.4f}"] for name, value in values.items() if name not in counts],
     )
+    for note in notes:
+        screen.print(note, highlight=False, soft_wrap=True, markup=False)

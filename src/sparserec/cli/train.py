@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from sparserec.axes import EXPLORERS, OBJECTIVES, RECOMMENDERS, STARTS
 from sparserec.cli.choices import listed, one_of
 from sparserec.cli.console import errors, screen
 from sparserec.cli.progress import TrainingProgress
+from sparserec.cli.reading import reads
 from sparserec.errors import SparserecError
 
 if TYPE_CHECKING:
@@ -21,8 +22,9 @@ NO_SETTINGS = ("recipe", "config", "out", "threads", "device", "resume", "quiet"
 """What training is told besides the settings of a run, so that --set can't give it."""
 
 
+@reads()
 def train(
-    data: Annotated[Path, typer.Argument(help="Interactions: LightGCN folder, CSV, TSV, .inter or Parquet.")],
+    data: Annotated[Path, typer.Argument(help="Interactions: a file or folder, see docs/guide/data.md.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The run folder to write.")] = Path("run"),
     recipe: Annotated[
         str | None,
@@ -54,18 +56,14 @@ def train(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, such as --set lr=0.02.")
     ] = None,
-    user: Annotated[str | None, typer.Option(help="Name of the user column.")] = None,
-    item: Annotated[str | None, typer.Option(help="Name of the item column.")] = None,
-    timestamp: Annotated[str | None, typer.Option(help="Name of the time stamp column.")] = None,
-    rating: Annotated[str | None, typer.Option(help="Name of the rating column.")] = None,
-    min_rating: Annotated[float | None, typer.Option(help="Leave out lower ratings.")] = None,
-    kcore: Annotated[int | None, typer.Option(help="Leave out users and items with fewer interactions.")] = None,
     split: Annotated[str | None, typer.Option(help="auto, given, random, leave-last or global-time.")] = None,
     teacher_from: Annotated[
         Path | None, typer.Option(help="A run folder of the same data and teacher: take its teacher, which saves time.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out where it stopped.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Train a recommender within a budget and leave a run folder.
 
@@ -96,15 +94,7 @@ def train(
         "budget": budget,
         "epochs": epochs,
         "seed": seed,
-        "data": {
-            "user": user,
-            "item": item,
-            "timestamp": timestamp,
-            "rating": rating,
-            "min_rating": min_rating,
-            "kcore": kcore,
-            "split": split,
-        },
+        "data": {**reading, "split": split},
     }
     if density is not None and budget is not None:
         raise SparserecError("give either --density or --budget, not both")

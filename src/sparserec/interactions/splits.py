@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from sparserec.errors import SparserecError
@@ -55,9 +57,11 @@ def split(
         kind = "random" if dataset.test is None else "given"
     base = dataset.interactions
     if kind in ("leave-last", "global-time") and base.timestamps is None:
+        why = f" ({dataset.untimed})" if dataset.untimed else ""
         raise SparserecError(
-            f"{dataset.source}: a {kind} split needs timestamps; name their column, or use kind='random'"
+            f"{dataset.source}: a {kind} split needs timestamps{why}; name their column, or use kind='random'"
         )
+    base = replace(base, seed=int(seed))
     # Two streams of randomness, so that validation is drawn alike whether the test part was drawn or given.
     for_test, for_valid = (np.random.Generator(np.random.PCG64([int(seed), part])) for part in (0, 1))
 
@@ -67,7 +71,7 @@ def split(
         is_valid = (rank == 1) & (degree >= 3)
         train, valid, test = base.where(~(is_test | is_valid)), base.where(is_valid), base.where(is_test)
     else:
-        pool, test = _without_test(dataset, kind, test_fraction, for_test)
+        pool, test = _without_test(replace(dataset, interactions=base), kind, test_fraction, for_test)
         keys = _by_time(pool, for_valid) if kind == "global-time" else for_valid.random(pool.nnz)
         held = _validation(pool, keys, for_valid, valid_users, valid_fraction)
         train, valid = pool.where(~held), pool.where(held)

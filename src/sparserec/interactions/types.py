@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sparserec.errors import SparserecError
+from sparserec.interactions.tally import Tally
 from sparserec.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Interactions:
         items: ids of the columns.
         timestamps: (nnz,) int64 in the unit of the file, or None.
         duplicates: repeated (user, item) pairs folded into one on reading.
+        seed: orders interactions of one user at one time, where an order is needed.
     """
 
     indptr: np.ndarray
@@ -35,6 +37,7 @@ class Interactions:
     items: Vocabulary
     timestamps: np.ndarray | None = None
     duplicates: int = 0
+    seed: int = 0
 
     @classmethod
     def of(
@@ -95,6 +98,25 @@ class Interactions:
         keys %= width
         return cls(indptr, keys.astype(np.int32), user_ids, item_ids, timestamps, duplicates)
 
+    @classmethod
+    def restored(cls, arrays: Mapping[str, np.ndarray], users: Vocabulary, items: Vocabulary) -> Interactions:
+        """Interactions whose arrays were stored: `indptr`, `indices` and perhaps `timestamps`.
+
+        Raises:
+            SparserecError: they do not fit each other or the ids.
+            KeyError: one is missing.
+        """
+        indptr, indices, times = arrays["indptr"], arrays["indices"], arrays.get("timestamps")
+        fits = len(indptr) == len(users) + 1 and indptr[0] == 0 and indptr[-1] == len(indices)
+        fits = fits and bool((np.diff(indptr) >= 0).all()) and (times is None or len(times) == len(indices))
+        if fits and len(indices):
+            rows = np.repeat(np.arange(len(users)), np.diff(indptr))
+            ascending = (np.diff(pair_keys(rows, indices, len(items))) > 0).all()
+            fits = indices.min() >= 0 and indices.max() < len(items) and bool(ascending)
+        if not fits:
+            raise SparserecError("its arrays do not fit each other")
+        return cls(indptr, indices, users, items, times)
+
     @property
     def n_users(self) -> int:
         """Rows, users without an interaction included."""
@@ -134,7 +156,7 @@ class Interactions:
         before = np.zeros(self.nnz + 1, dtype=np.int64)
         np.cumsum(keep, out=before[1:])
         times = None if self.timestamps is None else self.timestamps[keep]
-        return Interactions(before[self.indptr], self.indices[keep], self.users, self.items, times)
+        return Interactions(before[self.indptr], self.indices[keep], self.users, self.items, times, seed=self.seed)
 
     def fingerprint(self) -> str:
         """SHA-256 (64 hex digits) over indptr, indices and the ids, in a fixed byte order.
@@ -162,6 +184,9 @@ class Dataset:
         source: the file name as the caller gave it, for messages.
         timestamped: whether `interactions` has timestamps.
         reading: arguments of `load` that were given, by name; a run remembers them, so that its data can be read again.
+        tally: rows read and left out, and why.
+        untimed: why there are no timestamps though the file has a column of them; else empty.
+        from_path: whether `source` is a path that the data can be read from again; a run keeps others itself.
     """
 
     interactions: Interactions
@@ -169,6 +194,22 @@ class Dataset:
     source: str
     timestamped: bool
     reading: Mapping[str, Any] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
+    untimed: str = ""
+    from_path: bool = False
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was read, what was left out and why, and what may surprise; a sentence each."""
+        notes = self.tally.sentences() if self.tally.rows else []
+        if self.untimed:
+            notes.append(f"read without timestamps: {self.untimed}")
+        if self.test is not None and (shared := overlap(self.interactions, self.test)):
+            notes.append(
+                f"{shared:,} of {self.test.nnz:,} pairs of the test part stand in the training part too: they are "
+                "never recommended, since known items are left out, and count as misses"
+            )
+        return tuple(notes)
 
 
 @dataclass(frozen=True)
@@ -207,6 +248,14 @@ class Split:
         return hashlib.sha256(f"sparserec split 1{parts}".encode()).hexdigest()
 
 
+def overlap(data: Interactions, other: Interactions) -> int:
+    """Pairs that stand in both, which have the same vocabularies."""
+    keys = pair_keys(data.rows(), data.indices, data.n_items)
+    asked = pair_keys(other.rows(), other.indices, data.n_items)
+    at = np.searchsorted(keys, asked)
+    return int(np.count_nonzero(keys[np.minimum(at, len(keys) - 1)] == asked)) if len(keys) else 0
+
+
 def pair_keys(users: np.ndarray, items: np.ndarray, n_items: int) -> np.ndarray:
     """(n,) int64, one integer a (user, item) pair: sorting them sorts by user, then by item."""
     keys = np.asarray(users).astype(np.int64)
@@ -222,4 +271,5 @@ def _union(parts: Iterable[Interactions]) -> Interactions:
     items = np.concatenate([part.indices for part in parts])
     times = [part.timestamps for part in parts if part.timestamps is not None]
     joined = np.concatenate(times) if len(times) == len(parts) else None
-    return Interactions.of(users, items, parts[0].users, parts[0].items, joined)
+    union = Interactions.of(users, items, parts[0].users, parts[0].items, joined)
+    return replace(union, seed=parts[0].seed)

@@ -15,10 +15,10 @@ from typing import Any
 from sparserec import recommenders, starts, tables, training
 from sparserec.axes import RECOMMENDERS
 from sparserec.errors import SparserecError
-from sparserec.files import filling, sweep
+from sparserec.files import filling, sweep, together
 from sparserec.forks import start_threads
 from sparserec.interactions import Dataset, Split
-from sparserec.runs.data import cut, read
+from sparserec.runs.data import KEPT, cut, keep, read
 from sparserec.runs.refit import FINAL, everything
 from sparserec.runs.run import Run
 from sparserec.runs.threads import checked_threads, set_threads
@@ -26,7 +26,7 @@ from sparserec.settings import RunConfig, load_config
 
 
 def train(
-    data: Dataset | str | os.PathLike[str],
+    data: Any,
     /,
     out: str | os.PathLike[str] | None = None,
     *,
@@ -47,7 +47,7 @@ def train(
     early and leaves a run folder that can be evaluated, exported and resumed; `Run.ended` says so.
 
     Args:
-        data: what `sparserec.load` returned, or a file or folder to load.
+        data: what `sparserec.load` returned, or what it takes: a path, a frame, a sparse matrix.
         out: the run folder; a new temporary folder when None.
         recipe: name of a recipe of the package.
         config: a complete `RunConfig`, or a TOML file, instead of a recipe.
@@ -73,6 +73,10 @@ def train(
         tables.choose_device(device, RECOMMENDERS[chosen.model].on_gpu)
     dataset = data if isinstance(data, Dataset) else _read(data, chosen, report_stage)
     chosen = _with_reading(chosen, dataset)
+    for note in dataset.notes:
+        report_stage(note)
+    if dataset.untimed and RECOMMENDERS[chosen.model].next_item:
+        raise SparserecError(f"{chosen.model} learns from the order in time: {dataset.untimed}")
     report_stage("splitting")
     split = cut(dataset, chosen.data)
     set_threads(threads)
@@ -87,7 +91,11 @@ def train(
     report_stage("building the initial mask")
     with filling(folder), _leaving_nothing(folder, unless=known):
         model, task = starts.begin(context)
-        run = run or Run.create(folder, chosen, split, dataset.source)
+        if run is None:
+            with together(*([] if dataset.from_path else [folder / KEPT])):
+                if not dataset.from_path:
+                    keep(folder, dataset)
+                run = Run.create(folder, chosen, split, dataset.source)
     with _stop_on_interrupt() as stop:
         session = _Session(report, stop)
         trainer = session.trainer(context, model, task)
@@ -199,8 +207,8 @@ def _settle(
     return load_config(recipe, Path(config) if config is not None else None, **settings)
 
 
-def _read(data: str | os.PathLike[str], config: RunConfig, report_stage: Callable[[str], None]) -> Dataset:
-    report_stage(f"reading {data}")
+def _read(data: Any, config: RunConfig, report_stage: Callable[[str], None]) -> Dataset:
+    report_stage(f"reading {data}" if isinstance(data, str | os.PathLike) else "reading the interactions")
     return read(data, config.data)
 
 

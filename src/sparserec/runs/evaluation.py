@@ -2,47 +2,77 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from sparserec.device import Recommender
 from sparserec.errors import SparserecError
 from sparserec.evaluation import Metrics, evaluate
-from sparserec.interactions import Split
+from sparserec.interactions import Dataset, Split
 from sparserec.runs.data import cut, read
 from sparserec.runs.run import Run
-from sparserec.settings import parse_config
+from sparserec.settings import DataConfig, parse_config
 
 
-def evaluate_path(model: Path, data: Path, part: str = "test", ks: tuple[int, ...] = (20,)) -> Metrics:
+def evaluate_path(
+    model: str | os.PathLike[str],
+    data: Any = None,
+    part: str = "test",
+    ks: tuple[int, ...] = (20,),
+    *,
+    reading: Mapping[str, Any] | None = None,
+    note: Callable[[str], None] | None = None,
+) -> Metrics:
     """Full-ranking metrics of a run folder or an exported file.
 
     Args:
         model: a run folder, or an exported file, which is evaluated through the device runtime.
-        data: the interactions it was trained on; read and cut in the way that was used for training.
+        data: the interactions it was trained on, as `load` takes them; read and cut in the way that was used for
+            training. None for a run folder, which knows its own.
         part: "valid" or "test".
         ks: lengths of the list.
+        reading: arguments of `load` that replace those used for training.
+        note: called with a sentence about the data that bears on the metrics.
 
     Raises:
         SparserecError: when the data is not what the model was trained on.
     """
+    model, say = Path(model), note or (lambda sentence: None)
     if not model.exists():
         raise SparserecError(f"{model}: no such run folder or exported file")
     if model.is_dir():
         run = Run.open(model)
-        run.attach(cut(read(data, run.config.data), run.config.data), str(data))
+        if data is not None:
+            run.attach(_cut(data, run.config.data, reading, say), named(data))
         return run.evaluate(part, ks)
+    if data is None:
+        raise SparserecError(f"{model} is an exported file: give the interactions that it was trained on too")
     recommender = Recommender.open(model)
     config = parse_config(dict(recommender.card.recipe), f"{model}: model card")
-    split = cut(read(data, config.data), config.data)
+    split = _cut(data, config.data, reading, say)
     if split.fingerprint() != recommender.card.data_fingerprint:
-        raise SparserecError(f"{model} was trained on other data than {data}: their fingerprints differ")
+        raise SparserecError(f"{model} was trained on other data than {named(data)}: their fingerprints differ")
     if part == "valid" and config.refit:
         raise SparserecError(
             f"{model} was trained on the validation part too; evaluate its run folder, which has the model from before"
         )
     return evaluate_on_device(recommender, split, part, ks)
+
+
+def named(data: Any) -> str:
+    """What messages call interactions that were given."""
+    return str(data) if isinstance(data, str | os.PathLike) else "the interactions given"
+
+
+def _cut(data: Any, config: DataConfig, reading: Mapping[str, Any] | None, say: Callable[[str], None]) -> Split:
+    dataset = data if isinstance(data, Dataset) else read(data, config, reading)
+    for sentence in dataset.notes:
+        say(sentence)
+    return cut(dataset, config)
 
 
 def evaluate_on_device(

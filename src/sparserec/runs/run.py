@@ -18,7 +18,7 @@ from sparserec.errors import SparserecError
 from sparserec.files import make_folder, together, write_text
 from sparserec.forks import start_threads
 from sparserec.interactions import Split
-from sparserec.runs.data import cut, read
+from sparserec.runs.data import cut, kept, read
 from sparserec.runs.refit import FINAL, everything
 from sparserec.settings import RunConfig, load_config
 
@@ -118,7 +118,8 @@ class Run:
     def split(self) -> Split:
         """The run's data, read again from where it came from if need be."""
         if self._split is None:
-            self.attach(cut(read(self.facts.source, self.config.data), self.config.data), self.facts.source)
+            known = kept(self.folder, self.facts.source) or read(self.facts.source, self.config.data)
+            self.attach(cut(known, self.config.data), self.facts.source)
         assert self._split is not None
         return self._split
 

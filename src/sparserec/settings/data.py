@@ -12,20 +12,32 @@ from sparserec.section import Settings
 class DataConfig(Settings):
     """How the interactions are read and split. Part of a run: an evaluation must read the data in the same way."""
 
-    user: str | None = None
-    """Name of the user column; None finds it by its usual names."""
-    item: str | None = None
-    """Name of the item column."""
-    timestamp: str | None = None
-    """Name of the time stamp column."""
-    rating: str | None = None
-    """Name of the rating column, needed with `min_rating`."""
+    user: str | int | None = None
+    """The user column by name, or by number from 1; None finds it by its usual names."""
+    item: str | int | None = None
+    """The item column."""
+    timestamp: str | int | None = None
+    """The time stamp column."""
+    rating: str | int | None = None
+    """The rating column, needed with `min_rating`."""
+    header: bool | None = None
+    """False for a table without a line of column names."""
+    separator: str | None = None
+    """What stands between the fields of a table; None finds it."""
+    encoding: str | None = None
+    """Of text; UTF-8 when None."""
+    where: str | None = None
+    """A condition in SQL on the columns; other rows are left out."""
+    missing: Literal["error", "drop", "text"] | None = None
+    """Rows without an id: refused (None, "error"), left out, or words such as NA taken for ids."""
+    timestamps: bool | None = None
+    """False leaves them out."""
     min_rating: float | None = None
     """Interactions rated lower are left out."""
     kcore: int = Field(default=0, ge=0)
     """Users and items with fewer interactions are left out, repeatedly."""
     format: str | None = None
-    """lightgcn, delimited, recbole or parquet, where the name of the file does not tell."""
+    """lightgcn, delimited, recbole, parquet, json, mtx or npz, where the name of the file does not tell."""
     split: Literal["auto", "given", "random", "leave-last", "global-time"] = "auto"
     """How the test part is cut; "auto" takes the given test file, else "random"."""
     split_seed: int = 0
