@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy.io import mmread
-from scipy.sparse import issparse, load_npz
 
 from sparserec.errors import SparserecError, option
 from sparserec.interactions.coding import Coded
@@ -67,6 +65,8 @@ def read_npz(source: Source, request: Request) -> Coded:
     Raises:
         SparserecError: not such a file, or indices that do not fit its shape.
     """
+    from scipy.sparse import load_npz
+
     try:
         with open_binary(source) as raw:  # NumPy leaves a file open whose archive is damaged
             with np.load(raw, allow_pickle=False) as file:
@@ -93,6 +93,9 @@ def read_mtx(source: Source, request: Request) -> Coded:
     Raises:
         SparserecError: not such a file, or a dense one.
     """
+    from scipy.io import mmread
+    from scipy.sparse import issparse
+
     try:
         matrix = mmread(str(source.path))
     except (OSError, ValueError, TypeError, OverflowError, EOFError) as error:
