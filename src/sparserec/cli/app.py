@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -56,7 +57,7 @@ def _root(
 def main() -> None:
     """Run the command line; the entry point of the `sparserec` script."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # names of files may be no text in the locale's encoding
+        if isinstance(stream, TextIOWrapper):  # names of files may be no text in the locale's encoding
             stream.reconfigure(errors="backslashreplace")
     try:
         with on_command_line():

@@ -80,6 +80,8 @@ def train(
         raise SparserecError(f"{chosen.model} learns from the order in time: {dataset.untimed}")
     report_stage("splitting")
     split = cut(dataset, chosen.data)
+    for note in split.notes:
+        report_stage(note)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="sparserec-"))
     run = _opened(folder, chosen, split, resume)
     known = run is not None
