@@ -76,7 +76,7 @@ def split_command(
         soft_wrap=True,
         markup=False,
     )
-    for note in dataset.notes:
+    for note in (*dataset.notes, *parts.notes):
         screen.print(note, highlight=False, soft_wrap=True, markup=False)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 from sparserec.errors import SparserecError, option
@@ -102,8 +102,8 @@ def _plain(value: Any) -> Any:
 def _column(role: str, value: Any) -> str | int | None:
     if value is None or (isinstance(value, str) and value):
         return value
-    if isinstance(value, Integral) and not isinstance(value, bool) and value >= 1:
-        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
     raise SparserecError(f"{role} must be the name of a column or its number, from 1, not {value!r}")
 
 

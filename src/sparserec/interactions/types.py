@@ -230,6 +230,16 @@ class Split:
     kind: str
     seed: int
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What may surprise about how it was cut; a sentence each."""
+        if self.kind != "global-time" or not self.valid.nnz:
+            return ()
+        return (
+            "the test part is what came after one moment; the validation part is the newest of each drawn user, at "
+            "whatever time",
+        )
+
     def history(self, part: str) -> Interactions:
         """What is known of the users when `part` is judged: train for valid, train and valid for test.
 

@@ -81,6 +81,8 @@ def train(
     split = cut(dataset, chosen.data)
     set_threads(threads)
     where = tables.choose_device(device, RECOMMENDERS[chosen.model].on_gpu)
+    for note in split.notes:
+        report_stage(note)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="sparserec-"))
     for place in (folder, folder / FINAL):  # what an earlier call left that was killed
         sweep(place)

@@ -7,14 +7,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from sparserec.errors import SparserecError
 from sparserec.interactions import Dataset, Interactions, Split, load, split
 from sparserec.interactions.request import Request
-from sparserec.runs.ids import load_ids
 from sparserec.settings import DataConfig
-from sparserec.training.checkpoint import load_state, prefixed, save_state, section
 
 READING = tuple(part.name for part in fields(Request))
 """Names of the settings that say how data is read, which are the arguments of `load`."""
@@ -41,6 +37,10 @@ def cut(dataset: Dataset, config: DataConfig) -> Split:
 
 def keep(folder: Path, dataset: Dataset) -> None:
     """Write the interactions of a data set that can't be read again into a run's folder; its ids are there already."""
+    import torch  # late, as in `kept`: to read data takes none of it
+
+    from sparserec.training.checkpoint import prefixed, save_state
+
     tensors = {}
     for name, part in (("train", dataset.interactions), ("test", dataset.test)):
         if part is not None:
@@ -58,6 +58,9 @@ def kept(folder: Path, source: str) -> Dataset | None:
     path = folder / KEPT
     if not path.exists():
         return None
+    from sparserec.runs.ids import load_ids
+    from sparserec.training.checkpoint import load_state, section
+
     tensors, facts = load_state(path)
     users, items = load_ids(folder / "ids.safetensors")
 
