@@ -11,11 +11,19 @@ from sparserec.errors import SparserecError
 from sparserec.evaluation import Metrics, evaluate
 from sparserec.interactions import Split
 from sparserec.runs.data import cut, read
-from sparserec.runs.run import Run
+from sparserec.runs.run import Run, with_rivals
 from sparserec.settings import parse_config
 
 
-def evaluate_path(model: Path, data: Path, part: str = "test", ks: tuple[int, ...] = (20,)) -> Metrics:
+def evaluate_path(
+    model: Path,
+    data: Path,
+    part: str = "test",
+    ks: tuple[int, ...] = (20,),
+    *,
+    exclude_history: bool = True,
+    compare: bool = False,
+) -> Metrics:
     """Full-ranking metrics of a run folder or an exported file.
 
     Args:
@@ -23,16 +31,19 @@ def evaluate_path(model: Path, data: Path, part: str = "test", ks: tuple[int, ..
         data: the interactions it was trained on; read and cut in the way that was used for training.
         part: "valid" or "test".
         ks: lengths of the list.
+        exclude_history: False to rank what users are known to have taken too.
+        compare: measure popularity and a tuned neighbour model beside it, as `Metrics.rivals`.
 
     Raises:
         SparserecError: when the data is not what the model was trained on.
     """
+    how = {"exclude_history": exclude_history, "compare": compare}
     if not model.exists():
         raise SparserecError(f"{model}: no such run folder or exported file")
     if model.is_dir():
         run = Run.open(model)
         run.attach(cut(read(data, run.config.data), run.config.data), str(data))
-        return run.evaluate(part, ks)
+        return run.evaluate(part, ks, **how)
     recommender = Recommender.open(model)
     config = parse_config(dict(recommender.card.recipe), f"{model}: model card")
     split = cut(read(data, config.data), config.data)
@@ -42,11 +53,17 @@ def evaluate_path(model: Path, data: Path, part: str = "test", ks: tuple[int, ..
         raise SparserecError(
             f"{model} was trained on the validation part too; evaluate its run folder, which has the model from before"
         )
-    return evaluate_on_device(recommender, split, part, ks)
+    return evaluate_on_device(recommender, split, part, ks, **how)
 
 
 def evaluate_on_device(
-    recommender: Recommender, split: Split, part: str = "test", ks: tuple[int, ...] = (20,), from_history: bool = False
+    recommender: Recommender,
+    split: Split,
+    part: str = "test",
+    ks: tuple[int, ...] = (20,),
+    from_history: bool = False,
+    exclude_history: bool = True,
+    compare: bool = False,
 ) -> Metrics:
     """Full-ranking metrics through the device runtime; with `from_history`, as if every user were new."""
     history = split.history(part)
@@ -54,7 +71,9 @@ def evaluate_on_device(
     if relevant.nnz == 0:
         raise SparserecError(f"the {part} part holds no interactions")
     by_history = from_history or not recommender.has_users
-    return evaluate(_OnDevice(recommender, history if by_history else None), history, relevant, ks=ks)
+    scorer = _OnDevice(recommender, history if by_history else None)
+    metrics = evaluate(scorer, history, relevant, ks=ks, exclude_history=exclude_history)
+    return with_rivals(metrics, split, part, ks, exclude_history) if compare else metrics
 
 
 class _OnDevice:

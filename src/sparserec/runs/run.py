@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from sparserec.artefact import ByteReport
 from sparserec.axes import RECOMMENDERS
 from sparserec.errors import SparserecError
-from sparserec.evaluation import Metrics, evaluate
+from sparserec.evaluation import Metrics, evaluate, rivals
 from sparserec.files import make_folder, together, write_text
 from sparserec.interactions import Split
 from sparserec.recommenders import Recommender
@@ -160,7 +160,15 @@ class Run:
                 raise SparserecError(f"it has {tables[name].n_rows} {name}, not {count}")
         return tables
 
-    def evaluate(self, part: str = "test", ks: tuple[int, ...] = (20,), per_user: bool = False) -> Metrics:
+    def evaluate(
+        self,
+        part: str = "test",
+        ks: tuple[int, ...] = (20,),
+        per_user: bool = False,
+        *,
+        exclude_history: bool = True,
+        compare: bool = False,
+    ) -> Metrics:
         """Full-ranking metrics on "valid" or "test"; also written to metrics.json.
 
         For "valid" of the model that validation chose; for "test" of the one that was trained once more, if any.
@@ -172,9 +180,24 @@ class Run:
         if relevant.nnz == 0:
             raise SparserecError(f"the {part} part of {self.facts.source!r} holds no interactions")
         model, _ = self.best(refitted=part == "test" and self.is_refitted)
-        metrics = evaluate(model.scorer(split.history(part)), split.history(part), relevant, ks=ks, per_user=per_user)
-        self._remember(part, metrics.as_dict())
+        history, how = split.history(part), {"per_user": per_user, "exclude_history": exclude_history}
+        metrics = evaluate(model.scorer(history), history, relevant, ks=ks, **how)
+        if exclude_history:
+            self._remember(part, metrics.as_dict())
+        if compare:
+            metrics = with_rivals(metrics, split, part, ks, exclude_history)
         return metrics
+
+    def compare(
+        self, part: str = "test", ks: tuple[int, ...] = (20,), *, exclude_history: bool = True
+    ) -> dict[str, Metrics]:
+        """The model beside popularity and item-item neighbours, on the same split; arguments as for `evaluate`.
+
+        Returns:
+            metrics by the names "model", "popularity" and "neighbours", the last tuned on the validation part.
+        """
+        metrics = self.evaluate(part, ks, exclude_history=exclude_history, compare=True)
+        return {"model": metrics, **metrics.rivals}
 
     def _remember(self, part: str, values: dict[str, float]) -> None:
         path = self.folder / "metrics.json"
@@ -221,6 +244,21 @@ class Run:
         """Active parameters of the chosen model."""
         model, _ = self.best()
         return int(np.sum([table.nnz for table in model.tables.values()]))
+
+
+def with_rivals(metrics: Metrics, split: Split, part: str, ks: tuple[int, ...], exclude_history: bool) -> Metrics:
+    """The same metrics with those of popularity and neighbours on the same part beside them."""
+    relevant = split.valid if part == "valid" else split.test
+    others = rivals(
+        split.history(part),
+        relevant,
+        train=split.train,
+        valid=split.valid,
+        n_items=split.train.n_items,
+        ks=ks,
+        exclude_history=exclude_history,
+    )
+    return replace(metrics, rivals=others)
 
 
 def _explored(model: Recommender) -> int:
