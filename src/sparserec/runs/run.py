@@ -208,29 +208,44 @@ class Run:
             raise SparserecError(f"{path}: not readable as metrics; remove it and evaluate again") from None
         write_text(path, json.dumps(known, indent=2, sort_keys=True) + "\n")
 
-    def export(self, path: str | os.PathLike[str], *, refitted: bool | None = None) -> ByteReport:
+    def export(self, path: str | os.PathLike[str], *, refitted: bool | None = None, users: bool = True) -> ByteReport:
         """Write the model as one file for devices. The same run gives the same bytes.
 
         Args:
             path: the file to write.
             refitted: False for the model that validation chose even where it was trained once more with the validation
                 part; only that one can be evaluated on it.
+            users: False to leave a user table out, with every user's id and tastes in it: users are then weighted sums
+                of the item rows of their histories, which is as good for some models and worse for others.
+
+        Raises:
+            SparserecError: when no file can hold the model, or the file cannot be written; and, to leave users out,
+                when the interactions of the run cannot be read again.
         """
         final = self.is_refitted if refitted is None else refitted
         model, _ = self.best(refitted=final)
-        users, items = load_ids(self.folder / "ids.safetensors")
-        if len(users) != self.facts.n_users or len(items) != self.facts.n_items:
+        user_ids, item_ids = load_ids(self.folder / "ids.safetensors")
+        if len(user_ids) != self.facts.n_users or len(item_ids) != self.facts.n_items:
             raise SparserecError(f"{self.folder / 'ids.safetensors'} does not fit the run: train it anew")
         return write_artefact(
             Path(path),
             model.served(),
-            users,
-            items,
+            user_ids,
+            item_ids,
             self.config.model_copy(update={"refit": final}),
             self.facts.fingerprint,
             self.valid_metrics(),
             _explored(model),
+            None if users else self._degrees(final),
         )
+
+    def _degrees(self, final: bool) -> np.ndarray:
+        """How many users of the interactions that a model was trained on took each item, (n_items,)."""
+        try:
+            split = self.split()
+        except SparserecError as error:
+            raise SparserecError(f"to leave users out, items are weighted by the run's interactions: {error}") from None
+        return (split.history("test") if final else split.train).item_degrees()
 
     def log(self) -> list[dict[str, float]]:
         """One entry for each finished epoch: epoch, loss, validation metrics, seconds."""
