@@ -65,6 +65,9 @@ def train(
         Path | None, typer.Option(help="A run folder of the same data and teacher: take its teacher, which saves time.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out where it stopped.")] = False,
+    no_export: Annotated[
+        bool, typer.Option("--no-export", help="Train also what no file for devices can hold, for research.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Train a recommender within a budget and leave a run folder.
@@ -110,6 +113,8 @@ def train(
         raise SparserecError("give either --density or --budget, not both")
     for text in set_ or []:
         put(given, text)
+    if not no_export:
+        _check_export(recipe, config, given)
     conditions = {"threads": threads, "device": device, "resume": resume, "teacher_from": teacher_from}
     try:
         with TrainingProgress(quiet) as progress:
@@ -123,6 +128,19 @@ def train(
         sys.exit(130)
     if not quiet:
         _print_summary(run, out, data)
+
+
+def _check_export(recipe: str | None, config: Path | None, given: dict) -> None:
+    """Raises SparserecError for settings of a model that no file for devices can hold."""
+    from sparserec.settings import load_config
+
+    model = load_config(recipe, config, **given).model
+    if not RECOMMENDERS[model].exports:
+        able = ", ".join(name for name, kind in RECOMMENDERS.items() if kind.exports)
+        raise SparserecError(
+            f"a model of {model} can't be exported, as a file for devices holds rows alone: train one of {able} "
+            "(--model) for a device, or add --no-export to train it all the same, for research"
+        )
 
 
 def _print_summary(run: Run, out: Path, data: Path) -> None:
