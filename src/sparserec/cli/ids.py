@@ -65,9 +65,9 @@ def _ids_of(model: Recommender, text: str) -> list[str]:
     pieces = [_as_known(model, raw) for raw in _split(text)]
     ids = [name for name in pieces if name]
     if not all(map(model.has_item, ids)) or not ids:
-        whole = _unescaped(text)
-        if model.has_item(whole):
-            return [whole]
+        for whole in (_unescaped(text), text):
+            if model.has_item(whole):
+                return [whole]
     return ids
 
 
