@@ -113,7 +113,7 @@ def test_dislikes_and_what_was_taken(sparserec, tmp_path):
 def test_titles(sparserec, tmp_path):
     file, titles = model(tmp_path / "m", ["1", "2", "3", "4"]), tmp_path / "t.csv"
     titles.write_text('movieId,title\n1,"Amélie (2001)"\n2,Toy Story\n3,A Story of Toys\n9,Toy Box\n', encoding="utf-8")
-    code, out, _ = sparserec("recommend", file, "--history", "1", "--titles", titles, "--explain", "--json")
+    _, out, _ = sparserec("recommend", file, "--history", "1", "--titles", titles, "--explain", "--json")
     first = json.loads(out)[0]
     assert (first["item"], first["title"], first["because"][0]["title"]) == ("4", None, "Amélie (2001)")
     _, out, _ = sparserec("recommend", file, "--history", "1", "--titles", titles, "--explain")

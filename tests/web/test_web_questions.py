@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from places import ROOT
 
 from sparserec import SparserecError
 from sparserec.artefact import TableData, write
@@ -170,3 +171,11 @@ def test_every_source_and_every_type_of_id(node, tmp_path):
     assert outcomes["its text"] is True
     opened = [outcome for name, outcome in outcomes.items() if name not in refused | {"a BigInt", "its text"}]
     assert opened == ["9007199254740993"] * 9
+
+
+@pytest.mark.parametrize("page", ["web/README.md", "docs/guide/browser.md"])
+def test_the_javascript_of_the_documentation_runs(node, tmp_path, page):
+    table = TableData(np.arange(5), np.zeros(4, dtype=int), np.array([1, 2, 3, 4], dtype=np.float32), 1)
+    write(tmp_path / "model", items=table, item_ids=Vocabulary.of(["318", "296", "593", "1"]), values_dtype="float16")
+    printed = node("guide.mjs", ROOT / page, tmp_path / "model", tmp_path)
+    assert [words[:2] for words in printed] == [["1", 12], ["593", 9]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,8 @@ from sparserec.settings import parse_config
 
 
 def evaluate_path(
-    model: Path,
-    data: Path,
+    model: str | os.PathLike[str],
+    data: str | os.PathLike[str],
     part: str = "test",
     ks: tuple[int, ...] = (20,),
     *,
@@ -37,6 +38,7 @@ def evaluate_path(
     Raises:
         SparserecError: when the data is not what the model was trained on.
     """
+    model, data = Path(model), Path(data)
     how = {"exclude_history": exclude_history, "compare": compare}
     if not model.exists():
         raise SparserecError(f"{model}: no such run folder or exported file")
