@@ -56,7 +56,8 @@ class Neighbours:
         taken = sp.csr_array(
             (np.ones(len(indices), dtype=np.float32), indices, indptr), shape=(len(rows), self.n_items)
         )
-        return np.asarray((taken @ self._similarities).toarray(), dtype=np.float32)
+        scores = sp.csr_array(taken @ self._similarities)
+        return scores.toarray().astype(np.float32, copy=False)
 
 
 def products(history: Histories) -> int:
@@ -91,7 +92,8 @@ def nearest(
     for first in range(0, n_items, BLOCK):
         common = sp.csr_array(by_item[first : first + BLOCK] @ taken)
         common.sort_indices()
-        items = np.repeat(np.arange(first, first + common.shape[0]), np.diff(common.indptr))
+        counts = np.diff(common.indptr)
+        items = np.repeat(np.arange(first, first + len(counts)), counts)
         lengths_of_both = sizes[items] * sizes[common.indices]
         for number, shrink in enumerate(shrinks):
             values = (common.data / (lengths_of_both + shrink)).astype(np.float32)
@@ -102,7 +104,7 @@ def nearest(
 
 def _keep_best(common: sp.csr_array, values: np.ndarray, found: np.ndarray, similarities: np.ndarray) -> None:
     """Write the best of the values (nnz,) of each row, and their columns, into rows of `found` and `similarities`."""
-    bounds = common.indptr.tolist()
+    bounds: list[int] = list(common.indptr)
     for row, (a, b) in enumerate(itertools.pairwise(bounds)):
         near, count = values[a:b], found.shape[1]
         bound = np.partition(near, b - a - count)[b - a - count] if b - a > count else 0

@@ -180,8 +180,9 @@ class Run:
         if relevant.nnz == 0:
             raise SparserecError(f"the {part} part of {self.facts.source!r} holds no interactions")
         model, _ = self.best(refitted=part == "test" and self.is_refitted)
-        history, how = split.history(part), {"per_user": per_user, "exclude_history": exclude_history}
-        metrics = evaluate(model.scorer(history), history, relevant, ks=ks, **how)
+        history = split.history(part)
+        scorer = model.scorer(history)
+        metrics = evaluate(scorer, history, relevant, ks=ks, per_user=per_user, exclude_history=exclude_history)
         if exclude_history:
             self._remember(part, metrics.as_dict())
         if compare:
