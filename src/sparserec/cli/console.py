@@ -6,6 +6,7 @@ interpreted, and what would steer a terminal is written out, ESC as \\x1b.
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import shlex
@@ -109,7 +110,7 @@ def print_table(title: str, headers: Sequence[str], rows: Iterable[Sequence[Cell
 def survive_any_text() -> None:
     """Have standard output and error write out what their encoding does not have, such as accents in ASCII."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 

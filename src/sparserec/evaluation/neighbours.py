@@ -44,7 +44,7 @@ class Neighbours:
 
     def __init__(self, similarities: sp.csr_array, history: Histories):
         self._similarities, self._history = similarities, history
-        self.n_items = similarities.shape[0]
+        self.n_items = len(similarities.indptr) - 1
 
     def score(self, users: np.ndarray) -> np.ndarray:
         """Users (B,) int64 -> scores of all items (B, n_items) float32."""
@@ -104,7 +104,7 @@ def nearest(
 
 def _keep_best(common: sp.csr_array, values: np.ndarray, found: np.ndarray, similarities: np.ndarray) -> None:
     """Write the best of the values (nnz,) of each row, and their columns, into rows of `found` and `similarities`."""
-    bounds: list[int] = list(common.indptr)
+    bounds = np.asarray(common.indptr).tolist()
     for row, (a, b) in enumerate(itertools.pairwise(bounds)):
         near, count = values[a:b], found.shape[1]
         bound = np.partition(near, b - a - count)[b - a - count] if b - a > count else 0
