@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sparserec.cli.console import print_json, print_table, screen
+from sparserec.cli.console import print_json, print_table, say
 from sparserec.cli.reading import reads
 
 data = typer.Typer(no_args_is_help=True, help="Look at interactions and cut them into parts.")
@@ -40,7 +40,7 @@ def describe_command(
     notes = facts.pop("notes")
     print_table(str(path), ["", "value"], list(_flat(facts)))
     for note in notes:
-        screen.print(note, highlight=False, soft_wrap=True, markup=False)
+        say(note)
 
 
 @data.command("split")
@@ -69,15 +69,12 @@ def split_command(
     dataset = load(path, **reading)
     parts = split(dataset, kind=kind, seed=seed)
     write_split(parts, out, format=form)
-    screen.print(
+    say(
         f"wrote {out}: {parts.train.nnz:,} training, {parts.valid.nnz:,} validation and {parts.test.nnz:,} test "
-        f"interactions ({parts.kind}, seed {parts.seed})",
-        highlight=False,
-        soft_wrap=True,
-        markup=False,
+        f"interactions ({parts.kind}, seed {parts.seed})"
     )
     for note in (*dataset.notes, *parts.notes):
-        screen.print(note, highlight=False, soft_wrap=True, markup=False)
+        say(note)
 
 
 def _flat(facts: dict[str, Any], prefix: str = ""):

@@ -7,6 +7,7 @@ import warnings
 from io import TextIOWrapper
 from typing import Any
 
+from sparserec.cli.console import tell
 from sparserec.errors import SparserecWarning
 
 
@@ -22,7 +23,7 @@ def prepare_streams() -> None:
 
     def show(message: Any, category: type[Warning], *place: Any, **options: Any) -> None:
         if issubclass(category, SparserecWarning):
-            print(f"note: {message}", file=sys.stderr)
+            tell(f"note: {message}")
         else:
             usual(message, category, *place, **options)
 

@@ -10,7 +10,7 @@ import typer
 
 from sparserec.axes import EXPLORERS, OBJECTIVES, RECOMMENDERS, STARTS
 from sparserec.cli.choices import listed, one_of
-from sparserec.cli.console import errors, screen
+from sparserec.cli.console import command, say, tell
 from sparserec.cli.progress import TrainingProgress
 from sparserec.cli.reading import reads
 from sparserec.errors import SparserecError
@@ -61,6 +61,9 @@ def train(
         Path | None, typer.Option(help="A run folder of the same data and teacher: take its teacher, which saves time.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out where it stopped.")] = False,
+    no_export: Annotated[
+        bool, typer.Option("--no-export", help="Train also what no file for devices can hold, for research.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     *,
     reading: dict[str, Any],
@@ -100,19 +103,34 @@ def train(
         raise SparserecError("give either --density or --budget, not both")
     for text in set_ or []:
         put(given, text)
+    if not no_export:
+        _check_export(recipe, config, given)
     conditions = {"threads": threads, "device": device, "resume": resume, "teacher_from": teacher_from}
     try:
         with TrainingProgress(quiet) as progress:
             reporting = {"report": progress.report, "stage": progress.stage}
             run = run_training(data, out, recipe=recipe, config=config, **conditions, **reporting, **given)
     except KeyboardInterrupt:
-        errors.print(f"interrupted; --resume goes on in {out} where it stopped", highlight=False)
+        tell(f"interrupted; --resume goes on in {out} where it stopped")
         sys.exit(130)
     if run.ended == "interrupted":
-        errors.print(f"interrupted; {out} can be used as it is, and --resume continues it", highlight=False)
+        tell(f"interrupted; {out} can be used as it is, and --resume continues it")
         sys.exit(130)
     if not quiet:
         _print_summary(run, out, data)
+
+
+def _check_export(recipe: str | None, config: Path | None, given: dict) -> None:
+    """Raises SparserecError for settings of a model that no file for devices can hold."""
+    from sparserec.settings import load_config
+
+    model = load_config(recipe, config, **given).model
+    if not RECOMMENDERS[model].exports:
+        able = ", ".join(name for name, kind in RECOMMENDERS.items() if kind.exports)
+        raise SparserecError(
+            f"a model of {model} can't be exported, as a file for devices holds rows alone: train one of {able} "
+            "(--model) for a device, or add --no-export to train it all the same, for research"
+        )
 
 
 def _print_summary(run: Run, out: Path, data: Path) -> None:
@@ -120,19 +138,16 @@ def _print_summary(run: Run, out: Path, data: Path) -> None:
     from sparserec.settings import recipe_names
 
     best = run.valid_metrics()
-    screen.print(
-        f"{run.ended}: {run.parameters():,} active parameters, {_judged(best)}\n"
-        f"next: sparserec evaluate {out} {data}   or   sparserec export {out} --out model.safetensors",
-        highlight=False,
-        soft_wrap=True,
+    say(
+        f"{run.ended}: {run.parameters():,} active parameters, {_judged(best)}",
+        f"next: {command('sparserec', 'evaluate', out, data)}   or   "
+        f"{command('sparserec', 'export', out, '--out', 'model.safetensors')}",
     )
     gentler = f"{run.config.model}-small"
     if gentler in recipe_names() and run.ended == "stopped early" and best["epoch"] < 2:
-        screen.print(
+        say(
             f"hint: validation was best in epoch {best['epoch'] + 1}; smaller steps "
-            f"(--set lr={run.config.lr / 4:g}) or --recipe {gentler} may do better",
-            highlight=False,
-            soft_wrap=True,
+            f"(--set lr={run.config.lr / 4:g}) or --recipe {gentler} may do better"
         )
 
 

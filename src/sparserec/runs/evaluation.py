@@ -14,7 +14,7 @@ from sparserec.errors import SparserecError
 from sparserec.evaluation import Metrics, evaluate
 from sparserec.interactions import Dataset, Split
 from sparserec.runs.data import cut, read
-from sparserec.runs.run import Run
+from sparserec.runs.run import Run, with_rivals
 from sparserec.settings import DataConfig, parse_config
 
 
@@ -26,6 +26,8 @@ def evaluate_path(
     *,
     reading: Mapping[str, Any] | None = None,
     note: Callable[[str], None] | None = None,
+    exclude_history: bool = True,
+    compare: bool = False,
 ) -> Metrics:
     """Full-ranking metrics of a run folder or an exported file.
 
@@ -37,18 +39,21 @@ def evaluate_path(
         ks: lengths of the list.
         reading: arguments of `load` that replace those used for training.
         note: called with a sentence about the data that bears on the metrics.
+        exclude_history: False to rank what users are known to have taken too.
+        compare: measure popularity and a tuned neighbour model beside it, as `Metrics.rivals`.
 
     Raises:
         SparserecError: when the data is not what the model was trained on.
     """
     model, say = Path(model), note or (lambda sentence: None)
+    how = {"exclude_history": exclude_history, "compare": compare}
     if not model.exists():
         raise SparserecError(f"{model}: no such run folder or exported file")
     if model.is_dir():
         run = Run.open(model)
         if data is not None:
             run.attach(_cut(data, run.config.data, reading, say), named(data))
-        return run.evaluate(part, ks)
+        return run.evaluate(part, ks, **how)
     if data is None:
         raise SparserecError(f"{model} is an exported file: give the interactions that it was trained on too")
     recommender = Recommender.open(model)
@@ -60,7 +65,7 @@ def evaluate_path(
         raise SparserecError(
             f"{model} was trained on the validation part too; evaluate its run folder, which has the model from before"
         )
-    return evaluate_on_device(recommender, split, part, ks)
+    return evaluate_on_device(recommender, split, part, ks, **how)
 
 
 def named(data: Any) -> str:
@@ -76,7 +81,13 @@ def _cut(data: Any, config: DataConfig, reading: Mapping[str, Any] | None, say: 
 
 
 def evaluate_on_device(
-    recommender: Recommender, split: Split, part: str = "test", ks: tuple[int, ...] = (20,), from_history: bool = False
+    recommender: Recommender,
+    split: Split,
+    part: str = "test",
+    ks: tuple[int, ...] = (20,),
+    from_history: bool = False,
+    exclude_history: bool = True,
+    compare: bool = False,
 ) -> Metrics:
     """Full-ranking metrics through the device runtime; with `from_history`, as if every user were new."""
     history = split.history(part)
@@ -84,7 +95,9 @@ def evaluate_on_device(
     if relevant.nnz == 0:
         raise SparserecError(f"the {part} part holds no interactions")
     by_history = from_history or not recommender.has_users
-    return evaluate(_OnDevice(recommender, history if by_history else None), history, relevant, ks=ks)
+    scorer = _OnDevice(recommender, history if by_history else None)
+    metrics = evaluate(scorer, history, relevant, ks=ks, exclude_history=exclude_history)
+    return with_rivals(metrics, split, part, ks, exclude_history) if compare else metrics
 
 
 class _OnDevice:

@@ -27,6 +27,7 @@ def write_artefact(
     fingerprint: str,
     metrics: dict[str, float],
     parameters: int,
+    degrees: np.ndarray | None = None,
 ) -> ByteReport:
     """Write a model as one artefact; scales are multiplied into the rows first. Same model, same bytes.
 
@@ -41,9 +42,12 @@ def write_artefact(
         fingerprint: of the data, goes into the model card.
         metrics: validation metrics of the model, go into the card; anything that depends on the clock is left out.
         parameters: active parameters of the model's tables.
+        degrees: (n_items,) how many users took each item, to leave a user table out; None to write it.
     """
     whole = TABLES[EXPLORERS[config.method].table].of_matrix is not None
     served = _as_tables(served, None if whole else parameters, config.seed)
+    if degrees is not None:
+        served = without_users(served, degrees)
     return write(
         path,
         items=table_data(served.items, served.item_scale),
@@ -57,6 +61,18 @@ def write_artefact(
         history_factors=served.history_weights,
         budget=parse_budget(config.budget, len(items)) if config.budget and config.values == "coded" else None,
     )
+
+
+def without_users(served: Served, degrees: np.ndarray) -> Served:
+    """A model without its user table: users are weighted sums of the item rows of their histories.
+
+    An item that d users took counts d ** -0.5 of its row, as in LightGCN's propagation: what everybody took says little
+    of anybody. Models whose users are sums of histories anyway stay as they are.
+    """
+    if served.users is None:
+        return served
+    weights = np.maximum(degrees, 1).astype(np.float32) ** np.float32(-0.5)
+    return replace(served, users=None, user_scale=None, history_weights=weights)
 
 
 def _as_tables(served: Served, budget: int | None, seed: int) -> Served:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -164,7 +164,15 @@ class Run:
                 raise SparserecError(f"it has {found[name].n_rows} {name}, not {count}")
         return found
 
-    def evaluate(self, part: str = "test", ks: tuple[int, ...] = (20,), per_user: bool = False) -> Metrics:
+    def evaluate(
+        self,
+        part: str = "test",
+        ks: tuple[int, ...] = (20,),
+        per_user: bool = False,
+        *,
+        exclude_history: bool = True,
+        compare: bool = False,
+    ) -> Metrics:
         """Full-ranking metrics on "valid" or "test"; also written to metrics.json.
 
         For "valid" of the model that validation chose; for "test" of the one that was trained once more, if any.
@@ -178,9 +186,25 @@ class Run:
         if relevant.nnz == 0:
             raise SparserecError(f"the {part} part of {self.facts.source!r} holds no interactions")
         model, _ = self.best(refitted=part == "test" and self.is_refitted)
-        metrics = evaluate(model.scorer(split.history(part)), split.history(part), relevant, ks=ks, per_user=per_user)
-        self._remember(part, metrics.as_dict())
+        history = split.history(part)
+        scorer = model.scorer(history)
+        metrics = evaluate(scorer, history, relevant, ks=ks, per_user=per_user, exclude_history=exclude_history)
+        if exclude_history:
+            self._remember(part, metrics.as_dict())
+        if compare:
+            metrics = with_rivals(metrics, split, part, ks, exclude_history)
         return metrics
+
+    def compare(
+        self, part: str = "test", ks: tuple[int, ...] = (20,), *, exclude_history: bool = True
+    ) -> dict[str, Metrics]:
+        """The model beside popularity and item-item neighbours, on the same split; arguments as for `evaluate`.
+
+        Returns:
+            metrics by the names "model", "popularity" and "neighbours", the last tuned on the validation part.
+        """
+        metrics = self.evaluate(part, ks, exclude_history=exclude_history, compare=True)
+        return {"model": metrics, **metrics.rivals}
 
     def _remember(self, part: str, values: dict[str, float]) -> None:
         path = self.folder / "metrics.json"
@@ -191,32 +215,47 @@ class Run:
             raise SparserecError(f"{path}: not readable as metrics; remove it and evaluate again") from None
         write_text(path, json.dumps(known, indent=2, sort_keys=True) + "\n")
 
-    def export(self, path: str | os.PathLike[str], *, refitted: bool | None = None) -> ByteReport:
+    def export(self, path: str | os.PathLike[str], *, refitted: bool | None = None, users: bool = True) -> ByteReport:
         """Write the model as one file for devices. The same run gives the same bytes.
 
         Args:
             path: the file to write.
             refitted: False for the model that validation chose even where it was trained once more with the validation
                 part; only that one can be evaluated on it.
+            users: False to leave a user table out, with every user's id and tastes in it: users are then weighted sums
+                of the item rows of their histories, which is as good for some models and worse for others.
+
+        Raises:
+            SparserecError: when no file can hold the model, or the file cannot be written; and, to leave users out,
+                when the interactions of the run cannot be read again.
         """
         from sparserec.runs.export import write_artefact
         from sparserec.runs.ids import load_ids
 
         final = self.is_refitted if refitted is None else refitted
         model, _ = self.best(refitted=final)
-        users, items = load_ids(self.folder / "ids.safetensors")
-        if len(users) != self.facts.n_users or len(items) != self.facts.n_items:
+        user_ids, item_ids = load_ids(self.folder / "ids.safetensors")
+        if len(user_ids) != self.facts.n_users or len(item_ids) != self.facts.n_items:
             raise SparserecError(f"{self.folder / 'ids.safetensors'} does not fit the run: train it anew")
         return write_artefact(
             Path(path),
             model.served(),
-            users,
-            items,
+            user_ids,
+            item_ids,
             self.config.model_copy(update={"refit": final}),
             self.facts.fingerprint,
             self.valid_metrics(),
             _explored(model),
+            None if users else self._degrees(final),
         )
+
+    def _degrees(self, final: bool) -> np.ndarray:
+        """How many users of the interactions that a model was trained on took each item, (n_items,)."""
+        try:
+            split = self.split()
+        except SparserecError as error:
+            raise SparserecError(f"to leave users out, items are weighted by the run's interactions: {error}") from None
+        return (split.history("test") if final else split.train).item_degrees()
 
     def log(self) -> list[dict[str, float]]:
         """One entry for each finished epoch: epoch, loss, validation metrics, seconds."""
@@ -230,6 +269,23 @@ class Run:
         """Active parameters of the chosen model."""
         model, _ = self.best()
         return int(np.sum([table.nnz for table in model.tables.values()]))
+
+
+def with_rivals(metrics: Metrics, split: Split, part: str, ks: tuple[int, ...], exclude_history: bool) -> Metrics:
+    """The same metrics with those of popularity and neighbours on the same part beside them."""
+    from sparserec.evaluation import rivals
+
+    relevant = split.valid if part == "valid" else split.test
+    others = rivals(
+        split.history(part),
+        relevant,
+        train=split.train,
+        valid=split.valid,
+        n_items=split.train.n_items,
+        ks=ks,
+        exclude_history=exclude_history,
+    )
+    return replace(metrics, rivals=others)
 
 
 def _explored(model: Recommender) -> int:
