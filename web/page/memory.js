@@ -3,26 +3,37 @@
 export class Memory {
   #key;
 
-  /** @param {string} model the digest of the model, so that each has its own. */
-  constructor(model) {
-    this.#key = `sparserec:liked:${model}`;
+  /**
+   * What belongs to this page, wherever its model comes from: picks outlast a new model at the same address.
+   *
+   * @param {string} [file] name of a model that was opened from the disk, which has picks of its own.
+   */
+  constructor(file) {
+    const page = location.pathname.replace(/index\.html$/, "");
+    this.#key = `sparserec:picks:${page}${file === undefined ? "" : `:${file}`}`;
   }
 
-  /** The ids that were chosen, in their order. */
+  /** `{ liked, disliked }`: ids in the order in which they were chosen, each once. */
   load() {
+    let stored = null;
     try {
-      const stored = JSON.parse(localStorage.getItem(this.#key) ?? "[]");
-      return Array.isArray(stored) ? stored.filter((id) => typeof id === "string") : [];
+      stored = JSON.parse(localStorage.getItem(this.#key));
     } catch {
-      return [];
+      // No storage, or something that this page has not written.
     }
+    const liked = idsIn(stored?.liked);
+    return { liked, disliked: idsIn(stored?.disliked).filter((id) => !liked.includes(id)) };
   }
 
-  save(ids) {
+  save({ liked, disliked }) {
     try {
-      localStorage.setItem(this.#key, JSON.stringify(ids));
+      localStorage.setItem(this.#key, JSON.stringify({ liked, disliked }));
     } catch {
       // Chosen items are then forgotten with the page, which the page works without.
     }
   }
+}
+
+function idsIn(stored) {
+  return Array.isArray(stored) ? [...new Set(stored.filter((id) => typeof id === "string"))] : [];
 }

@@ -22,7 +22,13 @@ def web(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder to write; the artefact's name and -web when not given.")
     ] = None,
-    heading: Annotated[str | None, typer.Option(help="Heading of the page; the file's name when not given.")] = None,
+    title: Annotated[
+        str | None, typer.Option("--title", "--heading", help="Title of the page; the file's name when not given.")
+    ] = None,
+    noun: Annotated[
+        str | None,
+        typer.Option(help="What items are called, in the plural: films, books. Told by the titles' column of ids."),
+    ] = None,
     serve: Annotated[bool, typer.Option("--serve", help="Serve the page to this machine until Ctrl-C.")] = False,
     port: Annotated[int, typer.Option(help="Port to serve at; 0 for any that is free.", min=0, max=65_535)] = 8000,
 ) -> None:
@@ -33,16 +39,17 @@ def web(
 
     Examples:
 
-        sparserec web model.safetensors --titles movies.csv --out page
+        sparserec web model.safetensors --titles movies.csv --title "Films for tonight" --out page
 
         sparserec web model.safetensors --titles movies.csv --serve
     """
-    from sparserec.page import read_titles, write_page
+    from sparserec.page import noun_of, read_titles, write_page
 
     known = None if titles is None else read_titles(titles)
+    called = noun or ("items" if titles is None else noun_of(titles))
     with tempfile.TemporaryDirectory(prefix="sparserec-web-") as passing:
         folder = out or (Path(passing) if serve else Path(f"{artefact.stem}-web"))
-        size = write_page(artefact, folder, known, heading)
+        size = write_page(artefact, folder, known, title, called)
         if out or not serve:
             screen.print(
                 f"wrote {folder / 'index.html'}: {bytes_text(size)}; open it in a browser",
