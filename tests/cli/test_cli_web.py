@@ -25,8 +25,17 @@ def test_writes_a_page(sparserec, tmp_path, monkeypatch):
     assert "The third" in page
     assert "<h1>coded</h1>" in page
     monkeypatch.chdir(tmp_path)
-    assert sparserec("web", MODEL, "--heading", "Things")[0] == 0
-    assert "<h1>Things</h1>" in (tmp_path / "coded-web" / "index.html").read_text(encoding="utf-8")
+    for option in ("--title", "--heading"):
+        assert sparserec("web", MODEL, option, f"Things {option}")[0] == 0
+        assert f"<h1>Things {option}</h1>" in (tmp_path / "coded-web" / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("options", "noun"), [((), "films"), (("--noun", "plays"), "plays")])
+def test_what_items_are_called(sparserec, tmp_path, options, noun):
+    (tmp_path / "titles.csv").write_text("movieId,title\nitem 3,The third\n")
+    out = tmp_path / "page"
+    assert sparserec("web", MODEL, "--titles", tmp_path / "titles.csv", "--out", out, *options)[0] == 0
+    assert f'"noun":"{noun}"' in (out / "index.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

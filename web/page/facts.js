@@ -25,8 +25,11 @@ export function showSize(model, noun) {
   if (dense !== null) {
     const times = dense.bytes / model.fileBytes;
     const factor = times < 10 ? times.toFixed(1).replace(".0", "") : Math.round(times).toLocaleString("en");
-    byId("comparison").textContent =
-      `A dense table of ${dense.columns} numbers for each takes ${bytesText(dense.bytes)}: ${factor} times as much.`;
+    byId("comparison").replaceChildren(
+      `A dense table of ${dense.columns} numbers for each takes `,
+      element("span", {}, bytesText(dense.bytes)),
+      `: ${factor} times as much.`,
+    );
     byId("share").style.inlineSize = `${100 / times}%`;
   }
   byId("size").hidden = false;

@@ -37,8 +37,9 @@ export class Finder {
     });
   }
 
-  enable() {
+  enable(example) {
     this.#input.disabled = false;
+    this.#input.placeholder = example;
   }
 
   focus() {

@@ -17,7 +17,10 @@ export function showStarters(ids, titles, choose) {
 
 /** What was chosen, or turned down: a button each, which takes the item out again. */
 export function showChosen(list, ids, titles, verb, remove) {
-  const rows = ids.map((id) => element("li", {}, button(`${verb} ${titles.of(id)}`, () => remove(id), titles.of(id))));
+  const rows = ids.map((id) => {
+    const name = element("span", {}, titles.of(id));
+    return element("li", {}, button(`${verb} ${titles.of(id)}`, () => remove(id), name));
+  });
   byId(list).replaceChildren(...rows);
 }
 

@@ -15,7 +15,7 @@ import { popularity, starters } from "./starters.js";
 const SHOWN = 20;
 /** So many starters at a time, until so many items are chosen. */
 const STARTERS = 8;
-const ENOUGH = 5;
+const ENOUGH = 3;
 
 class Page {
   #written = embeddedCatalogue();
@@ -84,7 +84,7 @@ class Page {
     this.#times = [];
     this.#offerTags();
     showSize(model, this.#titles.noun);
-    this.#finder.enable();
+    this.#finder.enable(`For example ${this.#titles.of(order[0])}`);
     const { liked, disliked } = this.#memory.load();
     const known = (ids) => ids.filter((id) => model.hasItem(id));
     const gone = liked.length - known(liked).length;
@@ -132,7 +132,7 @@ class Page {
     showChosen("liked", this.#liked, titles, "Remove", (id) => this.#remove(id));
     showChosen("disliked", this.#disliked, titles, "Take back", (id) => this.#takeBack(id));
     showStarters(this.#starting(), titles, (id, place) => this.#start(id, place));
-    showRecommended(recommended.map(({ item }) => item), reasons(recommended), titles, actions);
+    showRecommended(recommended.map(({ item }) => item), reasons(recommended, this.#liked), titles, actions);
     const none = this.#liked.length === 0;
     document.body.classList.toggle("empty", none);
     byId("nothing-yet").hidden = !none;

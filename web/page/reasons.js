@@ -9,9 +9,10 @@ const SECOND = 0.6;
  * One list of ids for each recommendation, the strongest reason first; empty where no pick speaks for it.
  *
  * @param recommended what `recommend` gave with `explain`.
+ * @param {string[]} picks ids that may be named.
  */
-export function reasons(recommended) {
-  const parts = recommended.map(({ because }) => partsOf(because));
+export function reasons(recommended, picks) {
+  const parts = recommended.map(({ because }) => partsOf(because.filter(({ item }) => picks.includes(item))));
   const usual = new Map();
   for (const row of parts) {
     for (const [item, part] of row) usual.set(item, (usual.get(item) ?? 0) + part / parts.length);

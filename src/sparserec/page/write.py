@@ -72,9 +72,8 @@ def write_page(
 
 
 def default_heading(artefact: Path) -> str:
-    """The name of a file as words: "My films" for my_films.safetensors."""
-    words = " ".join(re.split(r"[\s_-]+", artefact.stem)).strip()
-    return words[:1].upper() + words[1:] or artefact.name
+    """The name of a file as words: "my films" for my_films.safetensors."""
+    return " ".join(re.split(r"[\s_-]+", artefact.stem)).strip() or artefact.name
 
 
 def _catalogue(model: Artefact, titles: dict[str, Title], noun: str) -> str:
