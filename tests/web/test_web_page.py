@@ -130,7 +130,7 @@ def test_another_model_and_a_bad_file(chromium, served, catalogue, written, tmp_
 
 
 def test_titles_belong_to_the_model_they_were_made_for(chromium, written, tmp_path):
-    """Another file may have the same ids for other things, so it is shown with its ids; the own file with its titles."""
+    """Another file may have the same ids for other things, so its ids are shown; for the own file its titles."""
     ids = Recommender.open(GOLDEN).item_ids[:3]
     write_page(GOLDEN, tmp_path / "page", {name: Title(f"Title of {name}", "Drama") for name in ids}, noun="plays")
     other = tmp_path / "other.safetensors"
@@ -350,9 +350,8 @@ def test_picks_outlast_an_update_of_the_model(chromium, served, catalogue, tmp_p
     data, _ = synthetic(n_users=120, n_items=60, interactions_per_user=8, n_clusters=4, seed=6)
     sparserec.train(data, tmp_path / "run", recipe="spectral", density=0.3, seed=0).export(tmp_path / "v2.safetensors")
     newer = Recommender.open(tmp_path / "v2.safetensors")
-    names = [name for name in titles if newer.has_item(name)][:2] + [
-        name for name in titles if not newer.has_item(name)
-    ][:1]
+    ids = set(newer.item_ids)
+    names = [name for name in titles if name in ids][:2] + [name for name in titles if name not in ids][:1]
     known = {name: Title(title, "") for name, title in titles.items()}
     page = tmp_path / "page"
     write_page(model, page, known)

@@ -39,7 +39,7 @@ FOUND = {
     "$.^": [8],
     "c++": [8],
     "schindlers": [9],
-    "schindler’s list": [9],
+    "schindler\u2019s list": [9],
     "lilo and stitch": [10],
     "STRASSE": [11],
     "straße": [11],

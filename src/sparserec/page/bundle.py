@@ -2,8 +2,8 @@
 
 Browsers don't load modules from file:// addresses, but run those that are written into the page. The modules keep to a
 form that lines can be told by: `import { a, b } from "./other.js";` and `export` before a declaration. Each becomes a
-function called once, whose names are its own; an import takes them from what that gave. Comments that fill lines of their
-own are left out: they are for whoever reads the modules.
+function called once, whose names are its own; an import takes them from what that gave. Comments that fill lines of
+their own are left out: they are for whoever reads the modules.
 """
 
 from __future__ import annotations
