@@ -84,7 +84,7 @@ class Page {
     this.#times = [];
     this.#offerTags();
     showSize(model, this.#titles.noun);
-    this.#finder.enable(`For example ${this.#titles.of(order[0])}`);
+    this.#finder.enable(`For example ${shortest(this.#starters.slice(0, STARTERS).map((id) => this.#titles.of(id)))}`);
     const { liked, disliked } = this.#memory.load();
     const known = (ids) => ids.filter((id) => model.hasItem(id));
     const gone = liked.length - known(liked).length;
@@ -141,12 +141,12 @@ class Page {
     byId("clear").hidden = none && this.#disliked.length === 0;
     byId("against").hidden = this.#disliked.length === 0;
     showFacts(this.#model, titles.noun, this.#opened, this.#times);
-    byId("took").textContent = none ? "" : `Computed on this device in ${this.#times.at(-1).toFixed(1)} ms`;
+    byId("took").textContent = none ? "" : `On this device, in ${this.#times.at(-1).toFixed(1)} ms`;
   }
 
   #recommended() {
     if (this.#liked.length === 0) return [];
-    const query = { history: this.#liked, exclude: this.#disliked, k: SHOWN, explain: true };
+    const query = { history: this.#liked, dislikes: this.#disliked, k: SHOWN, explain: true };
     if (this.#tag !== "") query.candidates = this.#titles.withTag(this.#tag);
     const began = performance.now();
     const recommended = this.#model.recommend(query);
@@ -200,6 +200,10 @@ class Page {
     announce(`${this.#titles.of(id)} may be recommended again.`);
     if (!focusOn(byId("disliked"), place)) this.#finder.focus();
   }
+}
+
+function shortest(texts) {
+  return texts.reduce((best, text) => (text.length < best.length ? text : best));
 }
 
 /** Tell a screen reader. */

@@ -10,12 +10,9 @@ const POOL = 60;
  */
 export function popularity(model) {
   const ids = model.itemIds;
-  // Everything that anybody took, as one history: what fits it best is what is taken most.
-  const scores = model.score(ids, { history: ids });
-  const rows = [...ids.keys()].sort((a, b) => scores[b] - scores[a] || a - b);
-  const places = new Uint32Array(ids.length);
-  rows.forEach((row, place) => (places[row] = place));
-  return { order: rows.map((row) => ids[row]), places };
+  const order = model.popular({ k: ids.length }).map(({ item }) => item);
+  const place = new Map(order.map((id, at) => [id, at]));
+  return { order, places: Uint32Array.from(ids, (id) => place.get(id) ?? order.length) };
 }
 
 /**
