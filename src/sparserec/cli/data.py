@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sparserec.cli.console import print_json, print_table, screen
+from sparserec.cli.console import print_json, print_table, say
 
 data = typer.Typer(no_args_is_help=True, help="Look at interactions and cut them into parts.")
 
@@ -76,11 +76,9 @@ def split_command(
     dataset = load(path, user=user, item=item, timestamp=timestamp, rating=rating, min_rating=min_rating, kcore=kcore)
     parts = split(dataset, kind=kind, seed=seed)
     write_split(parts, out, format=form)
-    screen.print(
+    say(
         f"wrote {out}: {parts.train.nnz:,} training, {parts.valid.nnz:,} validation and {parts.test.nnz:,} test "
-        f"interactions ({parts.kind}, seed {parts.seed})",
-        highlight=False,
-        soft_wrap=True,
+        f"interactions ({parts.kind}, seed {parts.seed})"
     )
 
 

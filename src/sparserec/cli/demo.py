@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sparserec.cli.console import bytes_text, print_table, screen
+from sparserec.cli.console import bytes_text, print_table, say
 from sparserec.cli.progress import TrainingProgress
 from sparserec.files import make_folder
 
@@ -45,11 +45,9 @@ def _run(folder: Path, seed: int, threads: int | None) -> None:
 
     dataset, titles = synthetic(seed=seed)
     facts = dataset.interactions
-    screen.print(
+    say(
         f"A synthetic catalogue: {facts.n_users:,} users, {facts.n_items:,} items, {facts.nnz:,} interactions "
-        "with power-law popularity and overlapping tastes.",
-        soft_wrap=True,
-        highlight=False,
+        "with power-law popularity and overlapping tastes."
     )
     parts = split(dataset, seed=seed)
     popular = evaluate(Popularity(parts.history("test"), facts.n_items), parts.history("test"), parts.test).as_dict()
@@ -82,7 +80,7 @@ def _train(dataset: Any, folder: Path, method: str, seed: int, threads: int | No
 
     words = {"dense": "A dense table", "sparserec": "SparseRec"}[method]
     share = "all" if method == "dense" else "a tenth"
-    screen.print(f"\n[bold]{words}[/], {DIM} columns, {share} of its parameters active")
+    say("", f"{words}, {DIM} columns, {share} of its parameters active")
     with TrainingProgress() as progress:
         run = train(
             dataset,
@@ -117,9 +115,9 @@ def _show(file: Path, titles: dict[str, str], parts: Any) -> None:
     model = Recommender.open(file)
     first, last = parts.train.indptr[0], parts.train.indptr[1]
     liked = [parts.train.items[int(item)] for item in parts.train.indices[first:last]][:5]
-    screen.print("Somebody without a row in the file liked:", highlight=False)
+    say("Somebody without a row in the file liked:")
     for name in liked:
-        screen.print(f"  {titles[name]}", highlight=False)
-    screen.print("From these titles alone, the exported file recommends:", highlight=False)
+        say(f"  {titles[name]}")
+    say("From these titles alone, the exported file recommends:")
     for name, score in model.recommend(history=liked, k=5):
-        screen.print(f"  {score:7.3f}  {titles[name]}", highlight=False)
+        say(f"  {score:7.3f}  {titles[name]}")

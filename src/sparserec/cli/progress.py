@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from sparserec.cli.console import screen, seconds_text
+from sparserec.cli.console import say, screen, seconds_text
 
 if TYPE_CHECKING:
     from sparserec.training import Progress as Step
@@ -46,7 +46,7 @@ class TrainingProgress:
     def stage(self, words: str) -> None:
         """Say that a long stage begins."""
         if not self._quiet:
-            self._bar.console.print(f"[dim]{words} ...[/]", highlight=False)
+            say(f"{words} ...", style="dim")
 
     def report(self, step: Step) -> None:
         """Show a step."""
@@ -67,10 +67,7 @@ class TrainingProgress:
             when = f"epoch {entry['epoch'] + 1:>3}/{step.epochs}" if "loss" in entry else "the start".ljust(9)
             loss = f"{entry['loss']:.4f}" if "loss" in entry else "-".ljust(6)
             judged = f"valid ndcg@20 {entry['ndcg@20']:.4f}  " if "ndcg@20" in entry else ""
-            self._bar.console.print(
-                f"{when}  loss {loss}  {judged}active {step.active:,}  {seconds_text(entry['seconds'])}",
-                highlight=False,
-            )
+            say(f"{when}  loss {loss}  {judged}active {step.active:,}  {seconds_text(entry['seconds'])}")
         self._epochs_shown = len(step.log)
 
     def _facts(self, step: Step) -> str:

@@ -1,22 +1,16 @@
-"""`sparserec export`, `recommend` and `inspect`."""
+"""`sparserec export` and `inspect`."""
 
 from __future__ import annotations
 
 import tempfile
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from sparserec.cli.console import bytes_text, print_json, print_table, screen
 from sparserec.errors import SparserecError
-
-if TYPE_CHECKING:
-    from sparserec.device import Recommendation
-
-REASONS = 3
-"""Items of the history that a table names for each recommendation."""
 
 
 class Format(StrEnum):
@@ -110,77 +104,6 @@ def inspect(
     print_table("bytes for", ["", "bytes"], per)
     card = facts["card"]
     print_table("model card", ["", "value"], [[name, _short(value)] for name, value in card.items()])
-
-
-def recommend(
-    artefact: Annotated[Path, typer.Argument(help="An exported file.")],
-    history: Annotated[
-        str | None, typer.Option(help="Item ids, separated by commas; they are not recommended again.")
-    ] = None,
-    user: Annotated[
-        str | None, typer.Option(help="A user id, where the file has a user table; it does not know what they took.")
-    ] = None,
-    k: Annotated[int, typer.Option("-k", help="How many items.", min=1)] = 20,
-    exclude: Annotated[str | None, typer.Option(help="Item ids that are not wanted, separated by commas.")] = None,
-    candidates: Annotated[str | None, typer.Option(help="Rank these item ids only, separated by commas.")] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Say what each item of the history adds.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Recommend items for a history or a user, best first.
-
-    With a history alone, tastes are read from it. With a user, from their row in the file; a history given beside it
-    is left out of the list.
-
-    Examples:
-
-        sparserec recommend model.safetensors --history 318,296,593 -k 10
-
-        sparserec recommend model.safetensors --user 42 --history 318,296 --json
-
-        sparserec recommend model.safetensors --history 318,296 --exclude 593 --explain
-    """
-    from sparserec.device import Recommender
-
-    if history is None and user is None:
-        raise SparserecError("give --history ID,ID,.. or --user ID")
-    model = Recommender.open(artefact)
-    query = {
-        "history": _ids(history),
-        "user": user,
-        "k": k,
-        "exclude": _ids(exclude) or (),
-        "candidates": _ids(candidates),
-    }
-    if explain:
-        _print_explained(model.recommend(**query, explain=True), as_json)
-        return
-    recommended = model.recommend(**query)
-    if as_json:
-        print_json([{"item": name, "score": score} for name, score in recommended])
-        return
-    print_table("recommended", ["item", "score"], [[name, f"{score:.4f}"] for name, score in recommended])
-
-
-def _ids(text: str | None) -> list[str] | None:
-    """Ids that are separated by commas; None stays None."""
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _print_explained(recommended: list[Recommendation], as_json: bool) -> None:
-    if as_json:
-        print_json(
-            [
-                {"item": f.item, "score": f.score, "because": [{"item": i, "adds": part} for i, part in f.because]}
-                for f in recommended
-            ]
-        )
-        return
-    rows = []
-    for one in recommended:
-        shown = [f"{item} ({part:+.4f})" for item, part in one.because[:REASONS]]
-        more = len(one.because) - REASONS
-        rows.append([one.item, f"{one.score:.4f}", ", ".join(shown) + (f", {more} more" if more > 0 else "")])
-    print_table("recommended", ["item", "score", "because of"], rows)
 
 
 def _short(value: object) -> str:

@@ -10,7 +10,7 @@ import typer
 
 from sparserec.axes import EXPLORERS, OBJECTIVES, RECOMMENDERS, STARTS
 from sparserec.cli.choices import listed, one_of
-from sparserec.cli.console import errors, screen
+from sparserec.cli.console import command, say, tell
 from sparserec.cli.progress import TrainingProgress
 from sparserec.errors import SparserecError
 
@@ -116,10 +116,10 @@ def train(
             reporting = {"report": progress.report, "stage": progress.stage}
             run = run_training(data, out, recipe=recipe, config=config, **conditions, **reporting, **given)
     except KeyboardInterrupt:
-        errors.print(f"interrupted; --resume goes on in {out} where it stopped", highlight=False)
+        tell(f"interrupted; --resume goes on in {out} where it stopped")
         sys.exit(130)
     if run.ended == "interrupted":
-        errors.print(f"interrupted; {out} can be used as it is, and --resume continues it", highlight=False)
+        tell(f"interrupted; {out} can be used as it is, and --resume continues it")
         sys.exit(130)
     if not quiet:
         _print_summary(run, out, data)
@@ -130,19 +130,16 @@ def _print_summary(run: Run, out: Path, data: Path) -> None:
     from sparserec.settings import recipe_names
 
     best = run.valid_metrics()
-    screen.print(
-        f"{run.ended}: {run.parameters():,} active parameters, {_judged(best)}\n"
-        f"next: sparserec evaluate {out} {data}   or   sparserec export {out} --out model.safetensors",
-        highlight=False,
-        soft_wrap=True,
+    say(
+        f"{run.ended}: {run.parameters():,} active parameters, {_judged(best)}",
+        f"next: {command('sparserec', 'evaluate', out, data)}   or   "
+        f"{command('sparserec', 'export', out, '--out', 'model.safetensors')}",
     )
     gentler = f"{run.config.model}-small"
     if gentler in recipe_names() and run.ended == "stopped early" and best["epoch"] < 2:
-        screen.print(
+        say(
             f"hint: validation was best in epoch {best['epoch'] + 1}; smaller steps "
-            f"(--set lr={run.config.lr / 4:g}) or --recipe {gentler} may do better",
-            highlight=False,
-            soft_wrap=True,
+            f"(--set lr={run.config.lr / 4:g}) or --recipe {gentler} may do better"
         )
 
 

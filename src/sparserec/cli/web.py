@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from sparserec.cli.console import bytes_text, screen
+from sparserec.cli.console import bytes_text, say
 
 
 def web(
@@ -51,11 +51,7 @@ def web(
         folder = out or (Path(passing) if serve else Path(f"{artefact.stem}-web"))
         size = write_page(artefact, folder, known, title, called)
         if out or not serve:
-            screen.print(
-                f"wrote {folder / 'index.html'}: {bytes_text(size)}; open it in a browser",
-                highlight=False,
-                soft_wrap=True,
-            )
+            say(f"wrote {folder / 'index.html'}: {bytes_text(size)}; open it in a browser")
         if serve:
             _serve(folder, port)
 
@@ -64,8 +60,8 @@ def _serve(folder: Path, port: int) -> None:
     from sparserec.page import PageServer
 
     with PageServer(folder, port) as server:
-        screen.print(f"serving {server.url} to this machine; Ctrl-C ends it", highlight=False, soft_wrap=True)
+        say(f"serving {server.url} to this machine; Ctrl-C ends it")
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            screen.print("stopped", highlight=False)
+            say("stopped")
