@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -20,7 +21,9 @@ def test_writes_a_page(sparserec, tmp_path, monkeypatch):
     (tmp_path / "titles.csv").write_text("id,title\nitem 3,The third\n")
     code, out, err = sparserec("web", MODEL, "--titles", tmp_path / "titles.csv", "--out", tmp_path / "page")
     assert (code, err) == (0, "")
-    assert out.startswith(f"wrote {tmp_path / 'page' / 'index.html'}: ")
+    wrote, untitled = out.splitlines()
+    assert wrote.startswith(f"wrote {tmp_path / 'page' / 'index.html'}: ")
+    assert untitled == "39 of 40 items have no title and show their ids; 'item 0' is one"
     page = (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
     assert "The third" in page
     assert "<h1>coded</h1>" in page
@@ -79,3 +82,25 @@ def test_serves_until_ctrl_c(tmp_path):
             running.kill()
     assert (running.returncode, out, err) == (0, "stopped\n", "")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_serves_the_page_alone_of_its_folder(tmp_path):
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page" / "notes.txt").write_text("private")
+    options = ["--serve", "--port", "0", "--out", str(tmp_path / "page")]
+    with subprocess.Popen([*COMMAND, *options], stdout=subprocess.PIPE, text=True) as running:
+        try:
+            assert running.stdout.readline().startswith("wrote ")
+            url = running.stdout.readline().split()[1]
+            answers = {}
+            for name in ("", "index.html", "sw.js", "notes.txt", ".", "model.safetensors"):
+                # As a browser asks at port 80, which it leaves out.
+                request = urllib.request.Request(url + name, headers={"Host": "localhost"})
+                try:
+                    answers[name] = urllib.request.urlopen(request, timeout=20).status
+                except urllib.error.HTTPError as error:
+                    answers[name] = error.code
+        finally:
+            running.terminate()
+    assert answers == {"": 200, "index.html": 200, "sw.js": 200, "notes.txt": 404, ".": 404, "model.safetensors": 404}
+    assert (tmp_path / "page" / "notes.txt").read_text() == "private"

@@ -169,7 +169,8 @@ def test_starters_are_popular_and_differ(chromium, catalogue, written, tmp_path)
         first = demo.starters()
         assert len(set(first)) == 8
         assert set(first) <= set(titles.values())
-        popular = [title for title in demo.search("")]
+        popular = demo.search("")
+        assert popular == [titles[item] for item, _ in Recommender.open(model).popular(30)]
         assert first[0] == popular[0]
         assert first != popular[:8]  # the most popular alone would be alike
         ids = {name: title for title, name in titles.items()}
@@ -270,12 +271,14 @@ def test_no_filter_without_genres(chromium, written, tmp_path):
 
 
 def test_not_this(chromium, served, catalogue, written, tmp_path):
-    _, titles = catalogue
+    model, titles = catalogue
     with demo_page(chromium, tmp_path / "profile", served(written)) as demo:
         demo.pick("a")
-        before = demo.recommended()
+        before, (liked,) = demo.recommended(), ids_of(titles, demo.liked())
         demo.page.click("#recommended .dislike >> nth=2")
         title = titles[before[2]]
+        assert demo.recommended() == expected(model, [liked], dislikes=[before[2]])
+        assert demo.recommended() != expected(model, [liked], exclude=[before[2]])
         assert demo.disliked() == [title]
         assert demo.page.inner_text("#status") == f"Not {title}. Recommendations are updated."
         assert before[2] not in demo.recommended()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -52,8 +53,22 @@ def web(
         size = write_page(artefact, folder, known, title, called)
         if out or not serve:
             say(f"wrote {folder / 'index.html'}: {bytes_text(size)}; open it in a browser")
+        _tell_untitled(artefact, known)
         if serve:
             _serve(folder, port)
+
+
+def _tell_untitled(artefact: Path, titles: Mapping[str, Any] | None) -> None:
+    """Say how many items of the model have no title."""
+    if titles is None:
+        return
+    from sparserec.artefact import read
+
+    names = read(artefact, verify_digest=False).item_ids.to_list()
+    missing = [name for name in names if name not in titles]
+    if missing:
+        have = "has no title and shows its id" if len(missing) == 1 else "have no title and show their ids"
+        say(f"{len(missing):,} of {len(names):,} items {have}; {missing[0]!r} is one")
 
 
 def _serve(folder: Path, port: int) -> None:
