@@ -140,7 +140,7 @@ def test_titles_belong_to_the_model_they_were_made_for(chromium, written, tmp_pa
         assert demo.page.inner_text("#headline").startswith("40 plays in ")
         for path, title in ((other, ids[0]), (GOLDEN, f"Title of {ids[0]}")):
             demo.page.set_input_files("#file", path)
-            demo.page.wait_for_function(f"document.getElementById('status').textContent.startsWith('{path.name} is')")
+            demo.page.locator("#status", has_text=f"{path.name} is open").wait_for(state="attached")
             assert demo.search(ids[0])[0] == title
             noun = "items" if path == other else "plays"
             assert demo.page.inner_text("#headline").startswith(f"40 {noun} in ")
@@ -298,6 +298,38 @@ def test_not_this(chromium, served, catalogue, written, tmp_path):
         assert title in demo.liked()
 
 
+def test_ids_of_any_kind(chromium, tmp_path):
+    """Ids are texts from a file: shown as text, and quoted where nothing of them could be seen."""
+    import numpy as np
+
+    from sparserec.artefact import TableData, write
+    from sparserec.vocabulary import Vocabulary
+
+    ids = [
+        "<img src=x onerror=alert(1)>",
+        "</script>",
+        "__proto__",
+        "\u202egpj.exe",
+        "",
+        " ",
+        "\ufeff",
+        "{{script}}",
+        "a, b",
+    ]
+    n = len(ids)
+    table = TableData(np.arange(0, 2 * n + 1, 2), np.tile([0, 1], n), np.arange(1, 2 * n + 1, dtype=np.float32), 2)
+    write(tmp_path / "model", items=table, item_ids=Vocabulary.of(ids), values_dtype="float16")
+    write_page(tmp_path / "model", tmp_path / "page")
+    with demo_page(chromium, tmp_path / "profile", (tmp_path / "page" / "index.html").as_uri()) as demo:
+        shown = {*ids[:4], *ids[7:], '""', '" "', '"\ufeff"'}
+        assert set(demo.search("")) == shown
+        demo.pick("__proto__")
+        assert {*demo.recommended(), "__proto__"} == set(ids)
+        named = demo.page.evaluate("[...document.querySelectorAll('#recommended .name')].map(e => e.textContent)")
+        assert {*named, "__proto__"} == shown
+        assert demo.page.locator("img").count() == 0
+
+
 SIGNS = [
     "<3",
     "=",
@@ -368,7 +400,14 @@ def test_picks_outlast_an_update_of_the_model(chromium, served, catalogue, tmp_p
         assert demo.page.inner_text("h1") == "Another title"
         assert demo.liked() == [titles[name] for name in names[:2]]
         assert demo.recommended() == expected(tmp_path / "v2.safetensors", names[:2])
-        assert demo.page.inner_text("#gone") == "1 of your picks is not in this catalogue any more."
+        assert demo.page.inner_text("#gone") == "1 of your picks is not in this catalogue."
+        # It is not lost: the model that knows it may come back.
+        demo.pick("a")
+        demo.page.click("#liked li:last-child button")
+        write_page(model, page, known)
+        demo.go(url)
+        assert sorted(demo.liked()) == sorted(titles[name] for name in names)
+        demo.page.click(f"#liked button >> text='{titles[names[2]]}'")
         # A file from the disk has picks of its own.
         demo.page.set_input_files("#file", GOLDEN)
         demo.page.get_by_text("40 items", exact=True).wait_for()
@@ -379,6 +418,18 @@ def test_picks_outlast_an_update_of_the_model(chromium, served, catalogue, tmp_p
         demo.page.set_input_files("#file", GOLDEN)
         demo.page.get_by_text("40 items", exact=True).wait_for()
         assert demo.liked() == ["項目 8"]
+
+
+def test_clear_all_forgets_what_the_model_lacks(chromium, served, written, tmp_path):
+    with demo_page(chromium, tmp_path / "profile", url := served(written)) as demo:
+        stored = "localStorage.setItem('sparserec:picks:/', JSON.stringify({ liked: ['x', 'y'], disliked: ['z'] }))"
+        demo.page.evaluate(stored)
+        demo.go(url)
+        assert demo.page.inner_text("#gone") == "2 of your picks are not in this catalogue."
+        demo.page.click("#clear")
+        assert not demo.page.is_visible("#gone")
+        assert not demo.page.is_visible("#clear")
+        assert demo.page.evaluate("localStorage.getItem('sparserec:picks:/')") == '{"liked":[],"disliked":[]}'
 
 
 @pytest.mark.parametrize(

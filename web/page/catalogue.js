@@ -41,9 +41,9 @@ export class Titles {
     });
   }
 
-  /** The title of an item; its id when it has none. */
+  /** The title of an item; its id when it has none, in quotes when nothing of it could be seen. */
   of(id) {
-    return this.#known.get(id)?.title ?? id;
+    return this.#known.get(id)?.title ?? (/[^\s\p{C}]/u.test(id) ? id : JSON.stringify(id));
   }
 
   /** Its tags as one text, which may be empty. */

@@ -40,6 +40,8 @@ class Page {
       announce,
     });
     byId("clear").addEventListener("click", () => {
+      this.#memory.forget();
+      byId("gone").hidden = true;
       this.#set([], []);
       announce("Nothing is chosen any more");
       this.#finder.focus();
@@ -85,12 +87,10 @@ class Page {
     this.#offerTags();
     showSize(model, this.#titles.noun);
     this.#finder.enable(`For example ${shortest(this.#starters.slice(0, STARTERS).map((id) => this.#titles.of(id)))}`);
-    const { liked, disliked } = this.#memory.load();
-    const known = (ids) => ids.filter((id) => model.hasItem(id));
-    const gone = liked.length - known(liked).length;
-    byId("gone").textContent = `${gone} of your picks ${gone === 1 ? "is" : "are"} not in this catalogue any more.`;
+    const { liked, disliked, gone } = this.#memory.load((id) => model.hasItem(id));
+    byId("gone").textContent = `${gone} of your picks ${gone === 1 ? "is" : "are"} not in this catalogue.`;
     byId("gone").hidden = gone === 0;
-    this.#set(known(liked), known(disliked));
+    this.#set(liked, disliked);
   }
 
   /** The choice of tags, where items have at least two different ones. */
@@ -138,7 +138,7 @@ class Page {
     byId("nothing-yet").hidden = !none;
     byId("working").hidden = none;
     byId("none-left").hidden = none || recommended.length > 0;
-    byId("clear").hidden = none && this.#disliked.length === 0;
+    byId("clear").hidden = none && this.#disliked.length === 0 && byId("gone").hidden;
     byId("against").hidden = this.#disliked.length === 0;
     showFacts(this.#model, titles.noun, this.#opened, this.#times);
     byId("took").textContent = none ? "" : `On this device, in ${this.#times.at(-1).toFixed(1)} ms`;

@@ -2,6 +2,7 @@
 
 export class Memory {
   #key;
+  #absent = { liked: [], disliked: [] };
 
   /**
    * What belongs to this page, wherever its model comes from: picks outlast a new model at the same address.
@@ -13,8 +14,14 @@ export class Memory {
     this.#key = `sparserec:picks:${page}${file === undefined ? "" : `:${file}`}`;
   }
 
-  /** `{ liked, disliked }`: ids in the order in which they were chosen, each once. */
-  load() {
+  /**
+   * What is kept, as far as a model has it, each id once and in the order in which they were chosen.
+   *
+   * @param {(id: string) => boolean} knows whether the model has an item. Picks that it lacks stay in storage: another
+   * model may come to this address again.
+   * @returns `{ liked, disliked, gone }`: ids, and how many liked ones the model lacks.
+   */
+  load(knows) {
     let stored = null;
     try {
       stored = JSON.parse(localStorage.getItem(this.#key));
@@ -22,15 +29,27 @@ export class Memory {
       // No storage, or something that this page has not written.
     }
     const liked = idsIn(stored?.liked);
-    return { liked, disliked: idsIn(stored?.disliked).filter((id) => !liked.includes(id)) };
+    const disliked = idsIn(stored?.disliked).filter((id) => !liked.includes(id));
+    const absent = (ids) => ids.filter((id) => !knows(id));
+    this.#absent = { liked: absent(liked), disliked: absent(disliked) };
+    return { liked: liked.filter(knows), disliked: disliked.filter(knows), gone: this.#absent.liked.length };
   }
 
   save({ liked, disliked }) {
+    const kept = {
+      liked: [...this.#absent.liked, ...liked],
+      disliked: [...this.#absent.disliked, ...disliked],
+    };
     try {
-      localStorage.setItem(this.#key, JSON.stringify({ liked, disliked }));
+      localStorage.setItem(this.#key, JSON.stringify(kept));
     } catch {
       // Chosen items are then forgotten with the page, which the page works without.
     }
+  }
+
+  /** Forget what the model lacks, too. */
+  forget() {
+    this.#absent = { liked: [], disliked: [] };
   }
 }
 
