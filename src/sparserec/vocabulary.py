@@ -32,6 +32,13 @@ class Vocabulary:
         self.offsets = np.ascontiguousarray(offsets)
         self._index: tuple[np.ndarray, np.ndarray] | None = None
 
+    def __getstate__(self) -> tuple[np.ndarray, np.ndarray]:
+        """Hashes are another process's own, so the index is left out, and made anew there."""
+        return self.blob, self.offsets
+
+    def __setstate__(self, state: tuple[np.ndarray, np.ndarray]) -> None:
+        self.__init__(*state)
+
     @classmethod
     def of(cls, ids: Iterable[str]) -> Vocabulary:
         """Pack ids in the order given. Raises SparserecError when one occurs twice."""

@@ -59,9 +59,9 @@ def test_patches_whose_header_names_no_tensor_of_the_format(targets, bases, numb
 def test_a_patch_to_a_file_with_another_tensor(bases, name):
     """The same by hand, so that it stays a test when the changes that fuzzing makes are others."""
     old, data = bases.patches[0]
-    reader = Reader(zlib.decompress(data[FIELDS.size :]))
-    reader.edits()
-    rest = reader.take(len(reader._data) - reader._at)
+    reader = Reader(data[FIELDS.size :], FIELDS.unpack_from(data)[5])
+    reader.edits(4096)
+    rest = reader.take(reader._left)
     parts = taken_apart(old)
     parts.tensors[name] = np.zeros(4, dtype=np.uint8)
     new = parts.pack()

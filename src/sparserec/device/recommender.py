@@ -222,7 +222,9 @@ class Recommender:
 
     def score(self, items: Sequence[Id], history: Sequence[Id] | None = None, user: Id | None = None) -> np.ndarray:
         """Scores of these items, (len(items),) float32; `history` and `user` as for `recommend`."""
-        return self._of_rows(self.vector(history, user), self._rows(items, "item"))
+        vector, rows = self.vector(history, user), self._rows(items, "item")
+        with np.errstate(over="ignore", invalid="ignore"):  # as in `_best`
+            return self._of_rows(vector, rows)
 
     def score_users(self, users: np.ndarray) -> np.ndarray:
         """Users by row index (B,) -> scores of all items (B, n_items) float32, for evaluation.
@@ -257,13 +259,13 @@ class Recommender:
         with np.errstate(over="ignore", invalid="ignore"):
             if candidates is not None:
                 rows = np.sort(candidates[~np.isin(candidates, left_out)])
-                scores = self._of_rows(vector, rows)
+                scores = _ranked(self._of_rows(vector, rows))
                 best = top_k(scores, k) if len(rows) else rows
                 return rows[best], scores[best]
             shortlisted = None if self._shortlist is None else self._shortlist.best(vector, k, left_out)
             if shortlisted is not None:
                 return shortlisted
-            scores = self._of(vector)
+            scores = _ranked(self._of(vector))
             scores[left_out] = -np.inf
             best = top_k(scores, k)
             return best, scores[best]
@@ -309,3 +311,9 @@ class Recommender:
         if isinstance(ids, str):
             raise SparserecError(f"ids come as a list, not as one text: [{ids!r}]")
         return self._item_ids.rows([str(name) for name in ids], kind)
+
+
+def _ranked(scores: np.ndarray) -> np.ndarray:
+    """Scores (n,) float32, in place, with -inf, which leaves an item out, where a score is no number."""
+    np.copyto(scores, -np.inf, where=np.isnan(scores))
+    return scores

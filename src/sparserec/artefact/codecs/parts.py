@@ -22,6 +22,10 @@ class GapSequence(NumberSequence):
 
     kinds = GAPS
 
+    def most(self, shapes: Shapes) -> int:
+        """One for each bit of the high parts."""
+        return most_bits(shapes[GAPS[1]])
+
     def numbers(self, tensors: Mapping[str, np.ndarray], cells: int) -> np.ndarray:
         """As for `NumberSequence`."""
         low, high = (tensors[kind] for kind in GAPS)
