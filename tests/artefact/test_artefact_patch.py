@@ -63,7 +63,7 @@ def test_any_file_can_be_made_of_any_other(tmp_path, files, values_dtype):
 def test_a_file_with_another_shift_than_this_package_would_take(tmp_path, monkeypatch, files):
     """The format allows any; what can't be made of numbers is told as bytes."""
     sizes = rice.sizes
-    monkeypatch.setattr(rice, "sizes", lambda numbers: sizes(numbers)._replace(shift=5))
+    monkeypatch.setattr(rice, "sizes", lambda *given: sizes(*given)._replace(shift=5))
     other = model(tmp_path / "other", changed=1)
     monkeypatch.undo()
     assert apply(files[0], delta(files[0], other)) == other

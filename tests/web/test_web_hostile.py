@@ -12,7 +12,7 @@ from hostile_files import taken_apart, valid_file
 # JSON as the standard has it: a number may have any number of digits.
 OTHERWISE = {
     "header with a number of many digits": "not a JSON object",
-    "newer version": "format version '2' is not supported; this module reads version 1",
+    "newer version": "format version '3' is not supported; this module reads version 1 or 2",
     "older version": "format version '0' is not supported",
     "type not a text": "of a type that is not allowed",
 }

@@ -3,8 +3,8 @@
 import { cardOf } from "./card.js";
 import { openContainer } from "./container.js";
 import { SparserecError, quoted } from "./error.js";
-import { Ids } from "./ids.js";
-import { checkNames, rowsOf } from "./rows.js";
+import { rowOf } from "./ids.js";
+import { checkNames, idsOfSide, rowsOf } from "./rows.js";
 import { eachValue, scorerOf, sumOfRows } from "./scores.js";
 import { digestOf } from "./sha256.js";
 import { bytesOfSource } from "./source.js";
@@ -45,8 +45,8 @@ export class Recommender {
     this.#items = rowsOf("items", tensors, card, card.n_items);
     if (card.n_users !== 0) this.#users = rowsOf("users", tensors, card, card.n_users);
     checkCard(card, this.#items, this.#users, tensors);
-    this.#itemIds = new Ids("items", tensors, card.n_items);
-    if (this.#users !== null) this.#userIds = new Ids("users", tensors, card.n_users);
+    this.#itemIds = idsOfSide("items", tensors, card, card.n_items);
+    if (this.#users !== null) this.#userIds = idsOfSide("users", tensors, card, card.n_users);
     this.#card = card;
     this.#fileBytes = bytes.length;
     this.#scorer = scorerOf(this.#items);
@@ -145,7 +145,7 @@ export class Recommender {
       if (this.#users === null) {
         throw new SparserecError("this file has no user table; give a history of item ids instead of a user");
       }
-      return sumOfRows(this.#users, [this.#userIds.index(String(user), "user")], this.#vector);
+      return sumOfRows(this.#users, [rowOf(this.#userIds, String(user), "user")], this.#vector);
     }
     if (!hasHistory) throw new SparserecError(`give a history of item ids${this.hasUsers ? " or a user" : ""}`);
     if (taken.length === 0) throw new SparserecError("the history is empty; give at least one item id");
@@ -174,7 +174,7 @@ export class Recommender {
     if (typeof ids === "string" || typeof ids?.[Symbol.iterator] !== "function") {
       throw new SparserecError(`ids come as a list, not as ${quoted(ids)}`);
     }
-    return Array.from(ids, (id) => this.#itemIds.index(String(id), kind));
+    return Array.from(ids, (id) => rowOf(this.#itemIds, String(id), kind));
   }
 }
 

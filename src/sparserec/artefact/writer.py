@@ -13,7 +13,7 @@ import numpy as np
 from sparserec.artefact import codecs
 from sparserec.artefact.codecs import Budget, ValuesCodec
 from sparserec.artefact.csr import Table, TableData, column_count, flat_values, row_count
-from sparserec.artefact.schema import CARD_KEY, FORMAT_VERSION, HEADER_ALLOWANCE, ModelCard, digest, type_name
+from sparserec.artefact.schema import CARD_KEY, HEADER_ALLOWANCE, ModelCard, digest, type_name
 from sparserec.errors import SparserecError
 from sparserec.files import replacing
 from sparserec.version import __version__
@@ -47,6 +47,7 @@ def write(
     metrics: Mapping[str, float] | None = None,
     values_dtype: str = "int8",
     budget: int | None = None,
+    ids: bool = True,
 ) -> ByteReport:
     """Write one model to one file, atomically.
 
@@ -68,18 +69,23 @@ def write(
             fit, of `coded.GRID` many, and the smallest values are left out where that makes the others so much finer
             that the squared error falls; without a budget, steps are a sixth of the mean absolute value of their table.
 
+        ids: whether the file has the raw ids; without them rows are known by their numbers, "0" being the first.
+
     Raises:
         SparserecError: when a table can't be written in this type or budget, or the file can't be written.
     """
     _check_budget(values_dtype, budget)
     _check_sides(items, len(item_ids), users, None if user_ids is None else len(user_ids))
     factors = _factors(len(item_ids), item_factors, history_factors)
-    beside = {**_ids({"items": item_ids, "users": user_ids}), **factors}
     tables = {"items": items} if users is None else {"items": items, "users": users}
     for side, table in tables.items():
         _check_table(side, table, values_dtype)
+    raw = _ids({"items": item_ids, "users": user_ids}) if ids else {}
+    beside = {**raw, **factors}
     about = {"recipe": dict(recipe or {}), "data_fingerprint": data_fingerprint, "metrics": dict(metrics or {})}
-    return _Draft(codecs.named_codec(values_dtype), beside, about).write(path, tables, budget)
+    codec = codecs.named_codec(values_dtype)
+    version = max(codec.version, *(_id_version(side, raw) for side in tables))
+    return _Draft(codec, beside, about, version).write(path, tables, budget)
 
 
 @dataclass(frozen=True)
@@ -90,11 +96,13 @@ class _Draft:
         codec: of the values.
         beside: the tensors of ids and factors.
         about: fields of the model card that tables and tensors do not tell.
+        version: of the format.
     """
 
     codec: ValuesCodec
     beside: Tensors
     about: Mapping[str, Any]
+    version: int
 
     def write(self, path: Path, tables: Mapping[str, Table], budget: int | None) -> ByteReport:
         """Write it with checked tables by side."""
@@ -126,7 +134,7 @@ class _Draft:
         nnz = sum(len(flat_values(table)) for table in tables.values())
         dim = column_count(tables["items"])
         return ModelCard(
-            format_version=max(FORMAT_VERSION, self.codec.version),
+            format_version=self.version,
             scoring="users" if "users" in tables else "history",
             dim=dim,
             n_items=rows["items"],
@@ -171,7 +179,12 @@ def _check_sides(items: Table, n_items: int, users: Table | None, n_users: int |
 
 def _ids(ids: Mapping[str, Vocabulary | None]) -> dict[str, np.ndarray]:
     """The tensors of raw ids."""
-    return _of_sides({side: codecs.IDS.encode(side, each) for side, each in ids.items() if each is not None})
+    return _of_sides({side: codecs.encode_ids(side, each) for side, each in ids.items() if each is not None})
+
+
+def _id_version(side: str, raw: Tensors) -> int:
+    """The format version that the ids of a side need."""
+    return codecs.id_version({name.partition(".")[2] for name in raw if name.startswith(f"{side}.")})
 
 
 def _factors(n_items: int, item_factors: np.ndarray | None, history_factors: np.ndarray | None) -> Tensors:

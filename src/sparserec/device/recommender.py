@@ -21,7 +21,7 @@ from sparserec.device.shortlist import Shortlist
 from sparserec.device.topk import top_k
 from sparserec.errors import SparserecError
 from sparserec.files import read_bytes, write_bytes
-from sparserec.vocabulary import Vocabulary
+from sparserec.vocabulary import Ids
 
 Id = str | int
 """A raw id; a number stands for its digits."""
@@ -44,8 +44,8 @@ class Contents:
     items: ByRow | DecodedTable
     factors: np.ndarray | None
     users: DecodedTable | None
-    item_ids: Vocabulary
-    user_ids: Vocabulary | None
+    item_ids: Ids
+    user_ids: Ids | None
 
     @classmethod
     def of(cls, artefact: Artefact, *, reuse: bool = False) -> Contents:
@@ -120,7 +120,7 @@ class Recommender:
 
     @property
     def nbytes(self) -> int:
-        """Memory of the scoring structure in bytes, beside the mapped file."""
+        """Memory of the scoring structure in bytes, beside the ids."""
         return self._items.nbytes
 
     @overload
