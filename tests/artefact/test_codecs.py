@@ -164,7 +164,7 @@ def test_what_does_not_fit_is_refused_before_it_is_decoded(added, tmp_path, case
 
 def test_a_file_of_an_earlier_version_can_not_have_it(added, tmp_path):
     data = model_bytes(tmp_path / "m", added)
-    earlier = data.replace(b'\\"format_version\\":2', b'\\"format_version\\":1')
+    earlier = data.replace(b'\\"format_version\\":3', b'\\"format_version\\":2')
     assert earlier != data
     (tmp_path / "m").write_bytes(earlier)
     with pytest.raises(SparserecError, match="does not belong there"):

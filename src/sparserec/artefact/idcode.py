@@ -117,8 +117,7 @@ def decode_numbers(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     numbers, first = np.empty(count + 1, dtype=np.uint32 if number < 1 << 32 else np.int64), 1
     numbers[0] = number
     for gaps in rice.decode(low[1 + FIRST :], high, shift):
-        gaps += 1
-        block = np.cumsum(gaps, out=gaps)
+        block = np.cumsum(gaps + 1)
         block += number
         number = int(block[-1])
         if number > MOST_NUMBER:

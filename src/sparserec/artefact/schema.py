@@ -149,7 +149,7 @@ def no_number(name: str) -> NoReturn:
 
 
 def _finite_integer(digits: str) -> int:
-    """A whole number of JSON. Raises OverflowError where double precision, which all readers have, has no such number."""
+    """A whole number of JSON. Raises OverflowError where double precision has no such number, as browsers do not."""
     if len(digits) > 310:  # before thousands of digits are made a number
         raise OverflowError
     number = int(digits)

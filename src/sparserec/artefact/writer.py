@@ -65,16 +65,16 @@ def write(
         metrics: for the card.
         values_dtype: how values are stored, a name of `codecs.CODECS`: "int8" with a scale for each column, "float16",
             or, for sparse tables, "coded" with one step for each table.
-        budget: bytes that the file may have with coded values, not counting the raw ids. The steps are the finest that
-            fit, of `coded.GRID` many, and the smallest values are left out where that makes the others so much finer
-            that the squared error falls; without a budget, steps are a sixth of the mean absolute value of their table.
+        budget: bytes that the file may have, not counting the raw ids. Of values of other types than "coded" as many
+            of the smallest are left out as it takes. With "coded", the steps are the finest that fit, of `coded.GRID`
+            many, and the smallest values are left out where that makes the others so much finer that the squared error
+            falls; without a budget, steps are a sixth of the mean absolute value of their table.
 
         ids: whether the file has the raw ids; without them rows are known by their numbers, "0" being the first.
 
     Raises:
         SparserecError: when a table can't be written in this type or budget, or the file can't be written.
     """
-    _check_budget(values_dtype, budget)
     _check_sides(items, len(item_ids), users, None if user_ids is None else len(user_ids))
     factors = _factors(len(item_ids), item_factors, history_factors)
     tables = {"items": items} if users is None else {"items": items, "users": users}
@@ -110,7 +110,7 @@ class _Draft:
         fitted, settings = self.codec.fit(tables, limits)
         values = {side: self.codec.encode(table, settings[side]) for side, table in fitted.items()}
         tensors = {**self.beside, **_structure(fitted), **_of_sides(values)}
-        header = _header(tensors, replace(self.card(fitted), sha256=digest(tensors)))
+        header = header_of(tensors, replace(self.card(fitted), sha256=digest(tensors)))
         with replacing(path) as part, part.open("wb") as file:
             file.write(len(header).to_bytes(8, "little") + header)
             for name in _order(tensors):
@@ -123,7 +123,7 @@ class _Draft:
 
         def with_values(values: Mapping[str, Tensors]) -> int:
             tensors = others | _of_sides(values)
-            sizes = report(tensors, 8 + len(_header(tensors, card)))
+            sizes = report(tensors, 8 + len(header_of(tensors, card)))
             return sizes.total - sizes.ids
 
         return with_values
@@ -154,14 +154,6 @@ def report(tensors: Tensors, header_bytes: int) -> ByteReport:
         side, _, kind = name.partition(".")
         parts["ids" if codecs.raw_ids(kind) else side] += tensor.nbytes
     return ByteReport(total=header_bytes + sum(parts.values()), header=header_bytes, **parts)
-
-
-def _check_budget(values_dtype: str, budget: int | None) -> None:
-    """Refuse a budget for values that can't keep one."""
-    budgeted = [codec.name for codec in codecs.CODECS.values() if codec.budgeted]
-    if budget is not None and values_dtype not in budgeted:
-        known = codecs.alternatives(budgeted)
-        raise SparserecError(f"only {known} values can be written to a budget of bytes, not {values_dtype}")
 
 
 def _check_sides(items: Table, n_items: int, users: Table | None, n_users: int | None) -> None:
@@ -236,7 +228,8 @@ def _order(tensors: Tensors) -> list[str]:
     return sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
 
 
-def _header(tensors: Tensors, card: ModelCard) -> bytes:
+def header_of(tensors: Tensors, card: ModelCard) -> bytes:
+    """The header of a file, after its length. Raises SparserecError where it is longer than the format allows."""
     entries: dict[str, Any] = {"__metadata__": {CARD_KEY: card.to_json()}}
     first = 0
     for name in _order(tensors):

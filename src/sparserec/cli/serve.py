@@ -26,10 +26,21 @@ class Format(StrEnum):
     ONNX = "onnx"
 
 
+class IdLists(StrEnum):
+    """Where an app has the raw ids from."""
+
+    FILE = "file"
+    NONE = "none"
+
+
 def export(
     run: Annotated[Path, typer.Argument(help="A run folder; for ONNX, an exported file will do too.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write, usually model.safetensors.")],
     kind: Annotated[Format, typer.Option("--format", help="The format of the file.")] = Format.SAFETENSORS,
+    ids: Annotated[
+        IdLists | None,
+        typer.Option(help="file: the raw ids are in the file; none: rows go by number. As the run says if not given."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Write the trained model as one file that a device opens. The same run gives the same bytes.
@@ -41,12 +52,12 @@ def export(
         sparserec export run --format onnx --out model.onnx
     """
     if kind is Format.ONNX:
-        _export_onnx(run, out, as_json)
+        _export_onnx(run, out, as_json, ids)
         return
     from sparserec.artefact import inspect as look
     from sparserec.runs import Run
 
-    Run.open(run).export(out)
+    Run.open(run).export(out, ids=None if ids is None else ids is IdLists.FILE)
     facts = look(out)
     if as_json:
         print_json(facts)
@@ -60,7 +71,7 @@ def export(
     )
 
 
-def _export_onnx(run: Path, out: Path, as_json: bool) -> None:
+def _export_onnx(run: Path, out: Path, as_json: bool, ids: IdLists | None) -> None:
     try:
         from sparserec.exchange import write_onnx
     except ModuleNotFoundError as missing:
@@ -68,13 +79,15 @@ def _export_onnx(run: Path, out: Path, as_json: bool) -> None:
             f"ONNX needs {missing.name!r}, which is not installed: pip install 'sparserec[onnx]'"
         ) from None
     if run.is_file():
+        if ids is not None:
+            raise SparserecError(f"{run} is an exported file, whose ids are as they are; --ids goes with a run folder")
         size = write_onnx(run, out)
     else:
         from sparserec.runs import Run
 
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "model.safetensors"
-            Run.open(run).export(file)
+            Run.open(run).export(file, ids=None if ids is None else ids is IdLists.FILE)
             size = write_onnx(file, out)
     if as_json:
         print_json({"out": str(out), "bytes": size})

@@ -22,7 +22,7 @@ from sparserec.runs.refit import FINAL, everything
 from sparserec.runs.run import Run
 from sparserec.runs.threads import set_threads
 from sparserec.settings import RunConfig, load_config
-from sparserec.starts import Context, begin, decided, has_teacher, remove_start, same_teacher
+from sparserec.starts import Context, begin, bytes_beside_ids, decided, has_teacher, remove_start, same_teacher
 from sparserec.tables import choose_device, device_name
 from sparserec.training import Reporter, Task, Trainer, build_plan, build_trainer, needs_teacher
 from sparserec.training.build import build_view
@@ -111,7 +111,8 @@ class _Session:
     ) -> Trainer:
         """The training of a model in the folder of a context; `until` and `rounds` as for `build_plan`."""
         config, split = context.config, context.split
-        plan, view = build_plan(config, split, model, until, rounds), build_view(config, model)
+        plan = build_plan(config, split, model, until, rounds)
+        view = build_view(config, model, bytes_beside_ids(config, split.train.items, None))
         return build_trainer(
             config, split, model, task, plan, context.folder, report=self.report, stop=self.stop, view=view
         )

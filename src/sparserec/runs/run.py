@@ -185,25 +185,31 @@ class Run:
             raise SparserecError(f"{path}: not readable as metrics; remove it and evaluate again") from None
         write_text(path, json.dumps(known, indent=2, sort_keys=True) + "\n")
 
-    def export(self, path: str | os.PathLike[str], *, refitted: bool | None = None) -> ByteReport:
+    def export(
+        self, path: str | os.PathLike[str], *, refitted: bool | None = None, ids: bool | None = None
+    ) -> ByteReport:
         """Write the model as one file for devices. The same run gives the same bytes.
 
         Args:
             path: the file to write.
             refitted: False for the model that validation chose even where it was trained once more with the validation
                 part; only that one can be evaluated on it.
+            ids: whether the file has the raw ids, as the setting `ids` of the run says when None. Without them the
+                runtimes take and give the numbers of rows, "0" for the first, and an app keeps its own list; its order
+                is that of `item_ids` of a file with them.
         """
         final = self.is_refitted if refitted is None else refitted
         model, _ = self.best(refitted=final)
         users, items = load_ids(self.folder / "ids.safetensors")
         if len(users) != self.facts.n_users or len(items) != self.facts.n_items:
             raise SparserecError(f"{self.folder / 'ids.safetensors'} does not fit the run: train it anew")
+        without = {} if ids is None else {"ids": None if ids else "none"}
         return write_artefact(
             Path(path),
             model.served(),
             users,
             items,
-            self.config.model_copy(update={"refit": final}),
+            self.config.model_copy(update={"refit": final, **without}),
             self.facts.fingerprint,
             self.valid_metrics(),
             _explored(model),

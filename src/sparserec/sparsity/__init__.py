@@ -1,6 +1,6 @@
 """Sparsity: exact budgets, initial masks, and the explorers that move them."""
 
-from sparserec.sparsity.budget import parse_budget
+from sparserec.sparsity.budget import bounds_whole_file, parse_budget
 from sparserec.sparsity.explorers import (
     EXPLORERS,
     Explorer,
@@ -26,6 +26,7 @@ __all__ = [
     "Policy",
     "Revision",
     "Spectrum",
+    "bounds_whole_file",
     "budget_of",
     "history_start",
     "item_spectrum",

@@ -2,19 +2,30 @@
 
 from sparserec.starts.base import Context, OfHistories, SparseStart, Start, StartKind
 from sparserec.starts.begin import begin, decided, has_teacher, remove_start, same_teacher
-from sparserec.starts.budget import active_parameters, width
+from sparserec.starts.budget import (
+    PlannedFile,
+    active_parameters,
+    bytes_beside_ids,
+    planned_file_bytes,
+    smallest_budget,
+    width,
+)
 
 __all__ = [
     "Context",
     "OfHistories",
+    "PlannedFile",
     "SparseStart",
     "Start",
     "StartKind",
     "active_parameters",
     "begin",
+    "bytes_beside_ids",
     "decided",
     "has_teacher",
+    "planned_file_bytes",
     "remove_start",
     "same_teacher",
+    "smallest_budget",
     "width",
 ]

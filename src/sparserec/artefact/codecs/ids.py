@@ -118,7 +118,7 @@ class TextsOneByOne(NumberSequence):
         room = most_bits(shapes[self.kinds[4]]) // 8
         data, each, at, text = (numbers & 0xFF).astype(np.uint8).tobytes(), memoryview(numbers), 0, b""
         shared_of, rests = [], []
-        # What is stored adds up as texts are made, so that a text which many share is made no more often than it may be.
+        # What is stored adds up as texts are made, so that one which many share is made no more often than it may be.
         while at < len(each):
             shared, rest = each[at], each[at + 1] if at + 1 < len(each) else -1
             if not (0 <= shared <= len(text) and 0 <= rest <= len(each) - at - 2):
