@@ -45,7 +45,7 @@ class RunConfig(Settings):
     density: float = Field(default=0.1, gt=0, le=1)
     """Share of active parameters; ignored when `budget` is given."""
     budget: str | None = None
-    """Bytes that the exported file may have: "500kB" or "2MB" bound all of it, ids and header included, exactly as it is
+    """Bytes that the exported file may have: "500kB" or "2MB" bound all of it, ids and header included, as it is
     downloaded; "16B/item" bounds it without its list of ids. It is a ceiling: more than is of use is not taken."""
     ids: Literal["none"] | None = None
     """With "none", the exported file is without raw ids: items and users are known by the numbers of their rows."""

@@ -91,7 +91,9 @@ def bytes_beside_ids(config: RunConfig, items: Vocabulary, users: Vocabulary | N
 
 def smallest_budget(config: RunConfig, split: Split) -> int:
     """Bytes of the smallest budget of the whole file that will do, ids and header included."""
-    return _plan(config, split, _columns(config, split)).smallest
+    # The card has the budget too, as it is written.
+    with_budget = config.model_copy(update={"budget": "1000000000B"})
+    return _plan(with_budget, split, _columns(config, split)).smallest
 
 
 def planned_file_bytes(config: RunConfig, split: Split) -> PlannedFile:
