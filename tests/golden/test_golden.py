@@ -100,7 +100,8 @@ def test_the_ids_of_the_file_follow_from_the_format_alone():
         text, data = text[:same] + data[:more], data[more:]
         texts.append(text.decode())
     assert data == b""
-    assert any(shared) and not any(shared[::16])
+    assert any(shared)
+    assert not any(shared[::16])
     assert [*map(str, numbers), *texts] == make_golden.coded_ids().to_list()
 
 

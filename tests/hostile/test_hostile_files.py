@@ -10,7 +10,18 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hostile_files import Parts, framed, taken_apart, valid_file
+from hostile_files import (
+    NUMBERS,
+    TEXTS,
+    Parts,
+    file_of_coded_ids,
+    framed,
+    numbers_as,
+    taken_apart,
+    texts_as,
+    unary,
+    valid_file,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -568,6 +579,170 @@ def test_cards_of_coded_values(folder, case):
     parts = taken_apart(valid_file(folder / "coded", values_dtype="coded"))
     parts.card |= changes
     refused(folder, parts.pack(), message)
+
+
+def ids(tensors: dict[str, np.ndarray]):
+    def change(parts: Parts) -> None:
+        parts.tensors |= tensors
+
+    return change
+
+
+def at(name: str, place: int, byte: int):
+    """One byte of a tensor."""
+
+    def change(parts: Parts) -> None:
+        parts.tensors[name][place] = byte
+
+    return change
+
+
+def longer(name: str, *more: int):
+    """More bytes behind those of a tensor."""
+
+    def change(parts: Parts) -> None:
+        parts.tensors[name] = np.concatenate((parts.tensors[name], np.array(more, dtype="u1")))
+
+    return change
+
+
+def both_kinds(parts: Parts) -> None:
+    put("items.ids", list(b"a" * 200), "u1")(parts)
+    put("items.id_offsets", range(201), "u4")(parts)
+
+
+TEXT_KINDS = [f"items.id_{kind}" for kind in ("shared_low", "shared_high", "rest_low", "rest_high", "texts")]
+HALF = len(TEXTS)
+LONG = [f"a{row:02d}" + "x" * 5 for row in range(HALF)]
+GAPS = "'id_gaps_low' and 'id_gaps_high' must have one dimension and their bytes, the first 24 at most"
+ORDER = "'items': ids are not in natural order, or one is there twice"
+CODED_IDS = {
+    "low parts of numbers missing": (drop("items.id_gaps_low"), "'items': 'id_gaps_low', 'id_gaps_high' belong"),
+    "high parts of numbers missing": (drop("items.id_gaps_high"), "'id_gaps_low', 'id_gaps_high' belong together"),
+    "a text tensor missing": (drop("items.id_rest_low"), "'id_rest_high', 'id_texts' belong together"),
+    "the texts missing": (drop("items.id_texts"), "'id_rest_high', 'id_texts' belong together"),
+    "all of texts missing": (drop(*TEXT_KINDS), "'id_rest_high', 'id_texts' belong together"),
+    "numbers missing": (
+        drop("items.id_gaps_low", "items.id_gaps_high"),
+        "'id_shared_high' has 24 bytes, too few for one bit for each",
+    ),
+    "two kinds of ids": (both_kinds, "'items' has ids as they are and coded ones"),
+    "ids as they are beside": (put("items.ids", [97], "u1"), "'items' has ids as they are and coded ones"),
+    "a shift of 25": (at("items.id_gaps_low", 0, 25), GAPS),
+    "no first number": (put("items.id_gaps_low", [0] * 7), GAPS),
+    "no low parts at all": (put("items.id_gaps_low", []), GAPS),
+    "no gap": (put("items.id_gaps_high", []), GAPS),
+    "low parts in a matrix": (put("items.id_gaps_low", [[0] * 8]), GAPS),
+    "high parts in a matrix": (put("items.id_gaps_high", [[255] * 13]), GAPS),
+    "another shift": (at("items.id_gaps_low", 0, 9), "'id_gaps_low' has .* bytes of low parts"),
+    "low parts that go on": (longer("items.id_gaps_low", 0), "'id_gaps_low' has .* bytes of low parts"),
+    "high parts that go on": (longer("items.id_gaps_high", 0), "'id_gaps_high' goes on after the last id gap"),
+    "nothing but zero bits": (put("items.id_gaps_high", [0] * 30), "'id_gaps_high' .*"),
+    "a first number beyond all": (at("items.id_gaps_low", 7, 0xFF), "an id is a number above 9007199254740991"),
+    "numbers beyond all": (
+        ids(numbers_as([2**53 - 1, *range(2**53, 2**53 + 99)])),
+        "an id is a number above 9007199254740991",
+    ),
+    "more numbers than rows": (ids(numbers_as(list(range(201)))), "201 ids are numbers, and there are texts or more"),
+    "numbers for all rows, and texts": (ids(numbers_as(list(range(200)))), "200 ids are numbers, and there are texts"),
+    "fewer numbers than left": (
+        ids(numbers_as(NUMBERS[:-1])),
+        "'id_shared_low' has 25 bytes of low parts; 101 shared lengths",
+    ),
+    "more numbers than left": (ids(numbers_as([*NUMBERS, 400])), "'id_shared_high' has 100 one bits, but there are 99"),
+    "a shift of lengths of 21": (at("items.id_shared_low", 0, 21), "the first byte of 'id_shared_low' .* 20 at most"),
+    "shared lengths that go on": (longer("items.id_shared_high", 0), "'id_shared_high' goes on after the last shared"),
+    "lengths that go on": (longer("items.id_rest_high", 0), "'id_rest_high' goes on after the last length"),
+    "low lengths that go on": (longer("items.id_rest_low", 0), "'id_rest_low' has .* bytes of low parts"),
+    "texts that go on": (longer("items.id_texts", 97), r"'id_texts' has \d+ bytes in 1 dimensions, not \d+ in one"),
+    "texts in a matrix": (put("items.id_texts", [[97] * 8]), "'id_texts' has 8 bytes in 2 dimensions"),
+    "texts cut off": (put("items.id_texts", [97] * 8), "'id_texts' has 8 bytes in 1 dimensions"),
+    "a text that shares at the beginning": (ids(texts_as(LONG, {0: 1})), "every 16th id that is a text must be stored"),
+    "a sixteenth that shares": (ids(texts_as(LONG, {32: 1})), "every 16th id that is a text must be stored in full"),
+    "more shared than there is": (
+        ids(texts_as([*LONG[:4], LONG[4] + "y" * 9, *LONG[5:]], {4: 9})),
+        "an id shares more than there is of the one before it",
+    ),
+    "texts that descend": (ids(texts_as([*LONG[:5], "A", *LONG[6:]])), ORDER),
+    "texts that descend between blocks": (ids(texts_as([*LONG[:16], "A", *LONG[17:]])), ORDER),
+    "texts that are the same": (ids(texts_as([*LONG[:5], LONG[4], *LONG[6:]])), ORDER),
+    "texts that are the same, all shared": (ids(texts_as([*LONG[:5], LONG[4], *LONG[6:]], {5: 8})), ORDER),
+    "an empty text in the middle": (ids(texts_as([*LONG[:5], "", *LONG[6:]])), ORDER),
+    "a number among texts": (ids(texts_as([*LONG[:5], "7777", *LONG[6:]])), ORDER),
+    "a text that is one of the numbers": (ids(texts_as(["297", *LONG[1:]])), ORDER),
+    "a text that is a smaller number": (ids(texts_as(["11", *LONG[1:]])), ORDER),
+    "a number with zeros behind itself": (ids(texts_as(["00297", *LONG[1:]])), ORDER),
+    "numbers that are texts and descend": (ids(texts_as(["1000", "0999", *LONG[2:]])), ORDER),
+    "the same number twice as a text": (ids(texts_as(["1000", "01000", *LONG[2:]])), ORDER),
+    "not UTF-8": (ids(texts_as([*LONG[:-1], b"b\xff"])), "'items': an id is not UTF-8"),
+    "a letter cut off": (ids(texts_as([*LONG[:-1], b"b\xc3"])), "'items': an id is not UTF-8"),
+    "a letter cut off before a letter": (ids(texts_as([*LONG[:-2], b"b\xc3", b"c"])), "'items': an id is not UTF-8"),
+    "half a letter": (ids(texts_as([*LONG[:-1], b"\xa9"])), "'items': an id is not UTF-8"),
+    "a letter over two ids": (ids(texts_as([*LONG[:-2], b"b\xc3", b"\xa9"])), "'items': an id is not UTF-8"),
+    "a letter over two blocks": (
+        ids(texts_as([*LONG[:15], b"b\xe2", b"\x82\xac", *[f"\U0010ffff{row:03d}" for row in range(HALF - 17)]])),
+        "'items': an id is not UTF-8",
+    ),
+    "a surrogate": (ids(texts_as([*LONG[:-1], b"\xed\xa0\x80"])), "'items': an id is not UTF-8"),
+}
+CODED_ID_CARDS = {
+    "version 1": ({"format_version": 1}, "it holds a tensor that does not belong there: 'items.id_"),
+    "more items": ({"n_items": 201}, "'items"),
+    "users without ids": ({"n_users": 4}, "'users"),
+}
+
+
+@pytest.mark.parametrize("case", CODED_IDS)
+def test_coded_ids(folder, case):
+    change, message = CODED_IDS[case]
+    parts = taken_apart(file_of_coded_ids(folder / "ids"))
+    change(parts)
+    refused(folder, parts.pack(), message)
+
+
+@pytest.mark.parametrize("case", CODED_ID_CARDS)
+def test_cards_of_coded_ids(folder, case):
+    changes, message = CODED_ID_CARDS[case]
+    parts = taken_apart(file_of_coded_ids(folder / "ids"))
+    parts.card |= changes
+    refused(folder, parts.pack(), message)
+
+
+GOOD_IDS = {
+    "as written": [*map(str, NUMBERS), *TEXTS],
+    "texts in full": [*map(str, NUMBERS), *LONG],
+    "an empty text first": [*map(str, NUMBERS), "", *LONG[1:]],
+    "digits first": [*map(str, NUMBERS), "0298", "000299", "299", "99999999999999999999", *LONG[4:]],
+    "a letter cut by what is shared": [*map(str, NUMBERS), *LONG[:-2], "é", "è"[:0] + "ê"],
+}
+
+
+@pytest.mark.parametrize("case", GOOD_IDS)
+def test_the_same_by_hand_is_read(folder, case):
+    """The codes of this file's own making are right, so what is refused above is refused for its fault."""
+    names = GOOD_IDS[case]
+    parts = taken_apart(file_of_coded_ids(folder / "ids"))
+    shared = {HALF - 1: 1} if case == "a letter cut by what is shared" else {}
+    parts.tensors |= numbers_as(NUMBERS) | texts_as(names[len(NUMBERS) :], shared)
+    path = folder / NAME
+    path.write_bytes(parts.pack())
+    assert Recommender.open(path).item_ids == names
+    assert read(path).item_ids.rows(names).tolist() == list(range(200))
+
+
+def test_huge_claims_of_texts_take_no_memory(folder):
+    """Lengths of a million bytes each, and as many shared, in a few bytes."""
+    parts = taken_apart(file_of_coded_ids(folder / "ids"))
+    low = np.concatenate((np.array([20], dtype="u1"), np.frombuffer(b"\xff" * 249 + b"\x0f", dtype="u1")))[:251]
+    high = unary([0] * HALF)[1]
+    for stem in ("shared", "rest"):
+        parts.tensors |= {f"items.id_{stem}_low": low, f"items.id_{stem}_high": high}
+    tracemalloc.start()
+    try:
+        refused(folder, parts.pack(), "'items': 'id_")
+        assert tracemalloc.get_traced_memory()[1] < 2 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("digits", [15, 300])
