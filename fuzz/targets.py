@@ -52,6 +52,20 @@ def apply_patch(old: bytes, data: bytes) -> bool:
     return True
 
 
+def made_bytes(data: bytes) -> int:
+    """Bytes of the file that a patch makes."""
+    return patch.Patch.parse(data).new_size
+
+
+def ids_of(data: bytes, verify_digest: bool) -> list[str] | None:
+    """The ids of the items of a file, and of its users; None where it is refused."""
+    try:
+        model = Recommender(read_bytes(data, verify_digest=verify_digest))
+    except SparserecError:
+        return None
+    return model.item_ids + model.user_ids
+
+
 class Bases:
     """Valid files that are changed: every kind of values, with users and without, and patches between them."""
 
@@ -62,11 +76,11 @@ class Bases:
             self.artefacts = [mutations.valid_file(path, values_dtype=kind, dense=dense) for kind, dense in kinds]
             self.artefacts.append(mutations.file_of_coded_ids(path))
             self.artefacts.append(_with_ids(path, None, ids=False))
+            texts = [_with_ids(path, [f"item {row:03d}" for row in range(200) if row != left]) for left in (50, 120)]
             larger = [_larger(path, seed, n) for seed, n in ((0, 300), (1, 310))]
             self.artefacts.append(larger[0])
         small, coded = self.artefacts[0], self.artefacts[2]
         pairs = [(small, coded), (coded, small), (coded, coded), (larger[0], larger[1])]
-        texts = [_with_ids(path, [f"item {row:03d}" for row in range(200) if row != left]) for left in (50, 120)]
         pairs.append((texts[0], texts[1]))
         self.patches = [(old, delta(old, new)) for old, new in pairs]
 
