@@ -14,6 +14,9 @@ from sparserec.vocabulary import Vocabulary
 
 FINEST_BITS = 10.5
 """Bits of a "coded" value with the finest step: a step of half the size takes a bit more."""
+SPARE = 30
+"""One in so many parameters more than are expected to fit: a table may take fewer bytes than one spread by chance, and
+where it does not, the smallest values are left out of the file."""
 USUAL_BITS = 5.0
 """The same without a budget."""
 
@@ -56,7 +59,9 @@ def active_parameters(config: RunConfig, split: Split, dim: int) -> int:
         return min(budget_of(config.density, n_users + n_items, asked), (n_users + n_items) * dim)
     limit = parse_budget(config.budget, split.train.n_items)
     if bounds_whole_file(config.budget):
-        return _plan(config, split, dim).nnz_within(limit)
+        plan = _plan(config, split, dim)
+        plan.nnz_within(limit)  # refuses one that is too small
+        return plan.nnz_within(limit if config.values == "coded" else limit + limit // SPARE)
     sizes = {"n_items": n_items, "n_users": n_users, "dim": dim, "values_dtype": config.values}
     nnz = nnz_for_budget(limit, **sizes, history_factors=kind.from_histories)
     if nnz < 2 * (n_items + n_users):  # so few that it matters how long the header is
