@@ -104,7 +104,8 @@ def test_without_ids_the_table_has_their_bytes(data, tmp_path):
 
 
 def test_an_export_can_leave_out_the_ids_of_a_run_that_has_them(data, tmp_path):
-    run, report = exported(data, tmp_path, KINDS["mf int8"], "12kB")
+    run = sparserec.train(data, tmp_path / "run", recipe="mf", **QUICK)
+    report = run.export(tmp_path / "model")
     bare = run.export(tmp_path / "bare", ids=False)
     assert (bare.ids, bare.items, bare.users) == (0, report.items, report.users)
     model, rows = Recommender.open(tmp_path / "model"), Recommender.open(tmp_path / "bare")

@@ -151,27 +151,37 @@ export class TextIds {
   }
 
   at(row) {
-    let last = null;
-    this.each(row - (row % RESTART), row + 1, (text) => (last = text));
-    return DECODER.decode(last);
+    let length = 0;
+    this.#walk(row - (row % RESTART), row + 1, (end) => (length = end));
+    return DECODER.decode(this.#text.subarray(0, length));
   }
 
   get(id) {
     const name = encoded(id);
     if (name === null) return -1;
-    const blocks = this.#starts.length;
-    const block = firstFrom(blocks, (at) => order(name, this.#head(at)) < 0) - 1;
+    const digits = isDigits(name, 0, name.length);
+    const [starts, rest, bytes] = [this.#starts, this.#rest, this.#bytes];
+    const isAfter = (block) => {
+      const start = starts[block];
+      return order(name, name.length, digits, bytes, start, start + rest[block * RESTART]) < 0;
+    };
+    const block = firstFrom(starts.length, isAfter) - 1;
     if (block < 0) return -1;
     let found = -1;
-    const last = Math.min((block + 1) * RESTART, this.length);
-    this.each(block * RESTART, last, (text, row) => {
-      if (found < 0 && compared(text, 0, name, 0) === 0) found = row;
+    this.#walk(block * RESTART, Math.min((block + 1) * RESTART, this.length), (length, row) => {
+      if (length === name.length && compared(name, 0, length, this.#text, 0, length) === 0) found = row;
     });
     return found;
   }
 
   /** Call `use(text, row)` for rows from `first`, the first of a block, to `last`, exclusive. `text` is used again. */
   each(first, last, use) {
+    this.#walk(first, last, (length, row) => use(this.#text.subarray(0, length), row));
+  }
+
+  /** Put one text after another together, and call `use(length, row)` with the length of each. */
+  #walk(first, last, use) {
+    const bytes = this.#bytes;
     let at = this.#starts[first / RESTART];
     for (let row = first; row < last; row += 1) {
       const shared = this.#shared[row];
@@ -181,15 +191,10 @@ export class TextIds {
         longer.set(this.#text);
         this.#text = longer;
       }
-      this.#text.set(this.#bytes.subarray(at, at + this.#rest[row]), shared);
-      at += this.#rest[row];
-      use(this.#text.subarray(0, length), row);
+      // Most have few bytes of their own, which are copied sooner than a view of them is made.
+      for (let to = shared; to < length; to += 1, at += 1) this.#text[to] = bytes[at];
+      use(length, row);
     }
-  }
-
-  #head(block) {
-    const start = this.#starts[block];
-    return this.#bytes.subarray(start, start + this.#rest[block * RESTART]);
   }
 }
 
@@ -307,7 +312,8 @@ function checkTexts(ids, before) {
         several.set(text, filled);
         filled += text.length;
       }
-      if (lastLength >= 0 && order(last.subarray(0, lastLength), text) >= 0) {
+      const digits = lastLength >= 0 && isDigits(last, 0, lastLength);
+      if (lastLength >= 0 && order(last, lastLength, digits, text, 0, text.length) >= 0) {
         throw new SparserecError("ids are not in natural order, or one is there twice");
       }
       if (text.length > last.length) last = new Uint8Array(2 * text.length);
@@ -321,42 +327,40 @@ function checkTexts(ids, before) {
 
 /**
  * Natural order of two ids: those in digits first, by number; all others by their bytes; equal numbers, of which all but
- * one have leading zeros, by their bytes too. Below 0 when `a` comes first, 0 when they are the same.
+ * one have leading zeros, by their bytes too. The first is all of `a` up to `aEnd`, and `digits` says whether it is in
+ * digits; the second lies in `b`. Below 0 when the first comes first, 0 when they are the same.
  */
-function order(a, b) {
-  const aDigits = isDigits(a);
-  if (aDigits !== isDigits(b)) return aDigits ? -1 : 1;
-  if (aDigits) {
-    const aZeros = leadingZeros(a);
-    const bZeros = leadingZeros(b);
-    const longer = a.length - aZeros - (b.length - bZeros);
+function order(a, aEnd, digits, b, bStart, bEnd) {
+  if (digits !== isDigits(b, bStart, bEnd)) return digits ? -1 : 1;
+  if (digits) {
+    const aFirst = afterZeros(a, 0, aEnd);
+    const bFirst = afterZeros(b, bStart, bEnd);
+    const longer = aEnd - aFirst - (bEnd - bFirst);
     if (longer !== 0) return longer;
-    const larger = compared(a, aZeros, b, bZeros);
+    const larger = compared(a, aFirst, aEnd, b, bFirst, bEnd);
     if (larger !== 0) return larger;
   }
-  return compared(a, 0, b, 0);
+  return compared(a, 0, aEnd, b, bStart, bEnd);
 }
 
-function compared(a, aFirst, b, bFirst) {
-  const both = Math.min(a.length - aFirst, b.length - bFirst);
-  for (let i = 0; i < both; i += 1) {
-    const difference = a[aFirst + i] - b[bFirst + i];
-    if (difference !== 0) return difference;
+function compared(a, aStart, aEnd, b, bStart, bEnd) {
+  for (let i = aStart, j = bStart; i < aEnd && j < bEnd; i += 1, j += 1) {
+    if (a[i] !== b[j]) return a[i] - b[j];
   }
-  return a.length - aFirst - (b.length - bFirst);
+  return aEnd - aStart - (bEnd - bStart);
 }
 
-function isDigits(bytes) {
-  for (let i = 0; i < bytes.length; i += 1) {
+function isDigits(bytes, start, end) {
+  for (let i = start; i < end; i += 1) {
     if (bytes[i] < 0x30 || bytes[i] > 0x39) return false;
   }
-  return bytes.length > 0;
+  return end > start;
 }
 
-function leadingZeros(bytes) {
-  let count = 0;
-  while (count < bytes.length && bytes[count] === 0x30) count += 1;
-  return count;
+function afterZeros(bytes, start, end) {
+  let at = start;
+  while (at < end && bytes[at] === 0x30) at += 1;
+  return at;
 }
 
 /** The first of the numbers from 0 to `end` that `holds`, which holds for all after it too; `end` when none does. */

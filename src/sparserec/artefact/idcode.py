@@ -77,7 +77,7 @@ def decode_ids(side: str, tensors: dict[str, np.ndarray], n: int) -> Ids:
         if left < 1:
             raise SparserecError(f"{n - left} ids are numbers, and there are texts or more numbers than the {n} rows")
         first = b"" if numbers is None else str(int(numbers[-1])).encode()
-        texts = decode_texts(*_all_of(TEXTS, tensors), left, None if numbers is None else first)
+        texts = decode_texts(_all_of(TEXTS, tensors), left, None if numbers is None else first)
         return texts if numbers is None else NumbersThenTexts(NumberIds(numbers), texts)
     except SparserecError as error:
         raise SparserecError(f"'{side}': {error}") from None
@@ -157,27 +157,20 @@ def shared_length(a: bytes, b: bytes) -> int:
     return alike
 
 
-def decode_texts(
-    shared_low: np.ndarray,
-    shared_high: np.ndarray,
-    rest_low: np.ndarray,
-    rest_high: np.ndarray,
-    data: np.ndarray,
-    count: int,
-    before: bytes | None,
-) -> Ids:
+def decode_texts(parts: Sequence[np.ndarray], count: int, before: bytes | None) -> Ids:
     """The inverse of `encode_texts`; takes no memory before the bytes bear out the count.
 
     Texts of which every `RESTART`-th is in full have together `RESTART` times the bytes of `data` at most.
 
     Args:
-        shared_low, shared_high, rest_low, rest_high, data: uint8, the tensors in the order of `TEXTS`.
+        parts: uint8, the tensors in the order of `TEXTS`.
         count: texts, at least 1.
         before: an id that comes before all of them, if there is one.
 
     Raises:
         SparserecError: when they are not the code of so many texts in natural order.
     """
+    shared_low, shared_high, rest_low, rest_high, data = parts
     shared = _narrow(rice.unpack(shared_low, shared_high, count, SHARED_NAMES))
     rest = _narrow(rice.unpack(rest_low, rest_high, count, REST_NAMES))
     total = int(rest.sum(dtype=np.int64))

@@ -207,8 +207,8 @@ class Reader:
 
     def edits(self, most: int) -> Edits:
         """Edits of a sequence of `most` numbers at most; no memory is taken for more."""
-        edits = [self._array(most_edits(most)) for _ in range(3)]
-        return Edits(*edits, self._array(most), self._array(most))
+        added, copied, moved = (self._array(most_edits(most)) for _ in range(3))
+        return Edits(added, copied, moved, new=self._array(most), changes=self._array(most))
 
     def end(self) -> None:
         """Raises SparserecError when something is left."""

@@ -117,7 +117,7 @@ class _Draft:
                 file.write(np.ascontiguousarray(tensors[name]).data)
         return report(tensors, 8 + len(header))
 
-    def file_bytes(self, tables: Mapping[str, TableData]) -> Callable[[Mapping[str, Tensors]], int]:
+    def file_bytes(self, tables: Mapping[str, Table]) -> Callable[[Mapping[str, Tensors]], int]:
         """As for `Budget`."""
         others, card = {**self.beside, **_structure(tables)}, self.card(tables)
 

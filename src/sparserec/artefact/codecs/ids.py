@@ -116,7 +116,7 @@ class TextsOneByOne(NumberSequence):
             f"the numbers of {name!r} are not those of texts, or do not fit the shape of its tensors"
         )
         room = most_bits(shapes[self.kinds[4]]) // 8
-        data, each, at, text = (numbers & 0xFF).astype(np.uint8).tobytes(), memoryview(numbers), 0, b""
+        data, each, at, text = (numbers & 0xFF).astype(np.uint8).tobytes(), numbers.data, 0, b""
         shared_of, rests = [], []
         # What is stored adds up as texts are made, so that one which many share is made no more often than it may be.
         while at < len(each):
