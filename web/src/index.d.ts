@@ -5,7 +5,7 @@ export class SparserecError extends Error {
 
 /** What a file says about itself; docs/artefact-format.md has the meaning of each field. */
 export interface ModelCard {
-  readonly format_version: 1;
+  readonly format_version: 1 | 2;
   readonly scoring: "history" | "users";
   readonly dim: number;
   readonly n_items: number;

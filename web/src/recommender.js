@@ -4,8 +4,8 @@ import { checkCount, checkUnknown, listed, textOf } from "./asked.js";
 import { cardOf } from "./card.js";
 import { openContainer } from "./container.js";
 import { SparserecError, quoted } from "./error.js";
-import { Ids } from "./ids.js";
-import { checkNames, rowsOf } from "./rows.js";
+import { rowOf } from "./ids.js";
+import { checkNames, idsOfSide, rowsOf } from "./rows.js";
 import { eachValue, scorerOf, squaredLengths, sumOfRows } from "./scores.js";
 import { digestOf } from "./sha256.js";
 import { bytesOfSource } from "./source.js";
@@ -47,8 +47,8 @@ export class Recommender {
     this.#items = rowsOf("items", tensors, card, card.n_items);
     if (card.n_users !== 0) this.#users = rowsOf("users", tensors, card, card.n_users);
     checkCard(card, this.#items, this.#users, tensors);
-    this.#itemIds = new Ids("items", tensors, card.n_items);
-    if (this.#users !== null) this.#userIds = new Ids("users", tensors, card.n_users);
+    this.#itemIds = idsOfSide("items", tensors, card, card.n_items);
+    if (this.#users !== null) this.#userIds = idsOfSide("users", tensors, card, card.n_users);
     this.#card = card;
     this.#fileBytes = bytes.length;
     this.#scorer = scorerOf(this.#items);
@@ -145,7 +145,7 @@ export class Recommender {
   /** Items whose rows are like that of an item: inner products over the square roots of both lengths. */
   similar(item, limits) {
     const { k = 20, exclude, candidates, unknown = "error" } = limits ?? {};
-    const row = this.#itemIds.index(textOf(item), "item");
+    const row = rowOf(this.#itemIds, textOf(item), "item");
     const left = [row, ...this.#rowsOf(exclude, "exclude", "excluded item", unknown)];
     const rows = this.#askedRows(k, left, candidates, unknown);
     const lengths = squaredLengths(this.#items).map(Math.sqrt);
@@ -160,7 +160,7 @@ export class Recommender {
   /** Scores of these items, as `recommend` would have them. */
   score(items, taste) {
     const { history, user, dislikes, unknown = "error" } = taste ?? {};
-    const chosen = listed(items, "items").map((id) => this.#itemIds.index(id, "item"));
+    const chosen = listed(items, "items").map((id) => rowOf(this.#itemIds, id, "item"));
     this.#fillScores(this.#tasteOf({ history, user, dislikes, unknown }).vector);
     return Float32Array.from(chosen, (row) => this.#scores[row]);
   }
@@ -194,7 +194,7 @@ export class Recommender {
     if (this.#users === null) {
       throw new SparserecError("this file has no user table; give a history of item ids instead of a user");
     }
-    return sumOfRows(this.#users, [this.#userIds.index(textOf(user), "user")], this.#vector);
+    return sumOfRows(this.#users, [rowOf(this.#userIds, textOf(user), "user")], this.#vector);
   }
 
   /** Refuse to make a vector where nothing is known of a user but the ids `given`, of which `known` have rows. */
@@ -237,7 +237,7 @@ export class Recommender {
     const rows = new Set();
     for (const id of listed(ids ?? [], argument)) {
       if (unknown === "ignore" && this.#itemIds.get(id) < 0) continue;
-      rows.add(this.#itemIds.index(id, kind));
+      rows.add(rowOf(this.#itemIds, id, kind));
     }
     return [...rows];
   }

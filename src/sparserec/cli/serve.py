@@ -23,6 +23,13 @@ class Format(StrEnum):
     ONNX = "onnx"
 
 
+class IdLists(StrEnum):
+    """Where an app has the raw ids from."""
+
+    FILE = "file"
+    NONE = "none"
+
+
 def export(
     run: Annotated[Path, typer.Argument(help="A run folder; for ONNX, an exported file will do too.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write, usually model.safetensors.")],
@@ -33,6 +40,10 @@ def export(
     exclude_history: Annotated[
         bool, typer.Option(help="For ONNX: whether the model leaves out what is in the history.")
     ] = True,
+    ids: Annotated[
+        IdLists | None,
+        typer.Option(help="file: the raw ids are in the file; none: rows go by number. As the run says if not given."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Write the trained model as one file that a device opens. The same run gives the same bytes.
@@ -50,14 +61,14 @@ def export(
         sparserec export run --format onnx --out model.onnx
     """
     if kind is Format.ONNX:
-        _export_onnx(run, out, exclude_history, as_json)
+        _export_onnx(run, out, exclude_history, as_json, ids)
         return
     if not exclude_history:
         raise SparserecError("--no-exclude-history is for --format onnx; files for devices are asked with it each time")
     from sparserec.artefact import inspect as look
     from sparserec.runs import Run
 
-    Run.open(run).export(out, users=not no_users)
+    Run.open(run).export(out, users=not no_users, ids=None if ids is None else ids is IdLists.FILE)
     facts = look(out)
     if as_json:
         print_json(facts)
@@ -112,7 +123,7 @@ def onnx_lines(file: Path) -> list[str]:
     ]
 
 
-def _export_onnx(run: Path, out: Path, exclude_history: bool, as_json: bool) -> None:
+def _export_onnx(run: Path, out: Path, exclude_history: bool, as_json: bool, ids: IdLists | None) -> None:
     try:
         from sparserec.exchange import write_onnx
     except ModuleNotFoundError as missing:
@@ -120,13 +131,15 @@ def _export_onnx(run: Path, out: Path, exclude_history: bool, as_json: bool) -> 
             f"ONNX needs {missing.name!r}, which is not installed: pip install 'sparserec[onnx]'"
         ) from None
     if run.is_file():
+        if ids is not None:
+            raise SparserecError(f"{run} is an exported file, whose ids are as they are; --ids goes with a run folder")
         size = write_onnx(run, out, exclude_history=exclude_history)
     else:
         from sparserec.runs import Run
 
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "model.safetensors"
-            Run.open(run).export(file)
+            Run.open(run).export(file, ids=None if ids is None else ids is IdLists.FILE)
             size = write_onnx(file, out, exclude_history=exclude_history)
     if as_json:
         print_json({"out": str(out), "bytes": size})

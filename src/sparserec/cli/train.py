@@ -13,6 +13,7 @@ from sparserec.cli.choices import listed, one_of
 from sparserec.cli.console import command, say, tell
 from sparserec.cli.progress import TrainingProgress
 from sparserec.cli.reading import reads
+from sparserec.cli.serve import IdLists
 from sparserec.errors import SparserecError
 
 if TYPE_CHECKING:
@@ -45,7 +46,11 @@ def train(
     dim: Annotated[int | None, typer.Option(help="Columns of a table.")] = None,
     density: Annotated[float | None, typer.Option(help="Share of active parameters, in (0, 1].")] = None,
     budget: Annotated[
-        str | None, typer.Option(help="Bytes of the exported file, without its list of ids: 16B/item, 500kB, 2MB.")
+        str | None,
+        typer.Option(help="Bytes of the exported file at most: 500kB or 2MB of all of it, 16B/item without its ids."),
+    ] = None,
+    ids: Annotated[
+        IdLists | None, typer.Option(help="none: the file is to be without raw ids, and its rows go by number.")
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the interactions, at most.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random in training.")] = None,
@@ -95,6 +100,7 @@ def train(
         "dim": dim,
         "density": density,
         "budget": budget,
+        "ids": "none" if ids is IdLists.NONE else None,
         "epochs": epochs,
         "seed": seed,
         "data": {**reading, "split": split},

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from sparserec.errors import SparserecError
-from sparserec.vocabulary import Vocabulary
+from sparserec.vocabulary import Ids
 
 Id = str | int
 """A raw id; a number stands for its digits."""
@@ -23,7 +23,7 @@ class ItemIds:
         ids: the raw ids in the order of their rows.
     """
 
-    def __init__(self, ids: Vocabulary):
+    def __init__(self, ids: Ids):
         self._ids = ids
 
     def has(self, name: Id) -> bool:

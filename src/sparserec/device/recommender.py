@@ -23,7 +23,7 @@ from sparserec.device.standing import resemblance, standing
 from sparserec.device.topk import top_k
 from sparserec.errors import SparserecError
 from sparserec.files import read_bytes, write_bytes
-from sparserec.vocabulary import Vocabulary
+from sparserec.vocabulary import Ids
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Contents:
     items: ByRow | DecodedTable
     factors: np.ndarray | None
     users: DecodedTable | None
-    item_ids: Vocabulary
-    user_ids: Vocabulary | None
+    item_ids: Ids
+    user_ids: Ids | None
 
     @classmethod
     def of(cls, artefact: Artefact, *, reuse: bool = False) -> Contents:
@@ -135,7 +135,7 @@ class Recommender:
 
     @property
     def nbytes(self) -> int:
-        """Memory of the scoring structure in bytes, beside the mapped file."""
+        """Memory of the scoring structure in bytes, beside the ids."""
         return self._items.nbytes
 
     def has_item(self, name: Id) -> bool:
@@ -348,7 +348,9 @@ class Recommender:
     ) -> np.ndarray:
         """Scores of these items, (len(items),) float32; each must be known, all else as for `recommend`."""
         vector = self._taste(history, user, dislikes, unknown).vector
-        return self._of_rows(vector, self._asked.rows(items, "item"))
+        rows = self._asked.rows(items, "item")
+        with np.errstate(over="ignore", invalid="ignore"):  # as in `_best`
+            return self._of_rows(vector, rows)
 
     def score_users(self, users: np.ndarray) -> np.ndarray:
         """Users by row index (B,) -> scores of all items (B, n_items) float32, for evaluation.
@@ -383,13 +385,13 @@ class Recommender:
         with np.errstate(over="ignore", invalid="ignore"):
             if candidates is not None:
                 rows = np.sort(candidates[~np.isin(candidates, left_out)])
-                scores = self._of_rows(vector, rows)
+                scores = _ranked(self._of_rows(vector, rows))
                 best = top_k(scores, k) if len(rows) else rows
                 return rows[best], scores[best]
             shortlisted = None if self._shortlist is None else self._shortlist.best(vector, k, left_out)
             if shortlisted is not None:
                 return shortlisted
-            scores = self._of(vector)
+            scores = _ranked(self._of(vector))
             scores[left_out] = -np.inf
             best = top_k(scores, k)
             return best, scores[best]
@@ -461,3 +463,9 @@ class Recommender:
 
     def _named(self, rows: np.ndarray, numbers: np.ndarray) -> list[tuple[str, float]]:
         return list(zip(self._asked.names(rows), numbers.tolist(), strict=True))
+
+
+def _ranked(scores: np.ndarray) -> np.ndarray:
+    """Scores (n,) float32, in place, with -inf, which leaves an item out, where a score is no number."""
+    np.copyto(scores, -np.inf, where=np.isnan(scores))
+    return scores

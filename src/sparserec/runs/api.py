@@ -129,7 +129,8 @@ class _Session:
     ) -> training.Trainer:
         """The training of a model in the folder of a context; `until` and `rounds` as for `build_plan`."""
         config, split = context.config, context.split
-        plan, view = training.build_plan(config, split, model, until, rounds), training.build_view(config, model)
+        plan = training.build_plan(config, split, model, until, rounds)
+        view = training.build_view(config, model, starts.bytes_beside_ids(config, split.train.items, None))
         return training.build_trainer(
             config, split, model, task, plan, context.folder, report=self.report, stop=self.stop, view=view
         )

@@ -13,7 +13,8 @@ from sparserec.axes import EXPLORERS, TABLES
 from sparserec.protocols import EmbeddingRows
 from sparserec.recommenders import Served
 from sparserec.settings import RunConfig
-from sparserec.sparsity import made_sparse, parse_budget
+from sparserec.sparsity import made_sparse
+from sparserec.starts import bytes_beside_ids
 from sparserec.tables import DenseTable, SparseTable
 from sparserec.vocabulary import Vocabulary
 
@@ -59,7 +60,8 @@ def write_artefact(
         metrics={f"valid.{name}": value for name, value in sorted(metrics.items()) if name not in ("seconds", "epoch")},
         values_dtype=config.values,
         history_factors=served.history_weights,
-        budget=parse_budget(config.budget, len(items)) if config.budget and config.values == "coded" else None,
+        budget=bytes_beside_ids(config, items, users if served.users is not None else None),
+        ids=config.ids != "none",
     )
 
 

@@ -215,7 +215,14 @@ class Run:
             raise SparserecError(f"{path}: not readable as metrics; remove it and evaluate again") from None
         write_text(path, json.dumps(known, indent=2, sort_keys=True) + "\n")
 
-    def export(self, path: str | os.PathLike[str], *, refitted: bool | None = None, users: bool = True) -> ByteReport:
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        refitted: bool | None = None,
+        users: bool = True,
+        ids: bool | None = None,
+    ) -> ByteReport:
         """Write the model as one file for devices. The same run gives the same bytes.
 
         Args:
@@ -224,6 +231,9 @@ class Run:
                 part; only that one can be evaluated on it.
             users: False to leave a user table out, with every user's id and tastes in it: users are then weighted sums
                 of the item rows of their histories, which is as good for some models and worse for others.
+            ids: whether the file has the raw ids, as the setting `ids` of the run says when None. Without them the
+                runtimes take and give the numbers of rows, "0" for the first, and an app keeps its own list; its order
+                is that of `item_ids` of a file with them.
 
         Raises:
             SparserecError: when no file can hold the model, or the file cannot be written; and, to leave users out,
@@ -237,12 +247,13 @@ class Run:
         user_ids, item_ids = load_ids(self.folder / "ids.safetensors")
         if len(user_ids) != self.facts.n_users or len(item_ids) != self.facts.n_items:
             raise SparserecError(f"{self.folder / 'ids.safetensors'} does not fit the run: train it anew")
+        without = {} if ids is None else {"ids": None if ids else "none"}
         return write_artefact(
             Path(path),
             model.served(),
             user_ids,
             item_ids,
-            self.config.model_copy(update={"refit": final}),
+            self.config.model_copy(update={"refit": final, **without}),
             self.facts.fingerprint,
             self.valid_metrics(),
             _explored(model),

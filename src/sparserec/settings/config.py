@@ -45,7 +45,10 @@ class RunConfig(Settings):
     density: float = Field(default=0.1, gt=0, le=1)
     """Share of active parameters; ignored when `budget` is given."""
     budget: str | None = None
-    """Bytes of the exported file without its list of ids: "16B/item", "500kB" or "2MB"."""
+    """Bytes that the exported file may have: "500kB" or "2MB" bound all of it, ids and header included, as it is
+    downloaded; "16B/item" bounds it without its list of ids. It is a ceiling: more than is of use is not taken."""
+    ids: Literal["none"] | None = None
+    """With "none", the exported file is without raw ids: items and users are known by the numbers of their rows."""
     loss: str = "softmax"
     """The objective, a name of `sparserec.axes.OBJECTIVES`; those over lists learn from a teacher and need a
     recommender that ranks the catalogue, such as fism."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sparserec.deferred import deferred
 
 if TYPE_CHECKING:
-    from sparserec.sparsity.budget import parse_budget
+    from sparserec.sparsity.budget import bounds_whole_file, parse_budget
     from sparserec.sparsity.explorers import (
         EXPLORERS,
         Explorer,
@@ -33,6 +33,7 @@ __all__ = [
     "Policy",
     "Revision",
     "Spectrum",
+    "bounds_whole_file",
     "budget_of",
     "history_start",
     "item_spectrum",
@@ -50,7 +51,7 @@ __all__ = [
 __getattr__ = deferred(
     __name__,
     {
-        "budget": ["parse_budget"],
+        "budget": ["bounds_whole_file", "parse_budget"],
         "explorers": ["EXPLORERS", "Explorer", "ExplorerConfig", "ExplorerKind", "Policy", "Revision", "make_explorer"],
         "initial": ["masks_of_factors", "nmf_factors", "random_mask", "spectral_factors", "varimax"],
         "local": ["local_factors"],

@@ -8,21 +8,32 @@ from sparserec.deferred import deferred
 
 if TYPE_CHECKING:
     from sparserec.starts.base import Context, OfHistories, SparseStart, Start, StartKind
-    from sparserec.starts.budget import active_parameters, width
+    from sparserec.starts.budget import (
+        PlannedFile,
+        active_parameters,
+        bytes_beside_ids,
+        planned_file_bytes,
+        smallest_budget,
+        width,
+    )
     from sparserec.starts.chains import begin, decided, has_teacher, remove_start, same_teacher
 
 __all__ = [
     "Context",
     "OfHistories",
+    "PlannedFile",
     "SparseStart",
     "Start",
     "StartKind",
     "active_parameters",
     "begin",
+    "bytes_beside_ids",
     "decided",
     "has_teacher",
+    "planned_file_bytes",
     "remove_start",
     "same_teacher",
+    "smallest_budget",
     "width",
 ]
 
@@ -30,7 +41,14 @@ __getattr__ = deferred(
     __name__,
     {
         "base": ["Context", "OfHistories", "SparseStart", "Start", "StartKind"],
-        "budget": ["active_parameters", "width"],
+        "budget": [
+            "PlannedFile",
+            "active_parameters",
+            "bytes_beside_ids",
+            "planned_file_bytes",
+            "smallest_budget",
+            "width",
+        ],
         "chains": ["begin", "decided", "has_teacher", "remove_start", "same_teacher"],
     },
 )
