@@ -10,6 +10,7 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from sparserec import forks as forks  # from here on it watches for forks
 from sparserec.cores import correct_variables
 from sparserec.errors import SparserecError
 from sparserec.version import __version__

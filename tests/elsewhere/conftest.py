@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+import sparserec
+
+SOURCE = str(Path(sparserec.__file__).resolve().parents[1])
+
 RATINGS = "user,item\n" + "".join(f"u{u},i{(u * step + step) % 30}\n" for u in range(40) for step in range(1, 8))
 
 QUICK = 'dict(recipe="mf", dim=8, density=0.5, epochs=1, batch_size=64, n_negatives=8, threads=1)'
@@ -31,7 +35,7 @@ def script(tmp_path):
         path.write_text(code.replace("QUICK", QUICK), encoding="utf-8")
         done = subprocess.run(
             [sys.executable, path, *map(os.fspath, arguments)],
-            env={**os.environ, "OMP_NUM_THREADS": "2", **environment},
+            env={**os.environ, "PYTHONPATH": SOURCE, "OMP_NUM_THREADS": "2", **environment},
             cwd=tmp_path,
             capture_output=True,
             text=True,

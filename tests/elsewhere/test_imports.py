@@ -48,7 +48,7 @@ def test_the_public_calls_load_nothing_heavy_and_little_in_all(script, names):
 
 def test_reading_and_cutting_take_no_torch(script, ratings):
     found, _ = loaded(script, f"import sparserec; sparserec.split(sparserec.load({str(ratings)!r}))")
-    assert found == "[]"
+    assert not {"'torch'", "'numba'", "'scipy'", "'sklearn'"} & set(found.strip("[]").split(", "))
 
 
 FIRST = """

@@ -87,20 +87,7 @@ def test_what_is_no_number_of_threads(count):
 
 def test_the_command_line_says_it_in_a_line(sparserec, ratings, tmp_path, monkeypatch):
     monkeypatch.setattr(threads, "available_cores", lambda: 2)
-    settings = [
-        "--recipe",
-        "mf",
-        "--dim",
-        "8",
-        "--density",
-        "0.5",
-        "--epochs",
-        "1",
-        "--set",
-        "batch_size=64",
-        "--set",
-        "n_negatives=8",
-    ]
+    settings = ["--recipe", "mf", "--dim", "8", "--density", "0.5", "--epochs", "1", "--set", "batch_size=64"]
     with warnings.catch_warnings():
         warnings.simplefilter("default")
         code, _, err = sparserec("train", ratings, "--out", tmp_path / "run", "--threads", "1000", *settings)

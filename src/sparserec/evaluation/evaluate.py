@@ -105,7 +105,7 @@ def evaluate(
 
 
 def _rank(scorer: Scorer, history: Histories | None, users: np.ndarray, k: int) -> np.ndarray:
-    scores = np.array(scorer.score(users), dtype=np.float32, copy=None)
+    scores = np.asarray(scorer.score(users), dtype=np.float32)
     if scores.shape != (len(users), scorer.n_items):
         raise SparserecError(
             f"a scorer must give scores of shape {(len(users), scorer.n_items)} for this block, it gave {scores.shape}"

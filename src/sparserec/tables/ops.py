@@ -3,7 +3,7 @@
 Below them, what needs no operator because nothing is traced or differentiated there: the same choice of kernels.
 """
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: PyTorch before 2.6 reads operators' signatures as they stand.
 
 from collections.abc import Sequence
 
