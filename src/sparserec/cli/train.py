@@ -60,7 +60,19 @@ def train(
     rating: Annotated[str | None, typer.Option(help="Name of the rating column.")] = None,
     min_rating: Annotated[float | None, typer.Option(help="Leave out lower ratings.")] = None,
     kcore: Annotated[int | None, typer.Option(help="Leave out users and items with fewer interactions.")] = None,
-    split: Annotated[str | None, typer.Option(help="auto, given, random, leave-last or global-time.")] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="How a test part is cut: auto, none, given, random, leave-last or global-time."),
+    ] = None,
+    holdout: Annotated[
+        bool | None,
+        typer.Option(
+            "--holdout/--no-holdout",
+            help="Keep the test part out of the exported model, for benchmarks. As it is where a split is named or "
+            "there is a test file; else the model is trained once more on everything.",
+            show_default=False,
+        ),
+    ] = None,
     teacher_from: Annotated[
         Path | None, typer.Option(help="A run folder of the same data and teacher: take its teacher, which saves time.")
     ] = None,
@@ -69,8 +81,9 @@ def train(
 ) -> None:
     """Train a recommender within a budget and leave a run folder.
 
-    The validation part is cut from the training data and chooses the epoch; the test part is not read. Ctrl-C leaves a
-    run that can be used and resumed.
+    Settings are chosen on a validation part, by a training that sees neither that nor a test part. Then the model is
+    trained once more on everything, and that one is exported. `sparserec evaluate` measures the first one on the test
+    part. Ctrl-C leaves a run that can be used and resumed.
 
     Examples:
 
@@ -104,6 +117,7 @@ def train(
             "min_rating": min_rating,
             "kcore": kcore,
             "split": split,
+            "holdout": holdout,
         },
     }
     if density is not None and budget is not None:

@@ -18,7 +18,7 @@ from sparserec.files import filling
 from sparserec.interactions import Dataset, Split
 from sparserec.recommenders import Recommender
 from sparserec.runs.data import cut, read
-from sparserec.runs.refit import FINAL, everything
+from sparserec.runs.refit import FINAL, adds_something, everything
 from sparserec.runs.run import Run
 from sparserec.runs.threads import set_threads
 from sparserec.settings import RunConfig, load_config
@@ -73,7 +73,7 @@ def train(
     set_threads(threads)
     where = choose_device(device, RECOMMENDERS[chosen.model].on_gpu)
     dataset = data if isinstance(data, Dataset) else _read(data, chosen, report_stage)
-    chosen = _with_reading(chosen, dataset)
+    chosen = _with_reading(chosen, dataset).settled(test_file=dataset.test is not None)
     report_stage("splitting")
     split = cut(dataset, chosen.data)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="sparserec-"))
@@ -93,7 +93,7 @@ def train(
             trainer.resume()
         report_stage("training" if where.type == "cpu" else f"training on {device_name(where)}")
         run.ended = trainer.run()
-        refits = run.ended != "interrupted" and chosen.refit and split.valid.nnz > 0
+        refits = run.ended != "interrupted" and chosen.refit and adds_something(split, run.holds_out)
         if refits and not _refit(run, context, session):
             run.ended = "interrupted"
     return run
@@ -154,8 +154,15 @@ def _teacher_run(folder: str | os.PathLike[str], config: RunConfig, split: Split
     return other.folder
 
 
+def _lends_again(folder: Path | None, run: Run) -> Path | None:
+    """The folder of the second training of the run that lent its teacher, if that was on the same interactions."""
+    if folder is None or Run.open(folder).holds_out != run.holds_out or not has_teacher(folder / FINAL):
+        return None
+    return folder / FINAL
+
+
 def _refit(run: Run, first: Context, session: _Session) -> bool:
-    """Train once more on the training and validation parts together; whether it came to its end.
+    """Train once more, on everything or on all but a test part that is held out; whether it came to its end.
 
     What validation chose is taken as it is: the teacher's settings, and the number of epochs.
     """
@@ -163,14 +170,14 @@ def _refit(run: Run, first: Context, session: _Session) -> bool:
     if (folder / "best.safetensors").exists():
         return True
     first.report("once more with all interactions, validation included")
-    until, rounds = int(run.valid_metrics()["epoch"]) + 1, run.is_rounded
-    lender = first.teacher_run and first.teacher_run / FINAL
+    until, rounds = run.chosen_epoch + 1, run.is_rounded
+    lender = _lends_again(first.teacher_run, run)
     context = replace(
         first,
         config=decided(run.config, run.folder),
-        split=everything(first.split),
+        split=everything(first.split, run.holds_out),
         folder=folder,
-        teacher_run=lender if lender and has_teacher(lender) else None,
+        teacher_run=lender,
         earlier_run=run.folder if first.recommender.from_histories else None,
     )
     with filling(folder):

@@ -11,7 +11,7 @@ from sparserec.errors import SparserecError
 from sparserec.evaluation import Metrics, evaluate
 from sparserec.interactions import Split
 from sparserec.runs.data import cut, read
-from sparserec.runs.run import Run
+from sparserec.runs.run import Run, without_part
 from sparserec.settings import parse_config
 
 
@@ -38,6 +38,11 @@ def evaluate_path(model: Path, data: Path, part: str = "test", ks: tuple[int, ..
     split = cut(read(data, config.data), config.data)
     if split.fingerprint() != recommender.card.data_fingerprint:
         raise SparserecError(f"{model} was trained on other data than {data}: their fingerprints differ")
+    if config.refit and config.data.holdout is False:
+        raise SparserecError(
+            f"{model} was trained on everything, the {part} part of {data} too, so a figure would say nothing: evaluate "
+            "its run folder, which has the model from before, or train with holdout=True"
+        )
     if part == "valid" and config.refit:
         raise SparserecError(
             f"{model} was trained on the validation part too; evaluate its run folder, which has the model from before"
@@ -52,7 +57,7 @@ def evaluate_on_device(
     history = split.history(part)
     relevant = split.valid if part == "valid" else split.test
     if relevant.nnz == 0:
-        raise SparserecError(f"the {part} part holds no interactions")
+        raise SparserecError(without_part(part, split.kind, "the data"))
     by_history = from_history or not recommender.has_users
     return evaluate(_OnDevice(recommender, history if by_history else None), history, relevant, ks=ks)
 
