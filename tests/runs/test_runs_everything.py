@@ -203,7 +203,7 @@ def test_a_stopped_second_training_on_everything_goes_on_to_the_same_bytes(data,
         part = sparserec.train(data, tmp_path / "part", **MF)
     assert part.ended == "interrupted"
     assert not part.is_refitted
-    assert part.trained_on == "training part, without the validation and test part"
+    assert part.trained_on == "the training part, without the validation and test part"
     resumed = sparserec.train(data, tmp_path / "part", **MF, resume=True)
     for name, run in (("whole", whole), ("part", resumed)):
         run.export(tmp_path / f"{name}.safetensors")
@@ -293,3 +293,23 @@ def test_a_teacher_of_a_run_that_held_out_more_is_lent_to_the_first_training_onl
     assert (lent.folder / "teacher.npy").read_bytes() == first.read_bytes()
     assert (lent.folder / "final" / "teacher.npy").read_bytes() != final.read_bytes()
     assert json.loads((lent.folder / "data.json").read_text())["train"] == split(data).train.nnz
+
+
+def test_figures_say_what_they_were_measured_on(ratings, tmp_path):
+    whole = sparserec.train(ratings, tmp_path / "whole", **MF)
+    held = sparserec.train(ratings, tmp_path / "held", **MF, refit=True, data={"holdout": True})
+    held.export(tmp_path / "held.safetensors")
+    said = [
+        whole.evaluate("test").measured_on,
+        whole.evaluate("valid").measured_on,
+        held.evaluate("test").measured_on,
+        held.evaluate("valid").measured_on,
+        evaluate_path(tmp_path / "held.safetensors", ratings).measured_on,
+    ]
+    assert said == [
+        "test part, by the model before it was trained on everything",
+        "valid part, by the model before it was trained on everything",
+        "test part, by the model that is exported",
+        "valid part, by the model before it was trained on the validation part too",
+        "test part, by a file of the training and validation part, without the test part",
+    ]

@@ -14,7 +14,7 @@ from sparserec.vocabulary import Vocabulary
 
 SYNTHETIC = "synthetic"
 HELD_OUT = {"holdout": True}
-"""Settings of the data of every benchmark's run: its test part stays out of what is exported, which is measured on it."""
+"""Of the data of every benchmark's run: the test part stays out of what is exported, which is measured on it."""
 
 
 def dataset(root: Path, name: str) -> Dataset:

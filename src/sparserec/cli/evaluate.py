@@ -42,13 +42,14 @@ def evaluate(
     from sparserec.runs import evaluate_path, set_threads
 
     set_threads(threads)
-    values = evaluate_path(model, data, split.value, tuple(k or [20])).as_dict()
+    metrics = evaluate_path(model, data, split.value, tuple(k or [20]))
+    values = metrics.as_dict()
     if as_json:
         print_json(values)
         return
     counts = {name: values[name] for name in ("users", "skipped") if name in values}
     print_table(
-        f"{model} on the {split.value} part: {int(counts['users']):,} users",
+        f"{model} on the {metrics.measured_on}: {int(counts['users']):,} users",
         ["metric", "value"],
         [[name, f"{value:.4f}"] for name, value in values.items() if name not in counts],
     )

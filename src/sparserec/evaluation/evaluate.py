@@ -25,12 +25,14 @@ class Metrics:
         users: users evaluated.
         skipped: users asked for who have no relevant items.
         per_user: (users,) of each metric, in the order of the users, when asked for; coverage has none.
+        measured_on: in words, which part, and by which model where there are several.
     """
 
     values: dict[str, float]
     users: int
     skipped: int
     per_user: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+    measured_on: str = field(default="", compare=False)
 
     def __getitem__(self, name: str) -> float:
         return self.values[name]

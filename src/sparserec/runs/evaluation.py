@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from sparserec.errors import SparserecError
 from sparserec.evaluation import Metrics, evaluate
 from sparserec.interactions import Split
 from sparserec.runs.data import cut, read
-from sparserec.runs.run import Run, without_part
+from sparserec.runs.run import Run, trained_on, without_part
 from sparserec.settings import parse_config
 
 
@@ -40,14 +41,15 @@ def evaluate_path(model: Path, data: Path, part: str = "test", ks: tuple[int, ..
         raise SparserecError(f"{model} was trained on other data than {data}: their fingerprints differ")
     if config.refit and config.data.holdout is False:
         raise SparserecError(
-            f"{model} was trained on everything, the {part} part of {data} too, so a figure would say nothing: evaluate "
-            "its run folder, which has the model from before, or train with holdout=True"
+            f"{model} was trained on everything, the {part} part of {data} too, so a figure would say nothing: "
+            "evaluate its run folder, which has the model from before, or train with holdout=True"
         )
     if part == "valid" and config.refit:
         raise SparserecError(
             f"{model} was trained on the validation part too; evaluate its run folder, which has the model from before"
         )
-    return evaluate_on_device(recommender, split, part, ks)
+    metrics = evaluate_on_device(recommender, split, part, ks)
+    return replace(metrics, measured_on=f"{part} part, by a file of {trained_on(config, bool(config.refit))}")
 
 
 def evaluate_on_device(

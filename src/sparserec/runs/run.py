@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +47,9 @@ def trained_on(config: RunConfig, refitted: bool) -> str:
     """
     if refitted:
         held_out = config.data.holdout is not False
-        return "training and validation part, without the test part" if held_out else "everything"
+        return "the training and validation part, without the test part" if held_out else "everything"
     unseen = "the validation part" if config.data.split == "none" else "the validation and test part"
-    return f"training part, without {unseen}"
+    return f"the training part, without {unseen}"
 
 
 def without_part(part: str, kind: str, source: str) -> str:
@@ -228,7 +228,7 @@ class Run:
         model, _ = self.best(refitted=part == "test" and self.is_refitted and self.holds_out)
         metrics = evaluate(model.scorer(split.history(part)), split.history(part), relevant, ks=ks, per_user=per_user)
         self._remember(part, metrics.as_dict())
-        return metrics
+        return replace(metrics, measured_on=self.measured_on(part))
 
     def _remember(self, part: str, values: dict[str, float]) -> None:
         path = self.folder / "metrics.json"
