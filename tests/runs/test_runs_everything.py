@@ -311,5 +311,5 @@ def test_figures_say_what_they_were_measured_on(ratings, tmp_path):
         "valid part, by the model before it was trained on everything",
         "test part, by the model that is exported",
         "valid part, by the model before it was trained on the validation part too",
-        "test part, by a file of the training and validation part, without the test part",
+        "test part, by a file trained on the training and validation part, without the test part",
     ]
