@@ -85,6 +85,7 @@ def recipe(name: str) -> dict:
     """A recipe's settings in full: results of an earlier version of it are those of other jobs."""
     settings = tomllib.loads((resources.files("sparserec") / "recipes" / f"{name}.toml").read_text())
     settings.pop("small_epochs", None)  # plays no part where users are as many as here
+    settings.pop("least_budget", None)  # nor where items are
     return settings
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +18,10 @@ from sparserec.errors import SparserecError
 if TYPE_CHECKING:
     from sparserec import Run
 
-NO_SETTINGS = ("recipe", "config", "out", "threads", "device", "resume", "quiet", "teacher_from", "report", "stage")
+NO_SETTINGS = (
+    *("recipe", "config", "out", "threads", "device", "resume", "quiet", "verbose"),
+    *("teacher_from", "report", "stage", "follow"),
+)
 """What training is told besides the settings of a run, so that --set can't give it."""
 
 
@@ -78,6 +82,9 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out where it stopped.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="What is chosen on validation, and a line for each epoch.")
+    ] = False,
 ) -> None:
     """Train a recommender within a budget and leave a run folder.
 
@@ -97,8 +104,6 @@ def train(
 
         sparserec train ratings.csv --out run --min-rating 4 --split leave-last --set lr=0.02
     """
-    from sparserec.runs import train as run_training
-
     given = {
         "model": model,
         "method": method,
@@ -125,18 +130,33 @@ def train(
     for text in set_ or []:
         put(given, text)
     conditions = {"threads": threads, "device": device, "resume": resume, "teacher_from": teacher_from}
+    progress = TrainingProgress(quiet, verbose)
     try:
-        with TrainingProgress(quiet) as progress:
-            reporting = {"report": progress.report, "stage": progress.stage}
-            run = run_training(data, out, recipe=recipe, config=config, **conditions, **reporting, **given)
+        with progress:
+            from sparserec.runs import train as run_training
+
+            told = {"report": progress.report, "follow": progress.follow}
+            run = run_training(data, out, recipe=recipe, config=config, **conditions, **told, **given)
     except KeyboardInterrupt:
-        errors.print(f"interrupted; --resume goes on in {out} where it stopped", highlight=False)
+        _say_how_to_go_on(progress)
         sys.exit(130)
     if run.ended == "interrupted":
-        errors.print(f"interrupted; {out} can be used as it is, and --resume continues it", highlight=False)
+        _say_how_to_go_on(progress, run)
         sys.exit(130)
     if not quiet:
         _print_summary(run, out, data)
+
+
+def _say_how_to_go_on(progress: TrainingProgress, run: Run | None = None) -> None:
+    """After Ctrl-C: what is left, what there is already, and the command that goes on."""
+    usable = "" if run is None else f" {run.folder} can be used as it is: its model was trained on {run.trained_on}."
+    command = shlex.join(["sparserec", *sys.argv[1:], *([] if "--resume" in sys.argv else ["--resume"])])
+    errors.print(
+        f"interrupted {progress.what_is_left()}.{usable}\nTo go on where it stopped:\n  {command}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def _print_summary(run: Run, out: Path, data: Path) -> None:
@@ -144,32 +164,40 @@ def _print_summary(run: Run, out: Path, data: Path) -> None:
     from sparserec.settings import recipe_names
 
     best = run.valid_metrics()
-    screen.print(
-        f"{run.ended}: {run.parameters():,} active parameters, {_judged(best)}\n"
-        f"next: sparserec evaluate {out} {data}   or   sparserec export {out} --out model.safetensors",
-        highlight=False,
-        soft_wrap=True,
+    evaluate, export = (
+        shlex.join(["sparserec", *map(str, words)])
+        for words in (["evaluate", out, data], ["export", out, "--out", "model.safetensors"])
     )
+    lines = [
+        ended_words(run),
+        f"The model in {out} was trained on {run.trained_on}; it has {run.parameters():,} active parameters.",
+        f"next: {evaluate}   or   {export}",
+    ]
     gentler = f"{run.config.model}-small"
     if gentler in recipe_names() and run.ended == "stopped early" and best["epoch"] < 2:
-        screen.print(
+        lines.append(
             f"hint: validation was best in epoch {best['epoch'] + 1}; smaller steps "
-            f"(--set lr={run.config.lr / 4:g}) or --recipe {gentler} may do better",
-            highlight=False,
-            soft_wrap=True,
+            f"(--set lr={run.config.lr / 4:g}) or --recipe {gentler} may do better"
         )
+    for line in lines:
+        screen.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _judged(best: dict[str, float]) -> str:
-    """What validation found, in words."""
+def ended_words(run: Run) -> str:
+    """How the training that was validated ended, and what was best, in a sentence."""
+    best, log = run.valid_metrics(), run.log()
+    epochs = sum(entry["epoch"] >= 0 for entry in log)
     if "ndcg@20" not in best:
-        return "not validated, as no user has interactions enough"
-    return f"{epoch_words(best['epoch'])}, valid recall@20 {best['recall@20']:.4f}, ndcg@20 {best['ndcg@20']:.4f}"
-
-
-def epoch_words(epoch: float) -> str:
-    """The epoch that validation chose, counted from 1, in words."""
-    return "best before training" if epoch < 0 else f"best epoch {int(epoch) + 1}"
+        length = f"Trained for {epochs} epoch{'s' * (epochs != 1)}" if epochs else "Nothing was trained: epochs is 0"
+        return f"{length}; not validated, as no user has interactions enough to hold some back."
+    found = f"validation NDCG@20 {best['ndcg@20']:.4f}, recall@20 {best['recall@20']:.4f}"
+    if not epochs:
+        return f"The start is the result, as epochs is 0: {found}."
+    which = "the start, before any epoch, was best" if best["epoch"] < 0 else f"epoch {int(best['epoch']) + 1} was best"
+    if run.ended == "stopped early":
+        since = f"since validation had not improved for {run.config.patience} epochs"
+        return f"Training stopped after epoch {epochs}, {since}; {which}: {found}."
+    return f"Trained for {epochs} epoch{'s' * (epochs != 1)}; {which}: {found}."
 
 
 def put(settings: dict, text: str) -> None:

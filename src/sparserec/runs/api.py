@@ -8,11 +8,12 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from sparserec.axes import RECOMMENDERS
+from sparserec.course import Course, Lines, Listener, News
 from sparserec.errors import SparserecError
 from sparserec.files import filling
 from sparserec.interactions import Dataset, Split
@@ -20,11 +21,22 @@ from sparserec.recommenders import Recommender
 from sparserec.runs.data import cut, read
 from sparserec.runs.refit import FINAL, adds_something, everything
 from sparserec.runs.run import Run
+from sparserec.runs.said import planned_run, read_words, size_words, training_words
 from sparserec.runs.threads import set_threads
 from sparserec.settings import RunConfig, load_config
-from sparserec.starts import Context, begin, decided, has_teacher, remove_start, same_teacher
+from sparserec.starts import (
+    READING,
+    Context,
+    begin,
+    decided,
+    fitted,
+    has_teacher,
+    refuse_hopeless,
+    remove_start,
+    same_teacher,
+)
 from sparserec.tables import choose_device, device_name
-from sparserec.training import Reporter, Task, Trainer, build_plan, build_trainer, needs_teacher
+from sparserec.training import Progress, Reporter, Task, Trainer, build_plan, build_trainer, needs_teacher
 from sparserec.training.build import build_view
 
 
@@ -41,13 +53,16 @@ def train(
     teacher_from: str | os.PathLike[str] | None = None,
     report: Reporter | None = None,
     stage: Callable[[str], None] | None = None,
+    follow: Listener | None = None,
+    verbose: bool = False,
     **settings: Any,
 ) -> Run:
     """Train a recommender and return its run.
 
-    The validation part is cut from the training data; the test part is not looked at. With `refit` the model is then
-    trained once more on both parts, with what validation chose. Ctrl-C ends the training
-    early and leaves a run folder that can be evaluated, exported and resumed; `Run.ended` says so.
+    Settings are chosen on a validation part, by a first training that sees neither that nor the test part. With
+    `refit`, which is the rule, the model is then trained once more with what was chosen: on everything, or, where the
+    test part is held out (`data={"holdout": True}`, a named split, a test file), on all but that. Ctrl-C ends the
+    training early and leaves a run folder that can be evaluated, exported and resumed; `Run.ended` says so.
 
     Args:
         data: what `sparserec.load` returned, or a file or folder to load.
@@ -62,49 +77,81 @@ def train(
         teacher_from: a run folder of the same data, seed and teacher settings whose teacher is taken, with its rank: it
             is about half of the time. With another budget a run by itself may have chosen another rank.
         report: called with a `Progress` after every step.
-        stage: called with a few words when a long stage begins.
-        **settings: single settings of `RunConfig`, put over the recipe or file.
+        stage: called with a few words when a stage begins, and for whatever else there is to say.
+        follow: called with `sparserec.course.News`: which stage of how many, how far it is, and the time left.
+        verbose: print these as lines.
+        **settings: single settings of `RunConfig`, put over the recipe or file. Columns and a budget are ceilings: a
+            small catalogue takes what is of use.
 
     Raises:
         SparserecError: for settings or data that cannot be used; nothing is left half-written.
     """
-    report_stage = stage or (lambda words: None)
+    course = Course(_listeners(stage, follow, verbose))
     chosen = _settle(recipe, config, settings)
     set_threads(threads)
     where = choose_device(device, RECOMMENDERS[chosen.model].on_gpu)
-    dataset = data if isinstance(data, Dataset) else _read(data, chosen, report_stage)
-    chosen = _with_reading(chosen, dataset).settled(test_file=dataset.test is not None)
-    report_stage("splitting")
-    split = cut(dataset, chosen.data)
+    source = None if isinstance(data, Dataset) else os.fspath(data)
+    dataset = data if isinstance(data, Dataset) else _read(data, chosen, course, teacher_from is not None)
+    chosen, split = _fitted_to(_with_reading(chosen, dataset), dataset, course)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="sparserec-"))
     run = _opened(folder, chosen, split, resume)
     known = run is not None
     lender = _teacher_run(teacher_from, chosen, split) if teacher_from is not None else None
-    context = Context(chosen, split, folder, report_stage, where, lender)
-    report_stage("building the initial mask")
+    context = Context(chosen, split, folder, course, where, lender)
+    course.plan(planned_run(chosen, split, source, lent=lender is not None))
     with filling(folder), _leaving_nothing(folder, unless=known):
         model, task = begin(context)
         run = run or Run.create(folder, chosen, split, dataset.source)
-    with _stop_on_interrupt() as stop:
-        session = _Session(report, stop)
-        trainer = session.trainer(context, model, task)
-        if known:
-            report_stage("resuming")
-            trainer.resume()
-        report_stage("training" if where.type == "cpu" else f"training on {device_name(where)}")
-        run.ended = trainer.run()
-        refits = run.ended != "interrupted" and chosen.refit and adds_something(split, run.holds_out)
-        if refits and not _refit(run, context, session):
-            run.ended = "interrupted"
+    session = _Session(report)
+    trainer = session.trainer(context, model, task)
+    if known:
+        trainer.resume()
+    course.begin("training")
+    if where.type != "cpu":
+        course.detail(f"training on {device_name(where)}")
+    run.ended = session.run(trainer)
+    refits = run.ended != "interrupted" and chosen.refit and adds_something(split, run.holds_out)
+    if refits and not _refit(run, context, session):
+        run.ended = "interrupted"
+    if run.ended != "interrupted":
+        course.end()
     return run
+
+
+def _listeners(
+    stage: Callable[[str], None] | None, follow: Listener | None, verbose: bool
+) -> Callable[[News], None] | None:
+    """One listener of several."""
+    lines = [Lines(verbose=True)] if verbose else []
+    told: list[Listener] = [*lines, *([follow] if follow else [])]
+    if stage is not None:
+        told.append(lambda news: None if news.kind in ("count", "end") else stage(news.words))
+
+    def tell(news: News) -> None:
+        for listener in told:
+            listener(news)
+
+    return tell if told else None
+
+
+def _fitted_to(config: RunConfig, dataset: Dataset, course: Course) -> tuple[RunConfig, Split]:
+    """The settings as the data allow them, and the data cut; says what was read and how large the file will be."""
+    config = config.settled(test_file=dataset.test is not None)
+    split = cut(dataset, config.data)
+    refuse_hopeless(config, split, dataset.source)
+    course.note(read_words(dataset))
+    fit = fitted(config, split)
+    for words in (*fit.notes, *size_words(fit.config, split), training_words(fit.config, split)):
+        course.note(words)
+    return fit.config, split
 
 
 @dataclass(frozen=True)
 class _Session:
-    """Whom both trainings of a run tell of their progress, and who may stop them."""
+    """What both trainings of a run have in common: whom they tell of each step, and that Ctrl-C stops them."""
 
     report: Reporter | None
-    stop: Callable[[], bool]
+    wish: threading.Event = field(default_factory=threading.Event)
 
     def trainer(
         self, context: Context, model: Recommender, task: Task, until: int | None = None, rounds: bool | None = None
@@ -112,9 +159,20 @@ class _Session:
         """The training of a model in the folder of a context; `until` and `rounds` as for `build_plan`."""
         config, split = context.config, context.split
         plan, view = build_plan(config, split, model, until, rounds), build_view(config, model)
+
+        def report(progress: Progress) -> None:
+            context.course.count(progress.step, progress.steps)
+            if self.report is not None:
+                self.report(progress)
+
         return build_trainer(
-            config, split, model, task, plan, context.folder, report=self.report, stop=self.stop, view=view
+            config, split, model, task, plan, context.folder, report=report, stop=self.wish.is_set, view=view
         )
+
+    def run(self, trainer: Trainer) -> str:
+        """Train; the first Ctrl-C is a wish to stop after a step, a second one interrupts at once."""
+        with _wished_on_interrupt(self.wish):
+            return trainer.run()
 
 
 def _opened(folder: Path, config: RunConfig, split: Split, resume: bool) -> Run | None:
@@ -169,7 +227,8 @@ def _refit(run: Run, first: Context, session: _Session) -> bool:
     folder = run.folder / FINAL
     if (folder / "best.safetensors").exists():
         return True
-    first.report("once more with all interactions, validation included")
+    course = first.course
+    course.second()
     until, rounds = run.chosen_epoch + 1, run.is_rounded
     lender = _lends_again(first.teacher_run, run)
     context = replace(
@@ -180,12 +239,18 @@ def _refit(run: Run, first: Context, session: _Session) -> bool:
         teacher_run=lender,
         earlier_run=run.folder if first.recommender.from_histories else None,
     )
-    with filling(folder):
-        model, task = begin(context)
+    borrowed = first.teacher_run is not None
+    again = planned_run(run.config, first.split, None, borrowed, context.config, until, lender is not None)
+    course.plan([*course.stages_of(READING), *again])
+    try:
+        with filling(folder):
+            model, task = begin(context)
+    except KeyboardInterrupt:  # there is a run already, which this would only have made better
+        return False
     trainer = session.trainer(context, model, task, until, rounds)
     trainer.resume()
-    first.report("training")
-    return trainer.run() != "interrupted"
+    course.begin("training")
+    return session.run(trainer) != "interrupted"
 
 
 def _settle(
@@ -198,8 +263,10 @@ def _settle(
     return load_config(recipe, Path(config) if config is not None else None, **settings)
 
 
-def _read(data: str | os.PathLike[str], config: RunConfig, report_stage: Callable[[str], None]) -> Dataset:
-    report_stage(f"reading {data}")
+def _read(data: str | os.PathLike[str], config: RunConfig, course: Course, lent: bool) -> Dataset:
+    may_have_test_file = Path(data).is_dir()
+    course.plan(planned_run(config.settled(may_have_test_file), None, os.fspath(data), lent=lent))
+    course.begin(READING)
     return read(data, config.data)
 
 
@@ -211,11 +278,10 @@ def _with_reading(config: RunConfig, dataset: Dataset) -> RunConfig:
 
 
 @contextmanager
-def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
+def _wished_on_interrupt(wish: threading.Event) -> Iterator[None]:
     """Turn the first Ctrl-C into a wish to stop; a second one interrupts at once."""
-    wish = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield wish.is_set
+        yield
         return
     before = signal.getsignal(signal.SIGINT)
 
@@ -225,6 +291,6 @@ def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
 
     signal.signal(signal.SIGINT, ask)
     try:
-        yield wish.is_set
+        yield
     finally:
         signal.signal(signal.SIGINT, before)

@@ -46,6 +46,8 @@ class RunConfig(Settings):
     """Share of active parameters; ignored when `budget` is given."""
     budget: str | None = None
     """Bytes of the exported file without its list of ids: "16B/item", "500kB" or "2MB"."""
+    least_budget: str | None = None
+    """Bytes that the budget of a recipe has at least: the fixed parts of a file of few items take more than theirs."""
     loss: str = "softmax"
     """The objective, a name of `sparserec.axes.OBJECTIVES`; those over lists learn from a teacher and need a
     recommender that ranks the catalogue, such as fism."""

@@ -3,9 +3,13 @@
 from sparserec.starts.base import Context, OfHistories, SparseStart, Start, StartKind
 from sparserec.starts.begin import begin, decided, has_teacher, remove_start, same_teacher
 from sparserec.starts.budget import active_parameters, width
+from sparserec.starts.fitting import Fitted, fitted, refuse_hopeless
+from sparserec.starts.planning import READING, planned_stages
 
 __all__ = [
+    "READING",
     "Context",
+    "Fitted",
     "OfHistories",
     "SparseStart",
     "Start",
@@ -13,7 +17,10 @@ __all__ = [
     "active_parameters",
     "begin",
     "decided",
+    "fitted",
     "has_teacher",
+    "planned_stages",
+    "refuse_hopeless",
     "remove_start",
     "same_teacher",
     "width",

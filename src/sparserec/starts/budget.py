@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sparserec.artefact import nnz_for_budget
+from typing import Any
+
+from sparserec.artefact import nnz_for_budget, sparse_file_bytes
 from sparserec.axes import RECOMMENDERS
 from sparserec.interactions import Split
 from sparserec.settings import RunConfig
@@ -23,19 +25,23 @@ def active_parameters(config: RunConfig, split: Split, dim: int) -> int:
     It comes from the bytes of the exported file, or from the density: that is of the columns that were asked for.
     """
     kind = RECOMMENDERS[config.model]
-    sides = list(kind.tables.values())
-    n_items, n_users = split.train.n_items * sides.count("items"), split.train.n_users * sides.count("users")
+    n_users, n_items = table_rows(config, split)
     if config.budget is None:
         asked = width(config, split) if kind.from_histories else dim
         return min(budget_of(config.density, n_users + n_items, asked), (n_users + n_items) * dim)
-    return nnz_for_budget(
-        parse_budget(config.budget, split.train.n_items),
-        n_items=n_items,
-        n_users=n_users,
-        dim=dim,
-        values_dtype=config.values,
-        history_factors=kind.from_histories,
-    )
+    shape: dict[str, Any] = {"n_items": n_items, "n_users": n_users, "dim": dim, "values_dtype": config.values}
+    shape["history_factors"] = kind.from_histories
+    all_active = (n_items + n_users) * dim
+    budget = parse_budget(config.budget, split.train.n_items)
+    if budget >= sparse_file_bytes(nnz=all_active, **shape):  # a budget is a ceiling
+        return all_active
+    return nnz_for_budget(budget, **shape)
+
+
+def table_rows(config: RunConfig, split: Split) -> tuple[int, int]:
+    """Rows of users and of items over all tables of a recommender."""
+    sides = list(RECOMMENDERS[config.model].tables.values())
+    return split.train.n_users * sides.count("users"), split.train.n_items * sides.count("items")
 
 
 def columns_budget(config: RunConfig, split: Split, dim: int) -> int:

@@ -1,0 +1,100 @@
+"""What a run says before it begins: what was read, how large the file will be, what is trained on, and its stages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sparserec.artefact import dense_file_bytes, sparse_file_bytes
+from sparserec.artefact.codecs import IDS, named_codec
+from sparserec.axes import EXPLORERS, RECOMMENDERS, TABLES
+from sparserec.course import Stage
+from sparserec.interactions import Dataset, Split
+from sparserec.runs.refit import adds_something, everything
+from sparserec.settings import RunConfig
+from sparserec.sparsity import parse_budget
+from sparserec.starts import READING, active_parameters, planned_stages, width
+from sparserec.starts.budget import table_rows
+from sparserec.units import bytes_text
+
+
+def read_words(dataset: Dataset) -> str:
+    """Users, items and interactions that were read, and what was folded or left out."""
+    facts = dataset.interactions
+    words = f"{facts.n_users:,} users, {facts.n_items:,} items, {facts.nnz:,} interactions from {dataset.source}"
+    if facts.duplicates:
+        words += f"; {facts.duplicates:,} repeated pairs count once"
+    if dataset.test is not None:
+        words += f"; {dataset.test.nnz:,} in its test file"
+    return words
+
+
+def size_words(config: RunConfig, split: Split) -> list[str]:
+    """How large the exported file will be, or that there can be none."""
+    if not RECOMMENDERS[config.model].exports:
+        return [f"a {config.model} model can't be exported to a file for devices; fism, mf and lightgcn can"]
+    tables, ids = expected_bytes(config, split)
+    return [f"the exported file will take about {bytes_text(tables + ids)}, of which {bytes_text(ids)} are ids"]
+
+
+def expected_bytes(config: RunConfig, split: Split) -> tuple[int, int]:
+    """Bytes of the exported file without its ids, and those of the ids."""
+    histories, train = RECOMMENDERS[config.model].from_histories, split.train
+    n_users, n_items = table_rows(config, split)
+    sides = {"items": train.items, **({"users": train.users} if n_users else {})}
+    ids = sum(tensor.nbytes for side, each in sides.items() for tensor in IDS.encode(side, each).values())
+    dim = width(config, split) if histories else config.dim
+    if TABLES[EXPLORERS[config.method].table].of_matrix is not None:
+        tables = dense_file_bytes(n_items=n_items, n_users=n_users, dim=dim, values_dtype=config.values)
+        return tables, ids
+    if config.budget is not None and named_codec(config.values).budgeted:
+        return parse_budget(config.budget, train.n_items), ids
+    tables = sparse_file_bytes(
+        n_items=n_items,
+        n_users=n_users,
+        nnz=active_parameters(config, split, dim),
+        dim=dim,
+        values_dtype=config.values,
+        history_factors=histories,
+    )
+    return tables, ids
+
+
+def training_words(config: RunConfig, split: Split) -> str:
+    """On what the exported model is trained, and what chooses and measures."""
+    holdout = bool(config.data.holdout)
+    counts = f"{split.train.nnz:,} to learn from, {split.valid.nnz:,} to choose by, {split.test.nnz:,} to measure on"
+    if not config.refit or not adds_something(split, holdout):
+        return f"trained once: {counts}"
+    rest = "all but those to measure on" if holdout and split.test.nnz else "everything"
+    return f"trained twice: first with {counts}, then the exported model on {rest}"
+
+
+def planned_run(
+    config: RunConfig,
+    split: Split | None,
+    source: str | None,
+    lent: bool = False,
+    decided: RunConfig | None = None,
+    until: int | None = None,
+    lent_again: bool | None = None,
+) -> list[Stage]:
+    """The stages of a run, of both trainings.
+
+    Args:
+        config: of the run, settled.
+        split: its data; None while they are read.
+        source: what is read; None where the data were there before.
+        lent: whether the teacher of the first training is another run's.
+        decided: with what the first training decided, once it has.
+        until: epochs of the second training, once they are known.
+        lent_again: whether the teacher of the second training is another run's; as that of the first when None.
+    """
+    reading = [] if source is None else [Stage(READING, f"reading {source}", 0.5)]
+    stages, holdout = [*reading, *planned_stages(config, split, lent=lent)], bool(config.data.holdout)
+    if not config.refit or (split is not None and not adds_something(split, holdout)):
+        return stages
+    whole, lent = split and everything(split, holdout), lent if lent_again is None else lent_again
+    again = planned_stages(config, whole, True, lent, decided, until)
+    tested = holdout and (split is None or split.test.nnz > 0)
+    prefix = "once more, with all but the test part" if tested else "once more, on everything"
+    return [*stages, *(replace(stage, words=f"{prefix}: {stage.words}") for stage in again)]
