@@ -27,9 +27,9 @@ WORDS = {
     "training": "training",
 }
 """What stages are called where they are shown; a teacher that is trained has words of its own."""
-MULTIPLIED = 4e9
+MULTIPLIED = 2e10
 """Multiplications a second in products of dense matrices."""
-SCATTERED = 3e8
+SCATTERED = 1e9
 """The same where rows are gathered or sorted."""
 OVERHEAD = 0.3
 """Seconds of a stage that does hardly anything."""
