@@ -9,6 +9,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 import sparserec
+from sparserec.course import Course
 from sparserec.device import Recommender
 from sparserec.errors import SparserecError
 from sparserec.evaluation import Popularity, evaluate
@@ -291,7 +292,7 @@ def test_another_configuration_is_refused_and_leaves_the_run_as_it_is(small, fis
 
 def context_of(small, folder=None, report=lambda words: None, **settings):
     config = load_config("fism", **{"dim": 64, "budget": "30B/item", **settings})
-    return Context(config, split(small), folder, report)
+    return Context(config, split(small), folder, Course(lambda news: report(news.words)))
 
 
 def chosen(small, **settings):

@@ -70,7 +70,7 @@ def fitted(config: RunConfig, split: Split) -> Fitted:
     notes: list[str] = []
     if not RECOMMENDERS[config.model].from_histories:
         config = _narrowed(config, split, notes)
-    if config.budget is not None:
+    if config.budget is not None and not _is_dense(config):  # a dense table has none, and is refused later
         config = _budgeted(config, split, notes)
     elif RECOMMENDERS[config.model].from_histories:
         config = _one_a_row(config, split, notes)
@@ -117,7 +117,7 @@ def _budgeted(config: RunConfig, split: Split, notes: list[str]) -> RunConfig:
             f"a budget of {config.budget} is too small for {n_items:,} items: the smallest that works is {least}B, "
             f"or {math.ceil(10 * least / n_items) / 10:.1f}B/item"
         )
-    if budget <= most or _is_dense(config):
+    if budget <= most:
         return config
     notes.append(
         f"a budget of {config.budget} is more than {n_items:,} items can use: the file will take {most:,} bytes at most"

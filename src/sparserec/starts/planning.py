@@ -158,11 +158,11 @@ class _Work:
     def ease(self) -> float:
         """A Cholesky factorisation and an inverse, and scores of validation users, for each regularisation."""
         values = len(thresholds.REGULARISATIONS) if self._tries else 1
-        return values * self._items**3 / MULTIPLIED + self._shares()
+        return values * self._items**3 / (2 * MULTIPLIED) + self._shares()
 
     def lists(self) -> float:
         """Scores of all users, and their order."""
-        a_user = self._items * (self._dim / MULTIPLIED + 6 / SCATTERED)
+        a_user = self._items * (self._dim / MULTIPLIED + 15 / SCATTERED)
         return (thresholds.TRIED if self._tries else 1) * self._taught * a_user
 
     def table(self) -> float:
@@ -181,7 +181,7 @@ class _Work:
         config = self._config
         if OBJECTIVES[config.loss].learns == "lists":
             per_item = columns_budget(config, self._split, self._dim) / max(self._items, 1)
-            an_epoch = self._taught * self._items * (per_item * 6 + 10) / SCATTERED / 4
+            an_epoch = self._taught * self._items * (per_item * 6 + 10) / SCATTERED
             return epochs * (an_epoch + self._taught / min(config.batch_size, max(32, self._taught // 40)) * STEP)
         dense = EXPLORERS[config.method].table != "sparse"
         count = self._users + self._items
