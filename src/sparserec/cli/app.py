@@ -5,7 +5,9 @@ Exit codes: 0 done; 2 for input that can't be used (one sentence on standard err
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 import sys
 from typing import Annotated
 
@@ -58,7 +60,7 @@ def main() -> None:
     try:
         app()
     except SparserecError as error:
-        errors.print(f"[bold red]error:[/] {_escaped(str(error))}", soft_wrap=True, highlight=False)
+        errors.print(f"[bold red]error:[/] {_escaped(in_options(str(error)))}", soft_wrap=True, highlight=False)
         sys.exit(2)
     except ModuleNotFoundError as missing:
         if (missing.name or "sparserec").split(".")[0] == "sparserec":
@@ -75,6 +77,29 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+
+
+def in_options(text: str) -> str:
+    """A message in the language of the command line: `min_rating=4` is `--min-rating 4` there.
+
+    Names that are options of `train` or `evaluate` are put so; what stands in quotes that are not the value's is data.
+    """
+    return _ARGUMENT.sub(_option, text)
+
+
+_ARGUMENT = re.compile(r"(?<![\w.'\"=-])([a-z][a-z_]*)=('[^']*'|\"[^\"]*\"|\w[\w.-]*\w|\w)")
+_RENAMED = {"kind": "split"}
+"""Arguments in Python whose option has another name."""
+
+
+def _option(match: re.Match[str]) -> str:
+    name = _RENAMED.get(match[1], match[1])
+    if name not in {*inspect.signature(train).parameters, *inspect.signature(evaluate).parameters}:
+        return match[0]
+    option, value = name.replace("_", "-"), match[2].strip("'\"")
+    if value in ("True", "False"):
+        return f"--{'no-' * (value == 'False')}{option}"
+    return f"--{option} {value}"
 
 
 def _escaped(text: str) -> str:

@@ -37,7 +37,7 @@ from sparserec.starts import (
 )
 from sparserec.tables import choose_device, device_name
 from sparserec.training import Progress, Reporter, Task, Trainer, build_plan, build_trainer, needs_teacher
-from sparserec.training.build import build_view
+from sparserec.training.build import build_view, refuse_impossible
 
 
 def train(
@@ -136,6 +136,7 @@ def _listeners(
 
 def _fitted_to(config: RunConfig, dataset: Dataset, course: Course) -> tuple[RunConfig, Split]:
     """The settings as the data allow them, and the data cut; says what was read and how large the file will be."""
+    refuse_impossible(config)
     config = config.settled(test_file=dataset.test is not None)
     split = cut(dataset, config.data)
     refuse_hopeless(config, split, dataset.source)

@@ -49,7 +49,8 @@ def evaluate_path(model: Path, data: Path, part: str = "test", ks: tuple[int, ..
             f"{model} was trained on the validation part too; evaluate its run folder, which has the model from before"
         )
     metrics = evaluate_on_device(recommender, split, part, ks)
-    return replace(metrics, measured_on=f"{part} part, by a file trained on {trained_on(config, bool(config.refit))}")
+    on = trained_on(config, bool(config.refit), split.valid.nnz, split.test.nnz)
+    return replace(metrics, measured_on=f"{part} part, by a file trained on {on}")
 
 
 def evaluate_on_device(

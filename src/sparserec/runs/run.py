@@ -38,18 +38,21 @@ class _NoHistory:
     indices: np.ndarray
 
 
-def trained_on(config: RunConfig, refitted: bool) -> str:
+def trained_on(config: RunConfig, refitted: bool, valid: int, test: int | None) -> str:
     """What a model has learned from, in words.
 
     Args:
         config: of its run, as the run or the file remembers it.
         refitted: whether it is of the second training.
+        valid: interactions of the validation part.
+        test: those of the test part; None where they are not known.
     """
-    if refitted:
-        held_out = config.data.holdout is not False
-        return "the training and validation part, without the test part" if held_out else "everything"
-    unseen = "the validation part" if config.data.split == "none" else "the validation and test part"
-    return f"the training part, without {unseen}"
+    held_out = not refitted or config.data.holdout is not False
+    unseen = [*(["validation"] if valid and not refitted else []), *(["test"] if held_out and test != 0 else [])]
+    if not unseen:
+        return "everything"
+    seen = "the training and validation part" if refitted else "the training part"
+    return f"{seen}, without the {' and '.join(unseen)} part"
 
 
 def without_part(part: str, kind: str, source: str) -> str:
@@ -81,6 +84,8 @@ class DataFacts:
     n_items: int
     train: int
     valid: int
+    test: int | None = None
+    """None in a run folder from before it was noted."""
 
 
 class Run:
@@ -110,6 +115,7 @@ class Run:
             n_items=split.train.n_items,
             train=split.train.nnz,
             valid=split.valid.nnz,
+            test=split.test.nnz,
         )
         ids, known, settings = (folder / name for name in ("ids.safetensors", "data.json", "config.toml"))
         with together(ids, known, settings):
@@ -163,7 +169,7 @@ class Run:
     @property
     def trained_on(self) -> str:
         """What the model that an export takes has learned from, in words."""
-        return trained_on(self.config, self.is_refitted)
+        return trained_on(self.config, self.is_refitted, self.facts.valid, self.facts.test)
 
     def measured_on(self, part: str) -> str:
         """What `evaluate` measures on a part, in words: of which model, trained on what."""
@@ -180,7 +186,7 @@ class Run:
     @property
     def chosen_epoch(self) -> int:
         """The epoch that validation chose, or the last one without a validation part; -1 is the start."""
-        return int(load_state(self.folder / "best.safetensors")[1]["epoch"])
+        return int(self._chosen("epoch", int))
 
     def best(self, refitted: bool = False, device: torch.device = CPU) -> tuple[Recommender, dict[str, Any]]:
         """The model of the epoch that validation chose, or the refitted one, on a device; with its facts."""
@@ -269,7 +275,15 @@ class Run:
 
     def valid_metrics(self) -> dict[str, float]:
         """The entry of the epoch that validation chose; empty when training was stopped before the first one."""
-        return load_state(self.folder / "best.safetensors")[1]["valid"]
+        return self._chosen("valid", dict)
+
+    def _chosen(self, name: str, kind: type) -> Any:
+        """What the model that validation chose says of itself."""
+        path = self.folder / "best.safetensors"
+        value = load_state(path)[1].get(name)
+        if not isinstance(value, kind):
+            raise SparserecError(f"{path}: not the tables of this run ({name!r} is missing); train it anew")
+        return value
 
     def parameters(self) -> int:
         """Active parameters of the chosen model."""
