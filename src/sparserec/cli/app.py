@@ -5,10 +5,10 @@ Exit codes: 0 done; 2 for input that can't be used (one sentence on standard err
 
 from __future__ import annotations
 
-import inspect
 import os
 import re
 import sys
+from inspect import signature
 from typing import Annotated
 
 import typer
@@ -87,14 +87,14 @@ def in_options(text: str) -> str:
     return _ARGUMENT.sub(_option, text)
 
 
-_ARGUMENT = re.compile(r"(?<![\w.'\"=-])([a-z][a-z_]*)=('[^']*'|\"[^\"]*\"|\w[\w.-]*\w|\w)")
+_ARGUMENT = re.compile(r"(?<![\w.'\"=/\\-])([a-z][a-z_]*)=('[^']*'|\"[^\"]*\"|\w[\w.-]*\w|\w)")
 _RENAMED = {"kind": "split"}
 """Arguments in Python whose option has another name."""
 
 
 def _option(match: re.Match[str]) -> str:
     name = _RENAMED.get(match[1], match[1])
-    if name not in {*inspect.signature(train).parameters, *inspect.signature(evaluate).parameters}:
+    if name not in {*signature(train).parameters, *signature(evaluate).parameters}:
         return match[0]
     option, value = name.replace("_", "-"), match[2].strip("'\"")
     if value in ("True", "False"):
