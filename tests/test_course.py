@@ -34,7 +34,6 @@ def test_stages_are_numbered_in_their_order_and_those_left_out_are_skipped():
     for name in ("a", "c", "c", "unknown"):
         course.begin(name)
     assert [(news.number, news.stages, news.words) for news in told] == [(1, 3, "doing a"), (3, 3, "doing c")]
-    assert course.stages_left == 1
 
 
 def test_before_anything_is_known_the_time_left_is_what_is_expected():

@@ -89,11 +89,6 @@ class Course:
         """The stage that goes on; None before the first one."""
         return self._stages[self._number - 1] if self._number else None
 
-    @property
-    def stages_left(self) -> int:
-        """Stages that are not finished, the one that goes on included."""
-        return len(self._stages) - max(0, self._number - 1)
-
     def stages_of(self, name: str) -> list[Stage]:
         """The stages that are planned by this name."""
         return [stage for stage in self._stages if stage.name == name]

@@ -60,7 +60,15 @@ def test_details_are_for_those_who_ask(sparserec, ratings, tmp_path):
     _, plain, _ = sparserec("train", ratings, "--out", tmp_path / "plain", *settings)
     _, verbose, _ = sparserec("train", ratings, "--out", tmp_path / "verbose", *settings, "--verbose")
     _, quiet, _ = sparserec("train", ratings, "--out", tmp_path / "quiet", *settings, "--quiet")
-    for words in ("of rank", "filter: rank", "a share", "EASE", "regularisation", "active parameters, 0 s", "epoch 1 of"):
+    for words in (
+        "of rank",
+        "filter: rank",
+        "a share",
+        "EASE",
+        "regularisation",
+        "active parameters, 0 s",
+        "epoch 1 of",
+    ):
         assert words not in plain, words
     assert "filter: rank" in verbose
     assert re.search(r"epoch 1 of \d+: loss", verbose)

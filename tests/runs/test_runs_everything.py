@@ -313,3 +313,12 @@ def test_figures_say_what_they_were_measured_on(ratings, tmp_path):
         "valid part, by the model before it was trained on the validation part too",
         "test part, by a file trained on the training and validation part, without the test part",
     ]
+
+
+def test_a_run_is_not_gone_on_with_by_another_rule_of_what_is_held_out(data, tmp_path):
+    sparserec.train(data, tmp_path / "held", **MF, refit=True, data={"holdout": True})
+    with pytest.raises(SparserecError, match="holds its test part out; go on with holdout=True"):
+        sparserec.train(data, tmp_path / "held", **MF, refit=True, resume=True)
+    sparserec.train(data, tmp_path / "all", **MF)
+    with pytest.raises(SparserecError, match="does not hold its test part out; go on with holdout=False"):
+        sparserec.train(data, tmp_path / "all", **MF, refit=True, resume=True, data={"holdout": True})

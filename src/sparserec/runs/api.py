@@ -183,9 +183,18 @@ def _opened(folder: Path, config: RunConfig, split: Split, resume: bool) -> Run 
     if not resume:
         raise SparserecError(f"{folder} holds a run already; resume it (--resume) or choose another folder")
     run = Run.open(folder, split)
+    if run.config != config and run.config == _with_holdout(config, run.holds_out):
+        raise SparserecError(
+            f"{folder}: that run {'holds' if run.holds_out else 'does not hold'} its test part out; go on with "
+            f"holdout={run.holds_out}, or train into a new folder"
+        )
     if run.config != config:  # before anything of the run is written over
         raise SparserecError(f"{folder}: was made with other data or another configuration; train into a new folder")
     return run
+
+
+def _with_holdout(config: RunConfig, holdout: bool) -> RunConfig:
+    return config.model_copy(update={"data": config.data.model_copy(update={"holdout": holdout})})
 
 
 @contextmanager
