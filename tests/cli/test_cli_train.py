@@ -12,7 +12,6 @@ import time
 
 import pytest
 
-from sparserec.cli.app import in_options
 from sparserec.cli.progress import TrainingProgress, epoch_line
 from sparserec.course import News
 
@@ -149,25 +148,6 @@ def test_the_command_that_is_told_goes_on(ratings, tmp_path):
 
 
 # -- the parts ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("use holdout=True", "use --holdout"),
-        ("leave it with holdout=False, which", "leave it with --no-holdout, which"),
-        ("use kind='random'", "use --split random"),
-        ("choose model='mf', which", "choose --model mf, which"),
-        ("kcore=3 cannot be used", "--kcore 3 cannot be used"),
-        ("after min_rating=4.5; lower it", "after --min-rating 4.5; lower it"),
-        ("start_numbers=5 allows", "start_numbers=5 allows"),  # a setting without an option
-        ("--set lr=0.02", "--set lr=0.02"),
-        ("'user=3' is data", "'user=3' is data"),
-        ("/tmp/user=3/x.csv", "/tmp/user=3/x.csv"),
-    ],
-)
-def test_messages_name_options_where_the_command_line_was_used(text, expected):
-    assert in_options(text) == expected
 
 
 def test_what_is_left_is_said_in_words():

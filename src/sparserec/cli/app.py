@@ -6,9 +6,7 @@ Exit codes: 0 done; 2 for input that can't be used (one sentence on standard err
 from __future__ import annotations
 
 import os
-import re
 import sys
-from inspect import signature
 from typing import Annotated
 
 import typer
@@ -23,7 +21,7 @@ from sparserec.cli.patch import apply, delta
 from sparserec.cli.serve import export, inspect, recommend
 from sparserec.cli.train import train
 from sparserec.cli.web import web
-from sparserec.errors import SparserecError
+from sparserec.errors import SparserecError, on_command_line
 
 app = typer.Typer(
     name="sparserec",
@@ -58,9 +56,10 @@ def _root(
 def main() -> None:
     """Run the command line; the entry point of the `sparserec` script."""
     try:
-        app()
+        with on_command_line():
+            app()
     except SparserecError as error:
-        errors.print(f"[bold red]error:[/] {_escaped(in_options(str(error)))}", soft_wrap=True, highlight=False)
+        errors.print(f"[bold red]error:[/] {_escaped(str(error))}", soft_wrap=True, highlight=False)
         sys.exit(2)
     except ModuleNotFoundError as missing:
         if (missing.name or "sparserec").split(".")[0] == "sparserec":
@@ -77,29 +76,6 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-
-
-def in_options(text: str) -> str:
-    """A message in the language of the command line: `min_rating=4` is `--min-rating 4` there.
-
-    Names that are options of `train` or `evaluate` are put so; what stands in quotes that are not the value's is data.
-    """
-    return _ARGUMENT.sub(_option, text)
-
-
-_ARGUMENT = re.compile(r"(?<![\w.'\"=/\\-])([a-z][a-z_]*)=('[^']*'|\"[^\"]*\"|\w[\w.-]*\w|\w)")
-_RENAMED = {"kind": "split"}
-"""Arguments in Python whose option has another name."""
-
-
-def _option(match: re.Match[str]) -> str:
-    name = _RENAMED.get(match[1], match[1])
-    if name not in {*signature(train).parameters, *signature(evaluate).parameters}:
-        return match[0]
-    option, value = name.replace("_", "-"), match[2].strip("'\"")
-    if value in ("True", "False"):
-        return f"--{'no-' * (value == 'False')}{option}"
-    return f"--{option} {value}"
 
 
 def _escaped(text: str) -> str:

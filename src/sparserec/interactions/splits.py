@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sparserec.errors import SparserecError
+from sparserec.errors import SparserecError, option
 from sparserec.interactions.types import Dataset, Interactions, Split
 
 KINDS = ("auto", "none", "given", "random", "leave-last", "global-time")
@@ -86,7 +86,7 @@ def _without_test(
         if dataset.test is not None:
             raise SparserecError(
                 f"{dataset.source} comes with a test file, so split 'none' would leave that out unseen: load the "
-                "training file alone, or leave the split to 'auto' with holdout=False, which trains on both"
+                f"training file alone, or train on both with {option('holdout', False)} and the split 'auto'"
             )
         return base, base.where(np.zeros(base.nnz, dtype=bool))
     if kind == "given":
@@ -107,7 +107,7 @@ def _check(kind: str, seed: int, test_fraction: float, valid_users: float, valid
         raise SparserecError(f"test_fraction must be from 0 to below 1, not {test_fraction!r}")
     if test_fraction == 0 and kind in ("given", "leave-last"):
         raise SparserecError(
-            f"test_fraction=0 has no effect on a {kind} split, which has a test part all the same; use kind='none'"
+            f"test_fraction=0 has no effect on a {kind} split, which has a test part all the same; use split 'none'"
         )
     if not 0 < valid_fraction < 1:
         raise SparserecError(f"valid_fraction must be above 0 and below 1, not {valid_fraction!r}")

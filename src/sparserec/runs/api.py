@@ -14,7 +14,7 @@ from typing import Any
 
 from sparserec.axes import RECOMMENDERS
 from sparserec.course import Course, Lines, Listener, News
-from sparserec.errors import SparserecError
+from sparserec.errors import SparserecError, option
 from sparserec.files import filling
 from sparserec.interactions import Dataset, Split
 from sparserec.recommenders import Recommender
@@ -186,7 +186,7 @@ def _opened(folder: Path, config: RunConfig, split: Split, resume: bool) -> Run 
     if run.config != config and run.config == _with_holdout(config, run.holds_out):
         raise SparserecError(
             f"{folder}: that run {'holds' if run.holds_out else 'does not hold'} its test part out; go on with "
-            f"holdout={run.holds_out}, or train into a new folder"
+            f"{option('holdout', run.holds_out)}, or train into a new folder"
         )
     if run.config != config:  # before anything of the run is written over
         raise SparserecError(f"{folder}: was made with other data or another configuration; train into a new folder")

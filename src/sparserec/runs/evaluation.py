@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from sparserec.device import Recommender
-from sparserec.errors import SparserecError
+from sparserec.errors import SparserecError, option
 from sparserec.evaluation import Metrics, evaluate
 from sparserec.interactions import Split
 from sparserec.runs.data import cut, read
@@ -42,7 +42,7 @@ def evaluate_path(model: Path, data: Path, part: str = "test", ks: tuple[int, ..
     if config.refit and config.data.holdout is False:
         raise SparserecError(
             f"{model} was trained on everything, the {part} part of {data} too, so a figure would say nothing: "
-            "evaluate its run folder, which has the model from before, or train with holdout=True"
+            f"evaluate its run folder, which has the model from before, or train with {option('holdout', True)}"
         )
     if part == "valid" and config.refit:
         raise SparserecError(

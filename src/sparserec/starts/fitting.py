@@ -13,7 +13,7 @@ from typing import Any
 from sparserec.artefact import sparse_file_bytes
 from sparserec.artefact.codecs import named_codec
 from sparserec.axes import EXPLORERS, RECOMMENDERS, STARTS, TABLES
-from sparserec.errors import SparserecError
+from sparserec.errors import SparserecError, option
 from sparserec.interactions import Split
 from sparserec.settings import RunConfig
 from sparserec.sparsity import parse_budget
@@ -57,7 +57,7 @@ def refuse_hopeless(config: RunConfig, split: Split, source: str) -> None:
     if needs_teacher(config) and every.nnz == every.n_users * every.n_items:
         raise SparserecError(
             f"every user of {source} has taken every item, so a teacher has nothing to rank for anybody: "
-            "choose model='mf', which needs none"
+            f"choose {option('model', 'mf')}, which needs none"
         )
 
 

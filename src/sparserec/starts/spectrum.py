@@ -40,8 +40,8 @@ def spectrum_stage(context: Context, judge: Callable[[Spectrum], float] | None) 
     numbers = context.config.of(StartSettings).start_numbers
     if numbers // train.n_items < min(context.config.dim, train.n_users - 1):
         context.course.note(
-            f"the catalogue is large: {dim:,} of {context.config.dim:,} columns are used, as start_numbers={numbers} "
-            "allows no more"
+            f"the catalogue is large: {dim:,} of {context.config.dim:,} columns are used, as the setting "
+            f"start_numbers, {numbers:,}, allows no more"
         )
     if context.teacher_run is None:
         spectrum = choose_spectrum(context, dim, judge)
