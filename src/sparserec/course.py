@@ -89,10 +89,6 @@ class Course:
         """The stage that goes on; None before the first one."""
         return self._stages[self._number - 1] if self._number else None
 
-    def stages_of(self, name: str) -> list[Stage]:
-        """The stages that are planned by this name."""
-        return [stage for stage in self._stages if stage.name == name]
-
     def plan(self, stages: Sequence[Stage]) -> None:
         """Say which stages there are, or, when more is known, say it anew."""
         current = self.stage

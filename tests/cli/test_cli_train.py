@@ -24,12 +24,12 @@ def test_by_default_everything_is_trained_on_and_all_that_is_said_is_a_sentence(
     code, out, err = sparserec("train", ratings, "--out", run, *QUICK)
     assert code == 0, err
     lines = out.splitlines()
-    assert lines[0].startswith(f"1 of 5: reading {ratings} ...")
+    assert lines[0] == f"reading {ratings} ..."
     assert lines[1].startswith("150 users, 80 items, 1,9")
     assert re.search(r"the exported file will take about \d+\.\d kB, of which \d\.\d kB are ids", out)
     assert "trained twice: first with" in out
-    numbers = [line.split(":")[0] for line in lines if re.match(r"\d of 5: .*\.\.\.", line)]
-    assert numbers == [f"{number} of 5" for number in range(1, 6)]
+    numbers = [line.split(":")[0] for line in lines if re.match(r"\d of 4: .*\.\.\.", line)]
+    assert numbers == [f"{number} of 4" for number in range(1, 5)]
     assert f"The model in {run} was trained on everything" in out
     assert f"sparserec evaluate {shlex.quote(str(run))} {ratings}" in out
     code, out, _ = sparserec("evaluate", run, ratings)
@@ -76,7 +76,7 @@ def test_details_are_for_those_who_ask(sparserec, ratings, tmp_path):
 
 def test_a_recipe_that_cannot_be_exported_says_so_before_it_trains(sparserec, ratings, tmp_path):
     _, out, _ = sparserec("train", ratings, "--out", tmp_path / "run", "--recipe", "neumf", "--epochs", 1)
-    assert out.index("can't be exported") < out.index("of 5: training")
+    assert out.index("can't be exported") < out.index("of 4: training")
 
 
 def test_stopping_early_is_said_in_words(sparserec, ratings, tmp_path):
@@ -115,7 +115,7 @@ LONG = ("--model", "fism", "--dim", 64, "--budget", "60B/item", "--threads", 1)
     [
         ("reading", ()),
         ("training a teacher ...", ("--set", "teacher.epochs=5000")),
-        ("of 15: training ...", ("--set", "epochs=5000", "--set", "patience=5000", "--set", "teacher.epochs=1")),
+        ("of 14: training ...", ("--set", "epochs=5000", "--set", "patience=5000", "--set", "teacher.epochs=1")),
         ("once more, on everything: training a teacher ...", ("--epochs", 1, "--set", "teacher.share=0.5")),
     ],
 )
@@ -125,7 +125,7 @@ def test_ctrl_c_at_any_moment_says_what_is_left_and_how_to_go_on(ratings, tmp_pa
     assert code == 130, err
     assert "Traceback" not in err
     said, goes_on, command = err.rstrip().splitlines()[-3:]
-    assert re.search(r"^interrupted (in stage \d+ of 15|before)", said)
+    assert re.search(r"^interrupted (in stage \d+ of 14|before)", said)
     assert goes_on == "To go on where it stopped:"
     assert shlex.split(command)[-1] == "--resume"
     assert str(folder) in shlex.split(command)
@@ -152,7 +152,7 @@ def test_the_command_that_is_told_goes_on(ratings, tmp_path):
 
 def test_what_is_left_is_said_in_words():
     progress = TrainingProgress(quiet=True)
-    assert progress.what_is_left() == "before the first stage"
+    assert progress.what_is_left() == "before the first stage, while the data were read"
     progress.follow(News("stage", "training", 3, 8, left=130.0))
     assert progress.what_is_left() == "in stage 3 of 8 (training); 5 more stages after it, about 2 min at most"
     progress.follow(News("note", "something", 0, 0))

@@ -82,7 +82,7 @@ class TrainingProgress:
         """Where it stands, for whoever ends it here."""
         news = self._last
         if news is None:
-            return "before the first stage"
+            return "before the first stage, while the data were read"
         after = news.stages - news.number
         left = f", {left_text(news.left)} at most" if news.left is not None else ""
         more = f"; {after} more stage{'s' * (after != 1)} after it{left}" if after else f"; it is the last one{left}"

@@ -21,11 +21,10 @@ from sparserec.recommenders import Recommender
 from sparserec.runs.data import cut, read
 from sparserec.runs.refit import FINAL, adds_something, everything
 from sparserec.runs.run import Run
-from sparserec.runs.said import planned_run, read_words, size_words, training_words
+from sparserec.runs.said import planned_run, size_words, training_words
 from sparserec.runs.threads import set_threads
 from sparserec.settings import RunConfig, load_config
 from sparserec.starts import (
-    READING,
     Context,
     begin,
     decided,
@@ -90,15 +89,15 @@ def train(
     chosen = _settle(recipe, config, settings)
     set_threads(threads)
     where = choose_device(device, RECOMMENDERS[chosen.model].on_gpu)
-    source = None if isinstance(data, Dataset) else os.fspath(data)
-    dataset = data if isinstance(data, Dataset) else _read(data, chosen, course, teacher_from is not None)
+    dataset = data if isinstance(data, Dataset) else _read(data, chosen, course)
+    course.note(read_words(dataset))
     chosen, split = _fitted_to(_with_reading(chosen, dataset), dataset, course)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="sparserec-"))
     run = _opened(folder, chosen, split, resume)
     known = run is not None
     lender = _teacher_run(teacher_from, chosen, split) if teacher_from is not None else None
     context = Context(chosen, split, folder, course, where, lender)
-    course.plan(planned_run(chosen, split, source, lent=lender is not None))
+    course.plan(planned_run(chosen, split, lent=lender is not None))
     with filling(folder), _leaving_nothing(folder, unless=known):
         model, task = begin(context)
         run = run or Run.create(folder, chosen, split, dataset.source)
@@ -140,7 +139,6 @@ def _fitted_to(config: RunConfig, dataset: Dataset, course: Course) -> tuple[Run
     config = config.settled(test_file=dataset.test is not None)
     split = cut(dataset, config.data)
     refuse_hopeless(config, split, dataset.source)
-    course.note(read_words(dataset))
     fit = fitted(config, split)
     for words in (*fit.notes, *size_words(fit.config, split), training_words(fit.config, split)):
         course.note(words)
@@ -250,8 +248,7 @@ def _refit(run: Run, first: Context, session: _Session) -> bool:
         earlier_run=run.folder if first.recommender.from_histories else None,
     )
     borrowed = first.teacher_run is not None
-    again = planned_run(run.config, first.split, None, borrowed, context.config, until, lender is not None)
-    course.plan([*course.stages_of(READING), *again])
+    course.plan(planned_run(run.config, first.split, borrowed, context.config, until, lender is not None))
     try:
         with filling(folder):
             model, task = begin(context)
@@ -273,11 +270,20 @@ def _settle(
     return load_config(recipe, Path(config) if config is not None else None, **settings)
 
 
-def _read(data: str | os.PathLike[str], config: RunConfig, course: Course, lent: bool) -> Dataset:
-    may_have_test_file = Path(data).is_dir()
-    course.plan(planned_run(config.settled(may_have_test_file), None, os.fspath(data), lent=lent))
-    course.begin(READING)
+def _read(data: str | os.PathLike[str], config: RunConfig, course: Course) -> Dataset:
+    course.note(f"reading {os.fspath(data)} ...")
     return read(data, config.data)
+
+
+def read_words(dataset: Dataset) -> str:
+    """Users, items and interactions that were read, and what was folded or left out."""
+    facts = dataset.interactions
+    words = f"{facts.n_users:,} users, {facts.n_items:,} items, {facts.nnz:,} interactions from {dataset.source}"
+    if facts.duplicates:
+        words += f"; {facts.duplicates:,} repeated pairs count once"
+    if dataset.test is not None:
+        words += f"; {dataset.test.nnz:,} in its test file"
+    return words
 
 
 def _with_reading(config: RunConfig, dataset: Dataset) -> RunConfig:

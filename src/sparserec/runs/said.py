@@ -1,4 +1,4 @@
-"""What a run says before it begins: what was read, how large the file will be, what is trained on, and its stages."""
+"""What a run says before it begins: how large the file will be, what is trained on, and its stages."""
 
 from __future__ import annotations
 
@@ -8,24 +8,13 @@ from sparserec.artefact import dense_file_bytes, sparse_file_bytes
 from sparserec.artefact.codecs import IDS, named_codec
 from sparserec.axes import EXPLORERS, RECOMMENDERS, TABLES
 from sparserec.course import Stage
-from sparserec.interactions import Dataset, Split
+from sparserec.interactions import Split
 from sparserec.runs.refit import adds_something, everything
 from sparserec.settings import RunConfig
 from sparserec.sparsity import parse_budget
-from sparserec.starts import READING, active_parameters, planned_stages, width
+from sparserec.starts import active_parameters, planned_stages, width
 from sparserec.starts.budget import table_rows
 from sparserec.units import bytes_text
-
-
-def read_words(dataset: Dataset) -> str:
-    """Users, items and interactions that were read, and what was folded or left out."""
-    facts = dataset.interactions
-    words = f"{facts.n_users:,} users, {facts.n_items:,} items, {facts.nnz:,} interactions from {dataset.source}"
-    if facts.duplicates:
-        words += f"; {facts.duplicates:,} repeated pairs count once"
-    if dataset.test is not None:
-        words += f"; {dataset.test.nnz:,} in its test file"
-    return words
 
 
 def size_words(config: RunConfig, split: Split) -> list[str]:
@@ -71,8 +60,7 @@ def training_words(config: RunConfig, split: Split) -> str:
 
 def planned_run(
     config: RunConfig,
-    split: Split | None,
-    source: str | None,
+    split: Split,
     lent: bool = False,
     decided: RunConfig | None = None,
     until: int | None = None,
@@ -82,19 +70,17 @@ def planned_run(
 
     Args:
         config: of the run, settled.
-        split: its data; None while they are read.
-        source: what is read; None where the data were there before.
+        split: its data.
         lent: whether the teacher of the first training is another run's.
         decided: with what the first training decided, once it has.
         until: epochs of the second training, once they are known.
         lent_again: whether the teacher of the second training is another run's; as that of the first when None.
     """
-    reading = [] if source is None else [Stage(READING, f"reading {source}", 0.5)]
-    stages, holdout = [*reading, *planned_stages(config, split, lent=lent)], bool(config.data.holdout)
-    if not config.refit or (split is not None and not adds_something(split, holdout)):
+    stages, holdout = planned_stages(config, split, lent=lent), bool(config.data.holdout)
+    if not config.refit or not adds_something(split, holdout):
         return stages
-    whole, lent = split and everything(split, holdout), lent if lent_again is None else lent_again
+    whole, lent = everything(split, holdout), lent if lent_again is None else lent_again
     again = planned_stages(config, whole, True, lent, decided, until)
-    tested = holdout and (split is None or split.test.nnz > 0)
+    tested = holdout and split.test.nnz > 0
     prefix = "once more, with all but the test part" if tested else "once more, on everything"
     return [*stages, *(replace(stage, words=f"{prefix}: {stage.words}") for stage in again)]

@@ -4,10 +4,9 @@ from sparserec.starts.base import Context, OfHistories, SparseStart, Start, Star
 from sparserec.starts.begin import begin, decided, has_teacher, remove_start, same_teacher
 from sparserec.starts.budget import active_parameters, width
 from sparserec.starts.fitting import Fitted, fitted, refuse_hopeless
-from sparserec.starts.planning import READING, planned_stages
+from sparserec.starts.planning import planned_stages
 
 __all__ = [
-    "READING",
     "Context",
     "Fitted",
     "OfHistories",

@@ -16,7 +16,6 @@ from sparserec.starts.judging import judged_users, taught_users
 from sparserec.starts.teaching import joining
 from sparserec.training.plan import dense_epochs, left_epochs, needs_teacher
 
-READING = "reading"
 WORDS = {
     "spectrum": "finding what is taken together",
     "filter": "fitting a teacher to it",
@@ -37,12 +36,12 @@ STEP = 2e-3
 """Seconds of a step of training beside its arithmetic."""
 
 
-def stage_names(config: RunConfig, n_items: int = 0, lent: bool = False) -> list[str]:
+def stage_names(config: RunConfig, n_items: int, lent: bool = False) -> list[str]:
     """The stages of a training by their names, in their order: all that there may be.
 
     Args:
         config: of the run.
-        n_items: in the catalogue; 0 while that is not known.
+        n_items: in the catalogue.
         lent: whether the teacher is taken from another run.
     """
     histories = RECOMMENDERS[config.model].from_histories
@@ -55,7 +54,7 @@ def stage_names(config: RunConfig, n_items: int = 0, lent: bool = False) -> list
 
 def planned_stages(
     config: RunConfig,
-    split: Split | None,
+    split: Split,
     second: bool = False,
     lent: bool = False,
     decided: RunConfig | None = None,
@@ -65,15 +64,13 @@ def planned_stages(
 
     Args:
         config: of the run.
-        split: what is trained on; None while that is not known, when all are expected to take as long.
+        split: what is trained on.
         second: whether it is the second training, in which little is left to try.
         lent: whether the teacher is taken from another run.
         decided: for a second training, the settings with what the first one decided, once it has.
         until: epochs of a second training, once they are known.
     """
-    names = stage_names(config, split.train.n_items if split else 0, lent)
-    if split is None:
-        return [Stage(name, stage_words(name), 1.0, second) for name in names]
+    names = stage_names(config, split.train.n_items, lent)
     work = _Work(config, split, tries=not second and split.valid.nnz > 0)
     unneeded = _unneeded(decided.teacher) if decided else set()
     seconds = {
