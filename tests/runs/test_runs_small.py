@@ -196,3 +196,11 @@ def test_a_small_run_is_resumed_by_the_command_that_began_it(tmp_path):
 def test_any_few_pairs_work_or_are_refused_in_one_sentence(tmp_path_factory, pairs, asked):
     words = refused(pairs, tmp_path_factory.mktemp("any") / "run", **WORKING[asked])
     assert words is None or "\n" not in words
+
+
+def test_a_test_part_that_is_held_out_says_nothing_of_whether_a_teacher_has_something_to_rank(tmp_path):
+    given = catalogue_of(FULL)
+    with pytest.raises(SparserecError, match="has taken every item"):
+        sparserec.train(given, tmp_path / "run", threads=1)
+    held = {"data": {"holdout": True}, "epochs": 1, "small_epochs": 1, "teacher": {"epochs": 1}}
+    assert sparserec.train(given, tmp_path / "run", threads=1, **held).ended

@@ -54,7 +54,8 @@ def refuse_hopeless(config: RunConfig, split: Split, source: str) -> None:
             f"{source} has {users:,} user{'s' * (users != 1)} and {items:,} item{'s' * (items != 1)}: a recommender "
             "learns from what several users took, so at least 2 of each are needed"
         )
-    if needs_teacher(config) and every.nnz == every.n_users * every.n_items:
+    trained_on = every if config.refit and not config.data.holdout else split.history("test")
+    if needs_teacher(config) and trained_on.nnz == every.n_users * every.n_items:
         raise SparserecError(
             f"every user of {source} has taken every item, so a teacher has nothing to rank for anybody: "
             f"choose {option('model', 'mf')}, which needs none"
