@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-QUICK = ("--dim", 16, "--density", 0.3, "--quiet", "--set", "n_negatives=32", "--threads", 1)
+QUICK = ("--holdout", "--dim", 16, "--density", 0.3, "--quiet", "--set", "n_negatives=32", "--threads", 1)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sparserec.cli.console import say, seconds_text
+from sparserec.cli.console import say
+from sparserec.units import seconds_text
 
 if TYPE_CHECKING:
     from sparserec.bench.work import Standing

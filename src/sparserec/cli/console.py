@@ -104,22 +104,3 @@ def print_table(title: str, headers: Sequence[str], rows: Iterable[Sequence[Cell
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(plain(cell)) for cell in row))
     screen.print(table)
-
-
-def bytes_text(count: float) -> str:
-    """A number of bytes for people, in powers of 1,000: 12 B, 3.4 kB, 1.2 MB."""
-    for unit in ("B", "kB", "MB"):
-        if abs(count) < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
-
-
-def seconds_text(seconds: float) -> str:
-    """A duration for people: 8 s, 2 min 05 s, 1 h 10 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -70,7 +70,7 @@ def evaluate(
         return
     columns = {"model" if rivals else "value": metrics, **metrics.rivals}
     print_table(
-        f"{model} on the {split.value} part: {metrics.users:,} users",
+        f"{model} on the {metrics.measured_on}: {metrics.users:,} users",
         ["metric", *columns],
         [[name, *(f"{column[name]:.4f}" for column in columns.values())] for name in metrics.values],
     )

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from sparserec.cli.console import bytes_text, print_json, say
+from sparserec.cli.console import print_json, say
+from sparserec.units import bytes_text
 
 
 def delta(

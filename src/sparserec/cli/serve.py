@@ -12,8 +12,9 @@ from urllib.parse import quote
 
 import typer
 
-from sparserec.cli.console import bytes_text, command, print_json, print_table, say
+from sparserec.cli.console import command, print_json, print_table, say
 from sparserec.errors import SparserecError
+from sparserec.units import bytes_text
 
 
 class Format(StrEnum):

@@ -19,7 +19,10 @@ from sparserec.errors import SparserecError
 if TYPE_CHECKING:
     from sparserec import Run
 
-NO_SETTINGS = ("recipe", "config", "out", "threads", "device", "resume", "quiet", "teacher_from", "report", "stage")
+NO_SETTINGS = (
+    *("recipe", "config", "out", "threads", "device", "resume", "quiet", "verbose"),
+    *("teacher_from", "report", "stage", "follow"),
+)
 """What training is told besides the settings of a run, so that --set can't give it."""
 
 
@@ -61,7 +64,19 @@ def train(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, such as --set lr=0.02.")
     ] = None,
-    split: Annotated[str | None, typer.Option(help="auto, given, random, leave-last or global-time.")] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="How a test part is cut: auto, none, given, random, leave-last or global-time."),
+    ] = None,
+    holdout: Annotated[
+        bool | None,
+        typer.Option(
+            "--holdout/--no-holdout",
+            help="Keep the test part out of the exported model, for benchmarks. As it is where a split is named or "
+            "there is a test file; else the model is trained once more on everything.",
+            show_default=False,
+        ),
+    ] = None,
     teacher_from: Annotated[
         Path | None, typer.Option(help="A run folder of the same data and teacher: take its teacher, which saves time.")
     ] = None,
@@ -70,13 +85,17 @@ def train(
         bool, typer.Option("--no-export", help="Train also what no file for devices can hold, for research.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="What is chosen on validation, and a line for each epoch.")
+    ] = False,
     *,
     reading: dict[str, Any],
 ) -> None:
     """Train a recommender within a budget and leave a run folder.
 
-    The validation part is cut from the training data and chooses the epoch; the test part is not read. Ctrl-C leaves a
-    run that can be used and resumed.
+    Settings are chosen on a validation part, by a training that sees neither that nor a test part. Then the model is
+    trained once more on everything, and that one is exported. `sparserec evaluate` measures the first one on the test
+    part. Ctrl-C leaves a run that can be used and resumed.
 
     Examples:
 
@@ -90,8 +109,6 @@ def train(
 
         sparserec train ratings.csv --out run --min-rating 4 --split leave-last --set lr=0.02
     """
-    from sparserec.runs import train as run_training
-
     given = {
         "model": model,
         "method": method,
@@ -103,7 +120,7 @@ def train(
         "ids": "none" if ids is IdLists.NONE else None,
         "epochs": epochs,
         "seed": seed,
-        "data": {**reading, "split": split},
+        "data": {**reading, "split": split, "holdout": holdout},
     }
     if density is not None and budget is not None:
         raise SparserecError("give either --density or --budget, not both")
@@ -112,15 +129,18 @@ def train(
     if not no_export:
         _check_export(recipe, config, given)
     conditions = {"threads": threads, "device": device, "resume": resume, "teacher_from": teacher_from}
+    progress = TrainingProgress(quiet, verbose)
     try:
-        with TrainingProgress(quiet) as progress:
-            reporting = {"report": progress.report, "stage": progress.stage}
-            run = run_training(data, out, recipe=recipe, config=config, **conditions, **reporting, **given)
+        with progress:
+            from sparserec.runs import train as run_training
+
+            told = {"report": progress.report, "follow": progress.follow}
+            run = run_training(data, out, recipe=recipe, config=config, **conditions, **told, **given)
     except KeyboardInterrupt:
-        tell(f"interrupted; --resume goes on in {out} where it stopped")
+        _say_how_to_go_on(progress)
         sys.exit(130)
     if run.ended == "interrupted":
-        tell(f"interrupted; {out} can be used as it is, and --resume continues it")
+        _say_how_to_go_on(progress, run)
         sys.exit(130)
     if not quiet:
         _print_summary(run, out, data)
@@ -139,34 +159,49 @@ def _check_export(recipe: str | None, config: Path | None, given: dict) -> None:
         )
 
 
+def _say_how_to_go_on(progress: TrainingProgress, run: Run | None = None) -> None:
+    """After Ctrl-C: what is left, what there is already, and the command that goes on."""
+    usable = "" if run is None else f" {run.folder} can be used as it is: its model was trained on {run.trained_on}."
+    again = command("sparserec", *sys.argv[1:], *([] if "--resume" in sys.argv else ["--resume"]))
+    tell(f"interrupted {progress.what_is_left()}.{usable}", "To go on where it stopped:", f"  {again}")
+
+
 def _print_summary(run: Run, out: Path, data: Path) -> None:
     """What came out, and what to do next."""
     from sparserec.settings import recipe_names
 
     best = run.valid_metrics()
-    say(
-        f"{run.ended}: {run.parameters():,} active parameters, {_judged(best)}",
-        f"next: {command('sparserec', 'evaluate', out, data)}   or   "
-        f"{command('sparserec', 'export', out, '--out', 'model.safetensors')}",
-    )
+    evaluate = command("sparserec", "evaluate", out, data)
+    export = command("sparserec", "export", out, "--out", "model.safetensors")
+    lines = [
+        ended_words(run),
+        f"The model in {out} was trained on {run.trained_on}; it has {run.parameters():,} active parameters.",
+        f"next: {evaluate}   or   {export}",
+    ]
     gentler = f"{run.config.model}-small"
     if gentler in recipe_names() and run.ended == "stopped early" and best["epoch"] < 2:
-        say(
+        lines.append(
             f"hint: validation was best in epoch {best['epoch'] + 1}; smaller steps "
             f"(--set lr={run.config.lr / 4:g}) or --recipe {gentler} may do better"
         )
+    say(*lines)
 
 
-def _judged(best: dict[str, float]) -> str:
-    """What validation found, in words."""
+def ended_words(run: Run) -> str:
+    """How the training that was validated ended, and what was best, in a sentence."""
+    best, log = run.valid_metrics(), run.log()
+    epochs = sum(entry["epoch"] >= 0 for entry in log)
     if "ndcg@20" not in best:
-        return "not validated, as no user has interactions enough"
-    return f"{epoch_words(best['epoch'])}, valid recall@20 {best['recall@20']:.4f}, ndcg@20 {best['ndcg@20']:.4f}"
-
-
-def epoch_words(epoch: float) -> str:
-    """The epoch that validation chose, counted from 1, in words."""
-    return "best before training" if epoch < 0 else f"best epoch {int(epoch) + 1}"
+        length = f"Trained for {epochs} epoch{'s' * (epochs != 1)}" if epochs else "Nothing was trained: epochs is 0"
+        return f"{length}; not validated, as no user has interactions enough to hold some back."
+    found = f"validation NDCG@20 {best['ndcg@20']:.4f}, recall@20 {best['recall@20']:.4f}"
+    if not epochs:
+        return f"The start is the result, as epochs is 0: {found}."
+    which = "the start, before any epoch, was best" if best["epoch"] < 0 else f"epoch {int(best['epoch']) + 1} was best"
+    if run.ended == "stopped early":
+        since = f"since validation had not improved for {run.config.patience} epochs"
+        return f"Training stopped after epoch {epochs}, {since}; {which}: {found}."
+    return f"Trained for {epochs} epoch{'s' * (epochs != 1)}; {which}: {found}."
 
 
 def put(settings: dict, text: str) -> None:

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from sparserec.cli.console import bytes_text, say
+from sparserec.cli.console import say
+from sparserec.units import bytes_text
 
 
 def web(

@@ -28,6 +28,7 @@ class Metrics:
         per_user: (users,) of each metric, in the order of the users, when asked for; coverage has none.
         rivals: what is measured beside it in the same way, by name.
         note: a few words on what was measured.
+        measured_on: in words, which part, and by which model where there are several.
     """
 
     values: dict[str, float]
@@ -36,6 +37,7 @@ class Metrics:
     per_user: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
     rivals: Mapping[str, Metrics] = field(default_factory=dict, repr=False, compare=False)
     note: str = field(default="", compare=False)
+    measured_on: str = field(default="", compare=False)
 
     def __getitem__(self, name: str) -> float:
         return self.values[name]

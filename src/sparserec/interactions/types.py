@@ -220,7 +220,7 @@ class Split:
         train: what the model learns from.
         valid: what choices are made on.
         test: what the reported number is computed on; never looked at before.
-        kind: given, random, leave-last or global-time.
+        kind: none, given, random, leave-last or global-time.
         seed: the seed that it was drawn with.
     """
 
@@ -251,6 +251,10 @@ class Split:
         if part == "test":
             return _union((self.train, self.valid))
         raise SparserecError(f"part must be 'valid' or 'test', not {part!r}")
+
+    def joined(self) -> Interactions:
+        """All three parts together."""
+        return _union((self.train, self.valid, self.test))
 
     def fingerprint(self) -> str:
         """SHA-256 (64 hex digits) over the fingerprints of the three parts."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sparserec.device import Recommender
-from sparserec.errors import SparserecError
+from sparserec.errors import SparserecError, option
 from sparserec.evaluation import Metrics, evaluate
 from sparserec.interactions import Dataset, Split
 from sparserec.runs.data import cut, read
-from sparserec.runs.run import Run, with_rivals
+from sparserec.runs.run import Run, trained_on, with_rivals, without_part
 from sparserec.settings import DataConfig, parse_config
 
 
@@ -61,11 +62,18 @@ def evaluate_path(
     split = _cut(data, config.data, reading, say)
     if split.fingerprint() != recommender.card.data_fingerprint:
         raise SparserecError(f"{model} was trained on other data than {named(data)}: their fingerprints differ")
+    if config.refit and config.data.holdout is False:
+        raise SparserecError(
+            f"{model} was trained on everything, the {part} part of {named(data)} too, so a figure would say nothing: "
+            f"evaluate its run folder, which has the model from before, or train with {option('holdout', True)}"
+        )
     if part == "valid" and config.refit:
         raise SparserecError(
             f"{model} was trained on the validation part too; evaluate its run folder, which has the model from before"
         )
-    return evaluate_on_device(recommender, split, part, ks, **how)
+    metrics = evaluate_on_device(recommender, split, part, ks, **how)
+    on = trained_on(config, bool(config.refit), split.valid.nnz, split.test.nnz)
+    return replace(metrics, measured_on=f"{part} part, by a file trained on {on}")
 
 
 def named(data: Any) -> str:
@@ -93,7 +101,7 @@ def evaluate_on_device(
     history = split.history(part)
     relevant = split.valid if part == "valid" else split.test
     if relevant.nnz == 0:
-        raise SparserecError(f"the {part} part holds no interactions")
+        raise SparserecError(without_part(part, split.kind, "the data"))
     by_history = from_history or not recommender.has_users
     scorer = _OnDevice(recommender, history if by_history else None)
     metrics = evaluate(scorer, history, relevant, ks=ks, exclude_history=exclude_history)

@@ -55,7 +55,7 @@ def write_artefact(
         users=table_data(served.users, served.user_scale) if served.users is not None else None,
         item_ids=items,
         user_ids=users if served.users is not None else None,
-        recipe=config.model_dump(exclude_none=True),
+        recipe=config.as_recipe(),
         data_fingerprint=fingerprint,
         metrics={f"valid.{name}": value for name, value in sorted(metrics.items()) if name not in ("seconds", "epoch")},
         values_dtype=config.values,

@@ -38,6 +38,39 @@ class _NoHistory:
     indices: np.ndarray
 
 
+def trained_on(config: RunConfig, refitted: bool, valid: int, test: int | None) -> str:
+    """What a model has learned from, in words.
+
+    Args:
+        config: of its run, as the run or the file remembers it.
+        refitted: whether it is of the second training.
+        valid: interactions of the validation part.
+        test: those of the test part; None where they are not known.
+    """
+    held_out = not refitted or config.data.holdout is not False
+    unseen = [*(["validation"] if valid and not refitted else []), *(["test"] if held_out and test != 0 else [])]
+    if not unseen:
+        return "everything"
+    seen = "the training and validation part" if refitted else "the training part"
+    return f"{seen}, without the {' and '.join(unseen)} part"
+
+
+def without_part(part: str, kind: str, source: str) -> str:
+    """A sentence on a part of a split without interactions, and what would give it some."""
+    if part == "test" and kind == "none":
+        return f"{source} was split without a test part (split 'none'), so there is nothing to measure on: use 'valid'"
+    if part == "test":
+        return f"the test part of {source} holds no interactions: no user has two"
+    return f"the validation part of {source} holds no interactions: no user has enough of them to hold some back"
+
+
+def _held_out(config: RunConfig) -> RunConfig:
+    """A run folder that says nothing of it, from before there was a choice, held its test part out."""
+    if config.data.holdout is not None:
+        return config
+    return config.model_copy(update={"data": config.data.model_copy(update={"holdout": True})})
+
+
 NOBODY = _NoHistory(np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int32))
 
 
@@ -51,6 +84,8 @@ class DataFacts:
     n_items: int
     train: int
     valid: int
+    test: int | None = None
+    """None in a run folder from before it was noted."""
 
 
 class Run:
@@ -58,7 +93,7 @@ class Run:
 
     The folder holds `config.toml`, `data.json`, `ids.safetensors`, `checkpoint.safetensors` (the last state),
     `best.safetensors` (the tables of the epoch that validation chose) and `metrics.json`; with `refit` also a folder
-    `final`, with the tables that were trained on the training and validation parts together.
+    `final`, with the tables of the second training, on everything or on all but a test part that is held out.
     """
 
     def __init__(self, folder: Path, config: RunConfig, facts: DataFacts, split: Split | None = None):
@@ -82,6 +117,7 @@ class Run:
             n_items=split.train.n_items,
             train=split.train.nnz,
             valid=split.valid.nnz,
+            test=split.test.nnz,
         )
         ids, known, settings = (folder / name for name in ("ids.safetensors", "data.json", "config.toml"))
         with together(ids, known, settings):
@@ -96,7 +132,7 @@ class Run:
         path = Path(folder)
         if not (path / "config.toml").exists():
             raise SparserecError(f"{path} is not a run folder: it has no config.toml")
-        config = load_config(file=path / "config.toml")
+        config = _held_out(load_config(file=path / "config.toml"))
         try:
             facts = DataFacts(**json.loads((path / "data.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
@@ -125,13 +161,35 @@ class Run:
 
     @property
     def is_refitted(self) -> bool:
-        """Whether a model trained on the training and validation parts together is there."""
-        return self.config.refit and (self.folder / FINAL / "best.safetensors").exists()
+        """Whether the model of the second training is there: the one that is exported."""
+        return bool(self.config.refit) and (self.folder / FINAL / "best.safetensors").exists()
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether the test part stays out of the exported model."""
+        return self.config.data.holdout is not False
+
+    @property
+    def trained_on(self) -> str:
+        """What the model that an export takes has learned from, in words."""
+        return trained_on(self.config, self.is_refitted, self.facts.valid, self.facts.test)
+
+    def measured_on(self, part: str) -> str:
+        """What `evaluate` measures on a part, in words: of which model, trained on what."""
+        if not self.is_refitted or (part == "test" and self.holds_out):
+            return f"{part} part, by the model that is exported"
+        rest = "everything" if not self.holds_out else "the validation part too"
+        return f"{part} part, by the model before it was trained on {rest}"
 
     @property
     def is_rounded(self) -> bool:
         """Whether the model that validation chose was trained with values rounded as in the file."""
         return bool(training.load_state(self.folder / "best.safetensors")[1].get("rounded", False))
+
+    @property
+    def chosen_epoch(self) -> int:
+        """The epoch that validation chose, or the last one without a validation part; -1 is the start."""
+        return int(self._chosen("epoch", int))
 
     def best(self, refitted: bool = False, device: torch.device | None = None) -> tuple[Recommender, dict[str, Any]]:
         """The model of the epoch that validation chose, or the refitted one, with its facts; on the CPU unless told."""
@@ -145,7 +203,8 @@ class Run:
             raise SparserecError(f"{path}: not the tables of this run ({error}); train it anew") from None
         history = NOBODY
         if RECOMMENDERS[self.config.model].needs_history:
-            history = (everything(self.split()) if refitted else self.split()).train
+            split = self.split()
+            history = (everything(split, self.holds_out) if refitted else split).train
         return training.assemble(self.config, parts, history, device or tables.CPU), facts
 
     def _tables(self, tensors: dict[str, Tensor], dims: dict[str, int]) -> dict[str, tables.Table]:
@@ -175,7 +234,8 @@ class Run:
     ) -> Metrics:
         """Full-ranking metrics on "valid" or "test"; also written to metrics.json.
 
-        For "valid" of the model that validation chose; for "test" of the one that was trained once more, if any.
+        For "valid" of the model that validation chose. For "test" of the one that was trained once more, if that has
+        not seen the test part (`holds_out`), else of the one before; `measured_on` says which.
         """
         from sparserec.evaluation import evaluate
 
@@ -184,8 +244,8 @@ class Run:
             raise SparserecError(f"part must be 'valid' or 'test', not {part!r}")
         relevant = split.valid if part == "valid" else split.test
         if relevant.nnz == 0:
-            raise SparserecError(f"the {part} part of {self.facts.source!r} holds no interactions")
-        model, _ = self.best(refitted=part == "test" and self.is_refitted)
+            raise SparserecError(without_part(part, split.kind, self.facts.source))
+        model, _ = self.best(refitted=part == "test" and self.is_refitted and self.holds_out)
         history = split.history(part)
         scorer = model.scorer(history)
         metrics = evaluate(scorer, history, relevant, ks=ks, per_user=per_user, exclude_history=exclude_history)
@@ -193,7 +253,7 @@ class Run:
             self._remember(part, metrics.as_dict())
         if compare:
             metrics = with_rivals(metrics, split, part, ks, exclude_history)
-        return metrics
+        return replace(metrics, measured_on=self.measured_on(part))
 
     def compare(
         self, part: str = "test", ks: tuple[int, ...] = (20,), *, exclude_history: bool = True
@@ -227,8 +287,8 @@ class Run:
 
         Args:
             path: the file to write.
-            refitted: False for the model that validation chose even where it was trained once more with the validation
-                part; only that one can be evaluated on it.
+            refitted: False for the model that validation chose even where it was trained once more; only that one can
+                be evaluated on what it was not trained on.
             users: False to leave a user table out, with every user's id and tastes in it: users are then weighted sums
                 of the item rows of their histories, which is as good for some models and worse for others.
             ids: whether the file has the raw ids, as the setting `ids` of the run says when None. Without them the
@@ -266,7 +326,7 @@ class Run:
             split = self.split()
         except SparserecError as error:
             raise SparserecError(f"to leave users out, items are weighted by the run's interactions: {error}") from None
-        return (split.history("test") if final else split.train).item_degrees()
+        return (everything(split, self.holds_out) if final else split).train.item_degrees()
 
     def log(self) -> list[dict[str, float]]:
         """One entry for each finished epoch: epoch, loss, validation metrics, seconds."""
@@ -274,7 +334,15 @@ class Run:
 
     def valid_metrics(self) -> dict[str, float]:
         """The entry of the epoch that validation chose; empty when training was stopped before the first one."""
-        return training.load_state(self.folder / "best.safetensors")[1]["valid"]
+        return self._chosen("valid", dict)
+
+    def _chosen(self, name: str, kind: type) -> Any:
+        """What the model that validation chose says of itself."""
+        path = self.folder / "best.safetensors"
+        value = training.load_state(path)[1].get(name)
+        if not isinstance(value, kind):
+            raise SparserecError(f"{path}: not the tables of this run ({name!r} is missing); train it anew")
+        return value
 
     def parameters(self) -> int:
         """Active parameters of the chosen model."""

@@ -42,6 +42,8 @@ def load_config(recipe: str | None = None, file: Path | None = None, **overrides
     settings, origin = (_read(file), str(file)) if file else _recipe(name)
     if overrides.get("density") is not None and overrides.get("budget") is None:
         settings.pop("budget", None)
+    if overrides.get("density") is not None or overrides.get("budget") is not None:
+        settings.pop("least_budget", None)
     if overrides.get("epochs") is not None:
         settings.pop("small_epochs", None)
     for name, value in overrides.items():

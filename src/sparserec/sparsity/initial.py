@@ -93,24 +93,32 @@ def nmf_factors(
     Returns:
         W (n_users, dim) and H (n_items, dim), float32, >= 0.
     """
-    from sklearn.decomposition import NMF  # scikit-learn is loaded by what factorises, not by every training
-    from sklearn.exceptions import ConvergenceWarning
-
     check_dim(interactions, dim)
     matrix = normalised(interactions) if normalise else interactions
-    columns: Any = dim  # its annotation knows only "auto"
-    model = NMF(columns, init="nndsvda", max_iter=max_iter, tol=1e-4, random_state=seed)
-    with warnings.catch_warnings():
-        # The mask needs the factors' support, which settles long before the objective does.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        users = model.fit_transform(matrix)
-    items = model.components_.T
+    users, items = _nmf(matrix, dim, "nndsvda", max_iter, seed)
+    if not (np.isfinite(users).all() and np.isfinite(items).all()):
+        # Singular values of interactions of low rank come out as small negative numbers, whose roots are none.
+        users, items = _nmf(matrix, dim, "random", max_iter, seed)
     if balance:
         user_norm = np.maximum(np.linalg.norm(users, axis=0), 1e-12)
         item_norm = np.maximum(np.linalg.norm(items, axis=0), 1e-12)
         middle = np.sqrt(user_norm * item_norm)
         users, items = users * (middle / user_norm), items * (middle / item_norm)
     return users.astype(np.float32), items.astype(np.float32)
+
+
+def _nmf(matrix: sp.csr_array, dim: int, init: str, max_iter: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Factors (n_users, dim) and (n_items, dim) of a nonnegative matrix, not finite where the initialisation fails."""
+    from sklearn.decomposition import NMF  # scikit-learn is loaded by what factorises, not by every training
+    from sklearn.exceptions import ConvergenceWarning
+
+    columns: Any = dim  # its annotation knows only "auto"
+    model = NMF(columns, init=init, max_iter=max_iter, tol=1e-4, random_state=seed)
+    with warnings.catch_warnings(), np.errstate(invalid="ignore"):
+        # The mask needs the factors' support, which settles long before the objective does.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        users = model.fit_transform(matrix)
+    return users, model.components_.T
 
 
 def spectral_factors(

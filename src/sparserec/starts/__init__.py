@@ -17,9 +17,12 @@ if TYPE_CHECKING:
         width,
     )
     from sparserec.starts.chains import begin, decided, has_teacher, remove_start, same_teacher
+    from sparserec.starts.fitting import Fitted, fitted, refuse_hopeless
+    from sparserec.starts.planning import planned_stages
 
 __all__ = [
     "Context",
+    "Fitted",
     "OfHistories",
     "PlannedFile",
     "SparseStart",
@@ -29,8 +32,11 @@ __all__ = [
     "begin",
     "bytes_beside_ids",
     "decided",
+    "fitted",
     "has_teacher",
     "planned_file_bytes",
+    "planned_stages",
+    "refuse_hopeless",
     "remove_start",
     "same_teacher",
     "smallest_budget",
@@ -49,6 +55,8 @@ __getattr__ = deferred(
             "smallest_budget",
             "width",
         ],
+        "fitting": ["Fitted", "fitted", "refuse_hopeless"],
+        "planning": ["planned_stages"],
         "chains": ["begin", "decided", "has_teacher", "remove_start", "same_teacher"],
     },
 )

@@ -53,7 +53,7 @@ def active_parameters(config: RunConfig, split: Split, dim: int) -> int:
         SparserecError: for a budget that not even one parameter a row keeps; it says the smallest that will do.
     """
     kind = RECOMMENDERS[config.model]
-    n_items, n_users = _rows(config, split)
+    n_users, n_items = table_rows(config, split)
     if config.budget is None:
         asked = width(config, split) if kind.from_histories else dim
         return min(budget_of(config.density, n_users + n_items, asked), (n_users + n_items) * dim)
@@ -68,6 +68,12 @@ def active_parameters(config: RunConfig, split: Split, dim: int) -> int:
         plan = _plan(config, split, dim)
         plan.nnz_within(limit + plan.ids)
     return nnz
+
+
+def table_rows(config: RunConfig, split: Split) -> tuple[int, int]:
+    """Rows of users and of items over all tables of a recommender."""
+    sides = list(RECOMMENDERS[config.model].tables.values())
+    return split.train.n_users * sides.count("users"), split.train.n_items * sides.count("items")
 
 
 def columns_budget(config: RunConfig, split: Split, dim: int) -> int:
@@ -101,6 +107,15 @@ def smallest_budget(config: RunConfig, split: Split) -> int:
     return _plan(with_budget, split, _columns(config, split)).smallest
 
 
+def budget_bounds(config: RunConfig, split: Split) -> tuple[int, int]:
+    """Bytes of the smallest budget that will do and of the largest that is of use, with or without ids as this one."""
+    plan = _plan(config, split, _columns(config, split))
+    beside = 0 if bounds_whole_file(config.budget or "") else plan.ids
+    most = plan.bytes_of(plan.rows * plan.dim, FINEST_BITS if config.values == "coded" else None)
+    least = smallest_budget(config, split)
+    return least - beside, max(least, most) - beside
+
+
 def planned_file_bytes(config: RunConfig, split: Split) -> PlannedFile:
     """How large the file will be that a training of this configuration leads to.
 
@@ -118,12 +133,6 @@ def planned_file_bytes(config: RunConfig, split: Split) -> PlannedFile:
     if nnz < plan.rows * dim and not coded:
         return PlannedFile(limit, plan.ids, ceiling=True)
     return PlannedFile(min(limit, plan.bytes_of(nnz, FINEST_BITS if coded else None)), plan.ids, ceiling=True)
-
-
-def _rows(config: RunConfig, split: Split) -> tuple[int, int]:
-    """Rows of all tables of items together, and of users."""
-    sides = list(RECOMMENDERS[config.model].tables.values())
-    return split.train.n_items * sides.count("items"), split.train.n_users * sides.count("users")
 
 
 def _columns(config: RunConfig, split: Split) -> int:

@@ -38,9 +38,10 @@ def choose_filters(context: Context, spectrum: Spectrum) -> list[GraphFilter]:
     validation part. A share of the graph itself is of full rank, which a table of few columns follows only in part, so
     it must be worth more than that.
     """
+    context.course.begin("filter")
     settings, users = context.config.teacher, judged_users(context.config, context.split)
     if len(users):
-        context.report("choosing the teacher on the validation part")
+        context.course.detail("choosing the teacher on the validation part")
     make = filters_of(context, spectrum)
     ranks = _ranks(settings.rank, len(spectrum.singular), bool(len(users)))
     powers = _candidates(settings.power, thresholds.POWERS, bool(len(users)))
@@ -53,8 +54,8 @@ def choose_filters(context: Context, spectrum: Spectrum) -> list[GraphFilter]:
     for _, rank, power in chosen:
         by_weight = {weight: next(quality) for weight in weights}
         weight = largest_worth_it(by_weight)
-        validated = f"; valid ndcg@20 {by_weight[weight]:.4f}" if by_weight[weight] else ""
-        context.report(f"filter: rank {rank}, power {power:g}, neighbours {weight:g}{validated}")
+        validated = f": validation NDCG@20 {by_weight[weight]:.4f}" if by_weight[weight] else ""
+        context.course.detail(f"filter: rank {rank}, power {power:g}, neighbours {weight:g}{validated}")
         filters.append(make(rank, power, weight))
     return filters
 

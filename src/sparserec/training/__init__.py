@@ -46,7 +46,15 @@ __all__ = [
 __getattr__ = deferred(
     __name__,
     {
-        "build": ["assemble", "build_explorer", "build_optimizers", "build_task", "build_trainer", "build_view"],
+        "build": [
+            "assemble",
+            "build_explorer",
+            "build_optimizers",
+            "build_task",
+            "build_trainer",
+            "build_view",
+            "refuse_impossible",
+        ],
         "checkpoint": ["load_state", "save_state", "section"],
         "plan": ["Plan", "build_plan", "fingerprint", "needs_teacher"],
         "tasks": ["DistillationTask", "NextItemTask", "RankingTask", "Task"],
