@@ -111,6 +111,25 @@ def read_bytes(path: Path | str) -> bytes:
         raise SparserecError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
+@contextmanager
+def text_name(path: Path | str) -> Iterator[str]:
+    """A name of a file that is there for libraries that take UTF-8 alone; where its own is none, that of a handle.
+
+    Raises OSError as `os.open` does.
+    """
+    name = os.fspath(path)
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        handle = os.open(name, os.O_RDONLY)
+        try:
+            yield f"/dev/fd/{handle}"
+        finally:
+            os.close(handle)
+    else:
+        yield name
+
+
 def write_text(path: Path | str, text: str) -> None:
     """Write a text file atomically, as UTF-8."""
     with replacing(path) as part:

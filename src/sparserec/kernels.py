@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+from numba.core import config
 
 from sparserec.errors import SparserecWarning
 
@@ -35,7 +36,8 @@ def kernel(**options: Any) -> Callable[[F], F]:
             except RuntimeError:  # "cannot cache function": when the kernel is defined, not when it is called
                 continue
         _tell()
-        return numba.njit(nogil=True, **options)(function)
+        plain: Any = numba.njit(nogil=True, **options)(function)
+        return plain
 
     return compiled
 
@@ -62,11 +64,11 @@ def _keep_in(folder: Path | None) -> bool:
     """Tell Numba to keep machine code in a folder, unless it has been told where; whether it was told now."""
     if folder is None or os.environ.get("NUMBA_CACHE_DIR"):
         return False
-    numba.config.CACHE_DIR = str(folder)  # pyright: ignore[reportAttributeAccessIssue]
+    config.CACHE_DIR = str(folder)  # pyright: ignore[reportAttributeAccessIssue]
     return True
 
 
-def _saving_if_possible(dispatcher: F) -> F:
+def _saving_if_possible(dispatcher: Any) -> Any:
     """The same kernel; to save it on a disk that is full then costs its next compilation and not this run."""
     saved = getattr(dispatcher, "_cache", None)
     save = getattr(saved, "save_overload", None)

@@ -37,7 +37,9 @@ def checked_threads(threads: int | None) -> int:
     if threads is None:
         return default_threads()
     try:
-        count = operator.index(None if isinstance(threads, bool) else threads)
+        if isinstance(threads, bool):
+            raise TypeError
+        count = operator.index(threads)
     except TypeError:
         raise SparserecError(f"threads must be a whole number, not {threads!r}") from None
     if count < 1:
