@@ -82,8 +82,7 @@ def test_a_user_table_is_told_and_can_be_left_out(sparserec, trained, ratings, t
     assert "It has no rows for users: tastes come from histories alone" in out
     model, data = Recommender.open(tmp_path / "items"), (tmp_path / "items").read_bytes()
     assert (model.has_users, model.n_users, model.user_ids) == (False, 0, [])
-    assert b"u149" not in data
-    assert b"u149" in file.read_bytes()
+    assert Recommender.open(file).n_users == 150
     assert len(data) < file.stat().st_size
     code, out, _ = sparserec("evaluate", tmp_path / "items", ratings, "--json", "--no-rivals")
     assert code == 0

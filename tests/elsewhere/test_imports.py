@@ -64,7 +64,7 @@ sparserec.train(sys.argv[1], stage=stage, **QUICK)
 
 def test_a_training_reads_its_data_before_torch_is_loaded(script, ratings):
     lines = script(FIRST, ratings).splitlines()
-    assert lines[0] == f"reading {ratings} []"
+    assert lines[0] == f"reading {ratings} ... []"
     assert lines[1].endswith(" []")
     assert "torch" in lines[-1]
 

@@ -63,7 +63,7 @@ def seen(monkeypatch):
         counts.append((parts.train.nnz, parts.valid.nnz, parts.test.nnz))
         return begin(context)
 
-    monkeypatch.setattr("sparserec.runs.api.begin", noting)
+    monkeypatch.setattr("sparserec.starts.begin", noting)
     return counts
 
 

@@ -71,10 +71,12 @@ def test_a_budget_beyond_what_is_useful_takes_what_is(data, tmp_path, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_smallest_budget_works_and_less_is_refused_before_training(data, tmp_path, kind):
-    config = load_config(**{**{k: v for k, v in QUICK.items() if k != "threads"}, **KINDS[kind]})
+    config = load_config(**{**{k: v for k, v in QUICK.items() if k != "threads"}, **KINDS[kind]}).settled(
+        test_file=False
+    )
     smallest = smallest_budget(config, cut(data, config.data))
     with pytest.raises(
-        SparserecError, match=r"budget of [\d,]+ bytes is too small: the smallest file takes [\d,]+ bytes"
+        SparserecError, match=r"budget of \d+B is too small for [\d,]+ items: the smallest that works is \d+B"
     ):
         exported(data, tmp_path, KINDS[kind], f"{smallest - 60}B")
     assert not (tmp_path / "run").exists()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sparserec.artefact import Plan, ids_bytes, nnz_for_budget, planned
+from sparserec.artefact import Plan, ids_bytes, nnz_for_budget, planned, sparse_file_bytes
 from sparserec.axes import RECOMMENDERS
 from sparserec.interactions import Split
 from sparserec.settings import RunConfig
@@ -14,11 +14,13 @@ from sparserec.vocabulary import Vocabulary
 
 FINEST_BITS = 10.5
 """Bits of a "coded" value with the finest step: a step of half the size takes a bit more."""
+USUAL_BITS = 5.0
+"""The same without a budget."""
 SPARE = 30
 """One in so many parameters more than are expected to fit: a table may take fewer bytes than one spread by chance, and
 where it does not, the smallest values are left out of the file."""
-USUAL_BITS = 5.0
-"""The same without a budget."""
+HEADER_MARGIN = 256
+"""Bytes by which the header of a file may be larger than the estimate of a budget by the item has it."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def active_parameters(config: RunConfig, split: Split, dim: int) -> int:
     budget of bytes is a ceiling: where more would fit than there are places, all are active.
 
     Raises:
-        SparserecError: for a budget that not even one parameter a row keeps; it says the smallest that will do.
+        SparserecError: for a budget by the item that not even one parameter a row keeps; see `budget_bounds`.
     """
     kind = RECOMMENDERS[config.model]
     n_users, n_items = table_rows(config, split)
@@ -60,13 +62,14 @@ def active_parameters(config: RunConfig, split: Split, dim: int) -> int:
     limit = parse_budget(config.budget, split.train.n_items)
     if bounds_whole_file(config.budget):
         plan = _plan(config, split, dim)
-        plan.nnz_within(limit)  # refuses one that is too small
-        return plan.nnz_within(limit if config.values == "coded" else limit + limit // SPARE)
+        asked = limit if config.values == "coded" else limit + limit // SPARE
+        # What a first training decided makes the configuration longer, and so the header that is planned for a second.
+        return plan.nnz_within(max(asked, plan.smallest))
     sizes = {"n_items": n_items, "n_users": n_users, "dim": dim, "values_dtype": config.values}
     nnz = nnz_for_budget(limit, **sizes, history_factors=kind.from_histories)
     if nnz < 2 * (n_items + n_users):  # so few that it matters how long the header is
         plan = _plan(config, split, dim)
-        plan.nnz_within(limit + plan.ids)
+        nnz = min(nnz, plan.nnz_within(max(limit + plan.ids, plan.smallest)))
     return nnz
 
 
@@ -109,11 +112,15 @@ def smallest_budget(config: RunConfig, split: Split) -> int:
 
 def budget_bounds(config: RunConfig, split: Split) -> tuple[int, int]:
     """Bytes of the smallest budget that will do and of the largest that is of use, with or without ids as this one."""
-    plan = _plan(config, split, _columns(config, split))
-    beside = 0 if bounds_whole_file(config.budget or "") else plan.ids
-    most = plan.bytes_of(plan.rows * plan.dim, FINEST_BITS if config.values == "coded" else None)
+    plan, coded = _plan(config, split, _columns(config, split)), config.values == "coded"
+    most = plan.bytes_of(plan.rows * plan.dim, FINEST_BITS if coded else None)
     least = smallest_budget(config, split)
-    return least - beside, max(least, most) - beside
+    if not bounds_whole_file(config.budget or ""):
+        n_users, n_items = table_rows(config, split)
+        sizes = {"n_items": n_items, "n_users": n_users, "dim": plan.dim, "values_dtype": config.values}
+        fewest = sparse_file_bytes(nnz=plan.rows, **sizes, history_factors=plan.history_factors)
+        least, most = max(least - plan.ids, fewest + (HEADER_MARGIN if coded else 0)), most - plan.ids
+    return least, max(least, most)
 
 
 def planned_file_bytes(config: RunConfig, split: Split) -> PlannedFile:
@@ -147,6 +154,6 @@ def _plan(config: RunConfig, split: Split, dim: int) -> Plan:
         dim=dim,
         values_dtype=config.values,
         history_factors=kind.from_histories,
-        recipe=config.model_dump(exclude_none=True),
+        recipe=config.as_recipe(),
         ids=config.ids != "none",
     )
