@@ -26,7 +26,7 @@ def test_by_default_everything_is_trained_on_and_all_that_is_said_is_a_sentence(
     lines = out.splitlines()
     assert lines[0] == f"reading {ratings} ..."
     assert lines[1].startswith("150 users, 80 items, 1,9")
-    assert re.search(r"the exported file will take (?:at most|about) \d+\.\d kB, of which \d\.\d kB are ids", out)
+    assert re.search(r"the exported file will take (?:at most|about) \d+\.\d kB, of which [\d.]+ k?B are ids", out)
     assert "trained twice: first with" in out
     numbers = [line.split(":")[0] for line in lines if re.match(r"\d of 4: .*\.\.\.", line)]
     assert numbers == [f"{number} of 4" for number in range(1, 5)]
