@@ -134,6 +134,7 @@ TEACHERS: Registry[TeacherKind] = Registry(
         "pooled": "sparserec.starts.trained:POOLED",
         "lightgcn": "sparserec.starts.trained:LIGHTGCN",
         "ease": "sparserec.starts.trained:EASE",
+        "local": "sparserec.starts.trained:LOCAL",
     },
 )
 """What is averaged with the closed-form filter, of which every teacher begins."""
