@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test test-web mutants lint format bench wheel clean
+.PHONY: setup demo test test-web oldest mutants lint format bench wheel clean
 
 setup: $(STAMP)
 
@@ -26,6 +26,10 @@ test-web: setup
 	@test -n "$$SPARSEREC_CHROMIUM" || command -v chromium >/dev/null || command -v google-chrome >/dev/null || { echo "test-web needs Chromium: apt-get install chromium, or set SPARSEREC_CHROMIUM to its program"; exit 1; }
 	@test -x web/node_modules/.bin/tsc || npm install --prefix web --no-audit --no-fund
 	$(BIN)/python -m pytest tests/web tests/page tests/cli/test_cli_web.py -m 'not gpu'
+
+# The oldest versions that pyproject.toml allows, in .venv-oldest; other tests than the usual: make oldest TESTS=tests/cli
+oldest:
+	$(PYTHON) tests/oldest.py $(TESTS)
 
 # Small changes of the source, each of which a test should notice; of one module: make mutants MUTANTS=sparsity/masks.py
 mutants: setup
@@ -49,4 +53,4 @@ wheel: setup
 	$(BIN)/python -m build --wheel --outdir dist .
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) .venv-oldest build dist .pytest_cache .ruff_cache .hypothesis .coverage

@@ -113,7 +113,7 @@ def main(model: Path, calls: int = 2000) -> dict:
         shutil.copytree(WEB / "src", site / "src")
         shutil.copy(model, site / "model.safetensors")
         (site / "index.html").write_text("<!doctype html><title>benchmark</title>")
-        with PageServer(site) as server, sync_playwright() as playwright:
+        with PageServer(site, names=None) as server, sync_playwright() as playwright:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             window = playwright.chromium.launch_persistent_context(
                 Path(folder) / "profile", executable_path=program, headless=True, args=list(FLAGS)

@@ -4,8 +4,43 @@
 //     node benchmarks/browser_fuzz.mjs COUNT SEED FILE...
 //
 // prints JSON: how many were tried, opened and refused, the slowest opening, and all other errors.
+//
+//     node benchmarks/browser_fuzz.mjs compare FILE
+//
+// opens the artefacts of a file of benchmarks/fuzzing.py, and prints how many, and those that Python says otherwise of:
+// each must open here where it does there, with the same ids, or be refused in both.
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { Recommender, SparserecError } from "../web/src/index.js";
+
+if (process.argv[2] === "compare") {
+  console.log(JSON.stringify(await compared(readFileSync(process.argv[3]))));
+  process.exit(0);
+}
+
+async function compared(file) {
+  const result = { compared: 0, differ: [] };
+  for (let at = 0; at < file.length; result.compared += 1) {
+    const end = file.indexOf(0x0a, at);
+    const { number, bytes, verify, ids } = JSON.parse(file.subarray(at, end).toString());
+    at = end + 1 + bytes;
+    const said = await idsOf(Uint8Array.from(file.subarray(end + 1, at)), verify);
+    if (JSON.stringify(said) !== JSON.stringify(ids)) result.differ.push({ number, error: `here ${said}, there ${ids}` });
+  }
+  return result;
+}
+
+/** How many ids a file has, and a digest of them; null where it is refused, and a text where it should not end so. */
+async function idsOf(data, verifyDigest) {
+  try {
+    const model = await Recommender.open(data, { verifyDigest });
+    const ids = [...model.itemIds, ...model.userIds];
+    model.recommend({ history: model.itemIds.slice(0, 2), k: 3, explain: true });
+    return [ids.length, createHash("sha256").update(ids.join("\0")).digest("hex")];
+  } catch (error) {
+    return error instanceof SparserecError ? null : String(error.stack).slice(0, 300);
+  }
+}
 
 const [count, seed, ...paths] = process.argv.slice(2);
 const originals = paths.map((path) => new Uint8Array(readFileSync(path)));

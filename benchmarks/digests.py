@@ -58,6 +58,7 @@ UNEXPORTED = ("neumf", "sasrec")
 def digest(name: str, folder: Path) -> str | None:
     """SHA-256 of the exported file, or of the tables of a recommender that has none; None without its data."""
     import sparserec
+    from sparserec.bench.data import HELD_OUT
     from sparserec.errors import SparserecError
     from sparserec.interactions import synthetic
 
@@ -69,7 +70,7 @@ def digest(name: str, folder: Path) -> str | None:
         if not root or not (Path(root) / data).exists():
             return None
         dataset = sparserec.load(Path(root) / data / "ratings.csv")
-    run = sparserec.train(dataset, folder / name, threads=1, device="cpu", **settings)
+    run = sparserec.train(dataset, folder / name, threads=1, device="cpu", data=HELD_OUT, **settings)
     try:
         run.export(folder / f"{name}.safetensors")
         return hashlib.sha256((folder / f"{name}.safetensors").read_bytes()).hexdigest()

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from sparserec import load, train
-from sparserec.bench.data import data_path
+from sparserec.bench.data import HELD_OUT, data_path
 from sparserec.bench.machine import peak_rss
 from sparserec.bench.measure import METRICS, measure_file
 from sparserec.bench.parts import (
@@ -85,6 +85,7 @@ def recipe(name: str) -> dict:
     """A recipe's settings in full: results of an earlier version of it are those of other jobs."""
     settings = tomllib.loads((resources.files("sparserec") / "recipes" / f"{name}.toml").read_text())
     settings.pop("small_epochs", None)  # plays no part where users are as many as here
+    settings.pop("least_budget", None)  # nor where items are
     return settings
 
 
@@ -195,7 +196,7 @@ def lender_of(runs: Path, config, data) -> Path | None:
 
 def configuration(settings: dict, data):
     """A job's `RunConfig`; "as_many_as" keeps the number of values that another type would have in the budget."""
-    settings = {**settings, "recipe": "fism" if settings["epochs"] else "spectral"}
+    settings = {**settings, "recipe": "fism" if settings["epochs"] else "spectral", "data": HELD_OUT}
     other = settings.pop("as_many_as", None)
     if other is None:
         return parse_config(settings, "a job")

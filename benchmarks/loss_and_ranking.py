@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from sparserec import Run, train
-from sparserec.bench.data import data_path
+from sparserec.bench.data import HELD_OUT, data_path
 from sparserec.bench.paper import CANDIDATES, COMMON, all_epochs
 from sparserec.bench.parts import RankingTask, build_objective, build_sampler, finished
 from sparserec.bench.script import Rows, run
@@ -78,7 +78,14 @@ def main(
             for share in density:
                 for method in METHODS:
                     runs = (folder or Path(temporary)) / f"{name}-{share}-{method}"
-                    given = {"density": share, "method": method, "threads": threads, "resume": True, **settings}
+                    given = {
+                        "density": share,
+                        "method": method,
+                        "threads": threads,
+                        "resume": True,
+                        "data": HELD_OUT,
+                        **settings,
+                    }
                     trained = finished(train(data_path(name), runs, **given))
                     yield {"data": name, "density": share, "method": method, **measured(trained)}
     return {}

@@ -38,8 +38,9 @@ def main(
     data, run_folder, file = str(data_path(dataset)), str(folder / "run"), str(folder / "model.safetensors")
     by_history = history or spectral
     asked = ["--history", items] if by_history else ["--user", user]
+    settings = SPECTRAL if spectral else HISTORY if history else MF
     commands = {
-        "train": ["train", data, *(SPECTRAL if spectral else HISTORY if history else MF), "--out", run_folder],
+        "train": ["train", data, *settings, "--holdout", "--out", run_folder],
         "evaluate the run": ["evaluate", run_folder, data, "--json"],
         "export": ["export", run_folder, "--out", file, "--json"],
         "evaluate the file": ["evaluate", file, data, "--json"],

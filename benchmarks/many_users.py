@@ -14,7 +14,7 @@ from typing import Annotated
 import numpy as np
 
 from sparserec import split, train
-from sparserec.bench.data import many_users
+from sparserec.bench.data import HELD_OUT, many_users
 from sparserec.bench.machine import status_bytes
 from sparserec.bench.script import run
 from sparserec.bench.timing import timed
@@ -33,7 +33,8 @@ def main(
     threads: Annotated[int | None, "all when not given"] = None,
 ) -> dict:
     data, begun = many_users(users, items), folder.exists()
-    seconds, trained = timed(lambda: train(data, folder, threads=threads, resume=True, stage=print, **SETTINGS))
+    given = {"threads": threads, "data": HELD_OUT, **SETTINGS}
+    seconds, trained = timed(lambda: train(data, folder, resume=True, stage=print, **given))
     peak, parts = status_bytes("VmHWM"), split(data)
     asked = np.flatnonzero(parts.test.user_degrees())[:: max(1, users // ASKED)]
     history = parts.history("test")

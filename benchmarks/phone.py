@@ -21,7 +21,7 @@ from sparserec.interactions import synthetic
 from sparserec.page import Title, write_page
 
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "images" / "phone.png"
-WIDTH, HEIGHT = 390, 760
+WIDTH, HEIGHT = 390, 1000
 LIKED = 3
 
 
@@ -32,7 +32,7 @@ def make_page(folder: Path) -> tuple[Path, list[str]]:
     run.export(folder / "model.safetensors")
     facts = data.interactions
     known = {name: Title(title, "") for name, title in zip(facts.items.to_list(), titles, strict=True)}
-    write_page(folder / "model.safetensors", folder / "page", known, "Films you may like")
+    write_page(folder / "model.safetensors", folder / "page", known, "Films you may like", "films")
     popular = facts.item_degrees().argsort()[::-1]
     return folder / "page" / "index.html", [titles[item] for item in popular[: 8 * LIKED : 8]]
 
@@ -46,13 +46,17 @@ def main() -> None:
         page, liked = make_page(Path(folder))
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
         phone = browser.new_page(
-            viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=2, color_scheme="light"
+            viewport={"width": WIDTH, "height": HEIGHT},
+            device_scale_factor=2,
+            color_scheme="light",
+            reduced_motion="reduce",  # nothing half faded in
         )
         phone.goto(page.as_uri())
         phone.wait_for_selector("html[data-ready]")
         for title in liked:
             phone.fill("#query", title)
             phone.click("#found li")
+        phone.mouse.move(0, 0)
         phone.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
         picture = phone.screenshot()
         browser.close()

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Annotated
 
 from sparserec import train
-from sparserec.bench.data import data_path
+from sparserec.bench.data import HELD_OUT, data_path
 from sparserec.bench.parts import finished
 from sparserec.bench.script import run
 from sparserec.bench.statistics import beside
-from sparserec.recommenders.lightgcn import LightGCNSettings
+from sparserec.recommenders.settings import LightGCNSettings
 
 PUBLISHED = {"recall@20": 0.1830, "ndcg@20": 0.1554}
 """LightGCN with 3 layers and 64 columns on gowalla: He et al., SIGIR 2020, table 3."""
@@ -32,7 +32,7 @@ def main(
     threads: Annotated[int | None, "all when not given"] = None,
     dataset: str = "gowalla",
 ) -> dict:
-    settings = {"recipe": "lightgcn", "method": "dense", "epochs": epochs, "refit": True}
+    settings = {"recipe": "lightgcn", "method": "dense", "epochs": epochs, "refit": True, "data": HELD_OUT}
     trained = finished(train(data_path(dataset), folder, threads=threads, resume=True, stage=print, **settings))
     best, history = trained.valid_metrics(), trained.log()
     return {

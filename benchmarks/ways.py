@@ -24,8 +24,8 @@ from types import CodeType, FrameType
 from typing import Annotated, Any
 
 RUNS: dict[str, dict[str, Any]] = {
-    "fism": {"recipe": "fism", "budget": "48B/item", "epochs": 2, "refit": False},
-    "mf": {"recipe": "mf", "dim": 16, "epochs": 2},
+    "fism": {"recipe": "fism", "budget": "48B/item", "epochs": 2, "refit": False, "data": {"holdout": True}},
+    "mf": {"recipe": "mf", "dim": 16, "epochs": 2, "data": {"holdout": True}},
 }
 """Settings of a small run of each recommender that is built and trained."""
 

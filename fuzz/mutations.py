@@ -17,11 +17,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "hostile"))
 
-from hostile_files import Parts, framed, taken_apart, valid_file
+from hostile_files import Parts, file_of_coded_ids, framed, taken_apart, valid_file
 
-from sparserec.artefact.patch import FIELDS, packed_array
+from sparserec.artefact.patch import FIELDS, most_new, most_unpacked, packed_array
 
-__all__ = ["artefact", "header_of", "patch", "raw", "valid_file"]
+__all__ = ["artefact", "bomb", "file_of_coded_ids", "header_of", "patch", "raw", "valid_file"]
 
 NUMBERS = [
     0,
@@ -181,21 +181,45 @@ def _ids(parts: Parts, random: Random) -> None:
     parts.tensors[f"{side}.ids"], parts.tensors[f"{side}.id_offsets"] = blob, offsets
 
 
+def _code(parts: Parts, random: Random) -> None:
+    """A Rice code that claims much: its shift, its largest low parts, or one number with a long unary part."""
+    stems = [name.removesuffix("_low") for name in parts.tensors if name.endswith("_low")]
+    if not stems:
+        return
+    stem = random.choice(stems)
+    low, high = parts.tensors[f"{stem}_low"].copy(), parts.tensors[f"{stem}_high"].copy()
+    kind = random.randrange(4)
+    if kind == 0 and len(low):
+        low[0] = random.choice([0, 1, 7, 20, 21, 24, 25, 255])
+    elif kind == 1:
+        low[1:] = 255
+    elif kind == 2:
+        at = random.randrange(len(high) + 1)
+        high = np.concatenate((high[:at], np.zeros(random.choice([1, 64, 4096]), dtype="u1"), high[at:]))
+    else:
+        high[:] = 255
+    parts.tensors[f"{stem}_low"], parts.tensors[f"{stem}_high"] = low, high
+
+
 def _some(parts: Parts, random: Random) -> tuple[str, np.ndarray]:
     name = random.choice(list(parts.tensors))
     return name, parts.tensors[name]
 
 
 KINDS = ["values", "scales", "signs", "step", "factors", "ids", "id_offsets"]
-KINDS += [f"{kind}_{part}" for kind in ("gaps", "magnitudes", "history") for part in ("low", "high")]
-CHANGES: list[Callable[[Parts, Random], None]] = [_content, _number, _length, _shape, _card, _tensors, _ids]
-WEIGHTS = [5, 2, 2, 1, 2, 1, 1]
+KINDS += ["id_texts"]
+STEMS = ("gaps", "magnitudes", "history", "id_gaps", "id_shared", "id_rest")
+KINDS += [f"{kind}_{part}" for kind in STEMS for part in ("low", "high")]
+CHANGES: list[Callable[[Parts, Random], None]] = [_content, _number, _length, _shape, _card, _tensors, _ids, _code]
+WEIGHTS = [5, 2, 2, 1, 2, 1, 1, 1]
 
 
 def patch(data: bytes, random: Random) -> bytes:
     """A changed patch; in most its edits are changed before they are packed, and its size made to fit again."""
     if random.random() < 0.15:
         return raw(data, random)
+    if random.random() < 0.15:
+        return bomb(data, random)
     fields, packed = list(FIELDS.unpack_from(data)), data[FIELDS.size :]
     if random.random() < 0.15:
         at = random.randrange(FIELDS_OF_PATCH)
@@ -219,6 +243,26 @@ def patch(data: bytes, random: Random) -> bytes:
         edits += bytes(random.choice([1, 1 << 16, 1 << 22]))
     if random.random() < 0.9:
         fields[5] = len(edits)
+    return FIELDS.pack(*fields) + zlib.compress(edits, 1)
+
+
+def bomb(data: bytes, random: Random) -> bytes:
+    """A patch that is small, and claims as much as its fields may: arrays of zeros, of which nothing is stored.
+
+    They begin the edits, or stand where some sequence of a valid patch begins or an array lies; a run of packed zeros
+    makes up the size that is claimed.
+    """
+    fields, edits = list(FIELDS.unpack_from(data)), zlib.decompress(data[FIELDS.size :])
+    fields[4] = random.choice([fields[4], most_new(fields[3])])
+    size = most_unpacked(fields[3], fields[4])
+    counts = [8 * size, size, size // 8, 8 * fields[4], fields[4], 4096]
+    claims = [
+        struct.pack("<IB", min(random.choice(counts), 2**32 - 1), 0) for _ in range(random.choice([1, 2, 3, 5, 10]))
+    ]
+    at = 0 if random.random() < 0.5 else random.randrange(len(edits) + 1)
+    edits = edits[:at] + b"".join(claims) + (edits[at:] if random.random() < 0.5 else b"")
+    edits += bytes(max(0, random.choice([0, size]) - len(edits)))
+    fields[5] = len(edits)
     return FIELDS.pack(*fields) + zlib.compress(edits, 1)
 
 

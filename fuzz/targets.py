@@ -52,6 +52,20 @@ def apply_patch(old: bytes, data: bytes) -> bool:
     return True
 
 
+def made_bytes(data: bytes) -> int:
+    """Bytes of the file that a patch makes."""
+    return patch.Patch.parse(data).new_size
+
+
+def ids_of(data: bytes, verify_digest: bool) -> list[str] | None:
+    """The ids of the items of a file, and of its users; None where it is refused."""
+    try:
+        model = Recommender(read_bytes(data, verify_digest=verify_digest))
+    except SparserecError:
+        return None
+    return model.item_ids + model.user_ids
+
+
 class Bases:
     """Valid files that are changed: every kind of values, with users and without, and patches between them."""
 
@@ -60,10 +74,14 @@ class Bases:
             path = Path(folder) / "base"
             kinds = [("int8", False), ("float16", False), ("coded", False), ("int8", True), ("float16", True)]
             self.artefacts = [mutations.valid_file(path, values_dtype=kind, dense=dense) for kind, dense in kinds]
+            self.artefacts.append(mutations.file_of_coded_ids(path))
+            self.artefacts.append(_with_ids(path, None, ids=False))
+            texts = [_with_ids(path, [f"item {row:03d}" for row in range(200) if row != left]) for left in (50, 120)]
             larger = [_larger(path, seed, n) for seed, n in ((0, 300), (1, 310))]
             self.artefacts.append(larger[0])
         small, coded = self.artefacts[0], self.artefacts[2]
         pairs = [(small, coded), (coded, small), (coded, coded), (larger[0], larger[1])]
+        pairs.append((texts[0], texts[1]))
         self.patches = [(old, delta(old, new)) for old, new in pairs]
 
 
@@ -74,7 +92,7 @@ def case(bases: Bases, number: int) -> tuple[str, bytes, bytes]:
         old, data = random.choice(bases.patches)
         return "patch", old, mutations.patch(data, random)
     # The larger file takes longer, so it comes less often.
-    data = random.choices(bases.artefacts, [4, 4, 6, 3, 3, 1])[0]
+    data = random.choices(bases.artefacts, [4, 4, 6, 3, 3, 4, 1, 1])[0]
     change = mutations.header_of if random.random() < 0.05 else mutations.artefact
     return ("artefact" if random.random() < 0.9 else "artefact, digest not asked for"), b"", change(data, random)
 
@@ -84,6 +102,15 @@ def tried(kind: str, old: bytes, data: bytes) -> bool:
     if kind == "patch":
         return apply_patch(old, data)
     return open_and_recommend(data, verify_digest=kind == "artefact")
+
+
+def _with_ids(path: Path, names: list[str] | None, **options) -> bytes:
+    """A model whose items have these ids, or any."""
+    ids = names or [f"item {row}" for row in range(20)]
+    n = len(ids)
+    table = TableData(np.arange(n + 1), np.arange(n) % 8, np.ones(n, dtype=np.float32), 8)
+    write(path, items=table, item_ids=Vocabulary.of(ids), **options)
+    return path.read_bytes()
 
 
 def _larger(path: Path, seed: int, n: int) -> bytes:

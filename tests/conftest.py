@@ -14,6 +14,7 @@ settings.register_profile("sparserec", deadline=None, suppress_health_check=[Hea
 settings.load_profile("sparserec")
 
 QUICK = {"model": "mf", "dim": 16, "density": 0.25, "epochs": 3, "batch_size": 256, "n_negatives": 64, "threads": 1}
+QUICK |= {"data": {"holdout": True}}  # what is exported can be evaluated on the test part
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ def blocks(language: str) -> list[str]:
 
 
 def write_ratings(folder: Path) -> None:
-    """ratings.csv as MovieLens has it: ratings of 4 and 5, and as many of 1 to 3."""
+    """ratings.csv as MovieLens has it, ratings of 4 and 5, and as many of 1 to 3; and the titles."""
     from sparserec.interactions import synthetic
 
     lines = ["userId,movieId,rating,timestamp"]
@@ -36,6 +36,8 @@ def write_ratings(folder: Path) -> None:
             rating = low + number % (2 if low == 4 else 3)
             lines.append(f"{user},{item},{rating},{1000 + number}")
     (folder / "ratings.csv").write_text("\n".join(lines) + "\n")
+    titles = ["movieId,title", *(f"{movie},Film {movie}" for movie in range(1, 500))]
+    (folder / "movies.csv").write_text("\n".join(titles) + "\n")
 
 
 def run(folder: Path, *command: str) -> str:

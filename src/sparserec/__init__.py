@@ -10,6 +10,8 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from sparserec import forks as forks  # from here on it watches for forks
+from sparserec.cores import correct_variables
 from sparserec.errors import SparserecError
 from sparserec.version import __version__
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 # Read by OpenMP when torch is loaded: its idle threads then sleep instead of spinning on cores that the Numba kernels
 # need between torch's operations. Without it a training step takes two to three times as long on two cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+correct_variables()
 
 _HOMES = {
     "Dataset": "interactions",

@@ -14,19 +14,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sparserec.errors import SparserecError
 
 if TYPE_CHECKING:
     from sparserec.objectives.base import ObjectiveKind
     from sparserec.recommenders.base import RecommenderKind
+    from sparserec.section import Settings
     from sparserec.sparsity.explorers.base import ExplorerKind
     from sparserec.starts.base import StartKind
     from sparserec.tables.base import TableKind
     from sparserec.teachers.base import TeacherKind
 
 T = TypeVar("T")
+
+
+def _at(home: str) -> Any:
+    module, attribute = home.split(":")
+    return getattr(import_module(module), attribute)
 
 
 class Registry(Mapping[str, T], Generic[T]):
@@ -36,10 +42,13 @@ class Registry(Mapping[str, T], Generic[T]):
         axis: what they are kinds of, in one word, for messages.
         setting: the setting whose values their names are.
         homes: where the built-in ones are: "module:attribute" by name.
+        settings: where the classes of their settings are, likewise, of those that have some. A configuration is checked
+            by these, before any kind is loaded.
     """
 
-    def __init__(self, axis: str, setting: str, homes: Mapping[str, str]):
+    def __init__(self, axis: str, setting: str, homes: Mapping[str, str], settings: Mapping[str, str] | None = None):
         self.axis, self.setting = axis, setting
+        self._settings = dict(settings or {})
         self._kinds: dict[str, T | str] = dict(homes)
         self.built_in = frozenset(homes)
 
@@ -64,9 +73,15 @@ class Registry(Mapping[str, T], Generic[T]):
             raise SparserecError(f"unknown {self.axis} {name!r}; there are: {', '.join(self._kinds)}")
         kind = self._kinds[name]
         if isinstance(kind, str):
-            module, attribute = kind.split(":")
-            kind = self._kinds[name] = getattr(import_module(module), attribute)
+            kind = self._kinds[name] = _at(kind)
         return kind  # pyright: ignore[reportReturnType]  # a home is a string, a kind is none
+
+    def settings_of(self, name: str) -> type[Settings] | None:
+        """The class of the settings of a kind; None where it has none. No kind is loaded for it."""
+        if name in self.built_in:
+            return _at(self._settings[name]) if name in self._settings else None
+        settings = getattr(self._kinds[name], "settings", None)
+        return settings if settings is not None and settings.section else None
 
     def __contains__(self, name: object) -> bool:
         return name in self._kinds
@@ -101,6 +116,7 @@ EXPLORERS: Registry[ExplorerKind] = Registry(
         "pep": "sparserec.sparsity.explorers.pruning:PEP",
         "dense": "sparserec.sparsity.explorers.dense:KIND",
     },
+    dict.fromkeys(("magnitude", "pep"), "sparserec.sparsity.settings:PruningSettings"),
 )
 """Which parameters are active, and when that changes."""
 RECOMMENDERS: Registry[RecommenderKind] = Registry(
@@ -112,6 +128,12 @@ RECOMMENDERS: Registry[RecommenderKind] = Registry(
         "neumf": "sparserec.recommenders.neumf:KIND",
         "sasrec": "sparserec.recommenders.sasrec:KIND",
         "fism": "sparserec.recommenders.fism:KIND",
+    },
+    {
+        "mf": "sparserec.recommenders.settings:ProductSettings",
+        "lightgcn": "sparserec.recommenders.settings:LightGCNSettings",
+        "neumf": "sparserec.recommenders.settings:NeuMFSettings",
+        "sasrec": "sparserec.recommenders.settings:SASRecSettings",
     },
 )
 """How rows become scores."""
@@ -125,6 +147,7 @@ OBJECTIVES: Registry[ObjectiveKind] = Registry(
         "list-softmax": "sparserec.objectives.distillation:LIST_SOFTMAX",
         "relaxed-ranking": "sparserec.objectives.distillation:RELAXED",
     },
+    {"softmax": "sparserec.objectives.settings:SoftmaxSettings"},
 )
 """What is learned: a ranking of interactions, of what comes next, or a teacher's."""
 TEACHERS: Registry[TeacherKind] = Registry(
@@ -136,6 +159,7 @@ TEACHERS: Registry[TeacherKind] = Registry(
         "ease": "sparserec.starts.trained:EASE",
         "local": "sparserec.starts.trained:LOCAL",
     },
+    {"lightgcn": "sparserec.recommenders.settings:LightGCNSettings"},
 )
 """What is averaged with the closed-form filter, of which every teacher begins."""
 STARTS: Registry[StartKind] = Registry(
@@ -146,6 +170,7 @@ STARTS: Registry[StartKind] = Registry(
         "random": "sparserec.starts.factorised:RANDOM",
         "spectral": "sparserec.starts.factorised:SPECTRAL",
     },
+    dict.fromkeys(("nmf", "random", "spectral"), "sparserec.starts.settings:StartSettings"),
 )
 """Where the active parameters are at the start, and their values."""
 

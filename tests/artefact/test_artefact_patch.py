@@ -11,6 +11,7 @@ import pytest
 
 from sparserec import SparserecError
 from sparserec.artefact import TableData, rice, write
+from sparserec.artefact.codecs import sequences
 from sparserec.artefact.delta import delta
 from sparserec.artefact.patch import FIELDS, MAGIC, Patch, apply, most_new
 from sparserec.device import Recommender
@@ -63,7 +64,7 @@ def test_any_file_can_be_made_of_any_other(tmp_path, files, values_dtype):
 def test_a_file_with_another_shift_than_this_package_would_take(tmp_path, monkeypatch, files):
     """The format allows any; what can't be made of numbers is told as bytes."""
     sizes = rice.sizes
-    monkeypatch.setattr(rice, "sizes", lambda numbers: sizes(numbers)._replace(shift=5))
+    monkeypatch.setattr(rice, "sizes", lambda *given: sizes(*given)._replace(shift=5))
     other = model(tmp_path / "other", changed=1)
     monkeypatch.undo()
     assert apply(files[0], delta(files[0], other)) == other
@@ -174,3 +175,95 @@ def test_a_refused_patch_writes_nothing(tmp_path, files):
     with pytest.raises(SparserecError, match="no such file"):
         Recommender.open(tmp_path / "old").apply(tmp_path / "none", tmp_path / "new")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["old", "patch"]
+
+
+def with_ids(path, names: list[str], **options) -> bytes:
+    n = len(names)
+    table = TableData(np.arange(n + 1), np.arange(n) % DIM, np.ones(n, dtype=np.float32), DIM)
+    write(path, items=table, item_ids=Vocabulary.of(names), **options)
+    return path.read_bytes()
+
+
+NUMBERS = [str(number) for number in range(0, 3000, 3)]
+TEXTS = [f"item {number:04d}" for number in range(0, 3000, 3)]
+CHANGES = {
+    "a number in the middle": (NUMBERS, [*NUMBERS[:500], "1499", *NUMBERS[500:]]),
+    "a number before all": (NUMBERS[1:], NUMBERS),
+    "a number behind all": (NUMBERS, [*NUMBERS, "9000"]),
+    "a number gone": (NUMBERS, NUMBERS[:500] + NUMBERS[501:]),
+    "a text in the middle": (TEXTS, [*TEXTS[:500], "item 1499 and more", *TEXTS[500:]]),
+    "a text before all": (TEXTS, ["a first one", *TEXTS]),
+    "a text gone": (TEXTS, TEXTS[:7] + TEXTS[8:]),
+    "a number and a text": (NUMBERS + TEXTS, [*NUMBERS[:9], "26", *NUMBERS[9:], *TEXTS[:9], "item 0025", *TEXTS[9:]]),
+}
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_an_item_more_or_less_is_a_small_patch_of_coded_ids(tmp_path, case):
+    old, new = (with_ids(tmp_path / "model", names) for names in CHANGES[case])
+    patch = delta(old, new)
+    assert apply(old, patch) == new
+    assert len(patch) < 900  # the digest, the header and the structure are in it too
+    (tmp_path / "new").write_bytes(apply(old, patch))
+    assert Recommender.open(tmp_path / "new").item_ids == CHANGES[case][1]
+
+
+def test_every_way_of_ids_can_be_made_of_every_other(tmp_path):
+    files = [with_ids(tmp_path / "model", names) for names in (NUMBERS, TEXTS, NUMBERS + TEXTS, TEXTS[::-1])]
+    files.append(with_ids(tmp_path / "model", TEXTS, ids=False))
+    for old in files:
+        for new in files:
+            assert apply(old, delta(old, new)) == new
+
+
+def test_texts_that_are_not_coded_as_here_are_told_as_bytes(tmp_path, monkeypatch, files):
+    """Another writer may share less than two texts have in common."""
+    old = with_ids(tmp_path / "old", TEXTS)
+    monkeypatch.setattr("sparserec.artefact.idcode.shared_length", lambda a, b: min(4, len(a)) if a else 0)
+    other = with_ids(tmp_path / "other", TEXTS)
+    monkeypatch.undo()
+    assert other != old
+    assert apply(old, delta(old, other)) == other
+
+
+BAD_TEXTS = {
+    "no numbers": [],
+    "half a text": [0],
+    "shared before the first": [1, 1, 97],
+    "more shared than there is": [0, 1, 97, 2, 1, 98],
+    "a length below 0": [0, -1],
+    "a length beyond the numbers": [0, 3, 97],
+    "no byte": [0, 1, 256],
+    "a negative byte": [0, 1, -1],
+    "more bytes than fit": [0, 3, 97, 98, 99],
+    "fewer bytes than fit": [0, 1, 97],
+}
+
+
+@pytest.mark.parametrize("case", BAD_TEXTS)
+def test_numbers_that_make_no_texts(case):
+    sequence = sequences()["texts"]
+    shapes = {kind: ("U8", (2,)) for kind in sequence.kinds}
+    with pytest.raises(SparserecError, match="not those of texts"):
+        sequence.tensors("items.texts", np.array(BAD_TEXTS[case], dtype=np.int64), shapes, 8)
+
+
+@pytest.mark.parametrize("numbers", [[], [3], [25, 0, 1], [-1, 0, 1], [1, -1, 1], [1, 2**53, 1], [0, 5], [0, 5, 10**6]])
+def test_numbers_that_make_no_numbers(numbers):
+    sequence = sequences()["id_numbers"]
+    with pytest.raises(SparserecError, match=r"'items\.id_numbers'"):
+        sequence.tensors("items.id_numbers", np.array(numbers, dtype=np.int64), {"id_gaps_high": ("U8", (2,))}, 8)
+
+
+def test_a_long_text_shared_by_all_is_not_made_more_often_than_it_may_be():
+    """A million texts of a million bytes, of which each shares all with the one before."""
+    sequence = sequences()["texts"]
+    shapes = {kind: ("U8", (40_000,)) for kind in sequence.kinds}
+    numbers = np.concatenate(([0, 30_000], np.full(30_000, 97), np.tile([30_000, 0], 100_000)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(SparserecError, match="not those of texts"):
+            sequence.tensors("items.texts", numbers.astype(np.int64), shapes, 8)
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()

@@ -70,7 +70,11 @@ REFUSED = {
     "not a number, coded": ({"items": csr([[0]] * 3, value=np.nan), "values_dtype": "coded"}, "items .* not finite"),
     "infinite, coded": ({"items": csr([[0]] * 3, value=-np.inf), "values_dtype": "coded"}, "items .* not finite"),
     "too large to be coded": ({"items": csr([[0]] * 3, value=1e38), "values_dtype": "coded"}, "too large to be coded"),
-    "a budget with bytes": ({"budget": 10**6}, "only coded values can be written to a budget of bytes, not int8"),
+    "a budget below a dense table": ({"budget": 400}, "budget of 400 bytes is too small: dense tables take"),
+    "a budget below a value a row": (
+        {"items": csr([[0, 1], [0, 1], [1]]), "budget": 400},
+        r"budget of 400 bytes is \d+ too small: even with one value a row",
+    ),
     "metrics that are not finite": ({"metrics": {"ndcg@20": float("nan")}}, "not finite; check its metrics"),
     "a card too large": ({"recipe": {"note": "x" * 4096}}, "model card makes a header of .* at most 4,088"),
 }

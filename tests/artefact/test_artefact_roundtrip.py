@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from sparserec import __version__
-from sparserec.artefact import TableData, container, inspect, read, write
+from sparserec.artefact import TableData, inspect, read, write
 from sparserec.artefact.quantise import from_int8, to_int8
 from sparserec.artefact.schema import DTYPES, HEADER_ALLOWANCE
 from sparserec.vocabulary import Vocabulary
@@ -180,15 +180,3 @@ def test_tensors_need_not_be_kept(folder, values_dtype):
     whole, lean = read(folder / "model"), read(folder / "model", keep_tensors=False)
     assert (lean.tensors, lean.card, lean.item_ids) == ({}, whole.card, whole.item_ids)
     np.testing.assert_array_equal(lean.items.dequantised(), whole.items.dequantised())
-
-
-def test_tensors_in_one_map_are_the_same(folder, monkeypatch):
-    write(folder / "model", items=sparse(2, 3, np.array([3, 1]), 0), item_ids=Vocabulary.of("ab"))
-    alone = read(folder / "model").tensors
-    monkeypatch.setattr(container, "MAPS", 1)
-    together = read(folder / "model").tensors
-    assert list(alone) == list(together)
-    for name, tensor in alone.items():
-        assert tensor.dtype == together[name].dtype
-        np.testing.assert_array_equal(tensor, together[name])
-        assert not (tensor.size and tensor.flags.writeable)

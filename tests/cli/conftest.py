@@ -23,7 +23,20 @@ def ratings(tmp_path_factory):
     return path
 
 
-QUICK = ("--model", "mf", "--dim", 16, "--epochs", 2, "--quiet", "--set", "batch_size=256", "--set", "n_negatives=32")
+QUICK = (
+    "--holdout",
+    "--model",
+    "mf",
+    "--dim",
+    16,
+    "--epochs",
+    2,
+    "--quiet",
+    "--set",
+    "batch_size=256",
+    "--set",
+    "n_negatives=32",
+)
 
 
 @pytest.fixture(scope="session")

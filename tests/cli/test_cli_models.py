@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-QUICK = ("--dim", 16, "--density", 0.3, "--quiet", "--set", "n_negatives=32", "--threads", 1)
+QUICK = ("--holdout", "--dim", 16, "--density", 0.3, "--quiet", "--set", "n_negatives=32", "--threads", 1)
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ QUICK = ("--dim", 16, "--density", 0.3, "--quiet", "--set", "n_negatives=32", "-
 )
 def test_train_evaluate_and_export(sparserec, ratings, tmp_path, model, method, batch):
     run, file = tmp_path / "run", tmp_path / "model.safetensors"
-    call = ["train", ratings, "--out", run, "--model", model, "--method", method, "--epochs", 2, *QUICK]
+    call = ["train", ratings, "--out", run, "--model", model, "--method", method, "--epochs", 2, *QUICK, "--no-export"]
     code, _, err = sparserec(*call, "--set", f"batch_size={batch}")
     assert code == 0, err
     assert sparserec(*call, "--set", f"batch_size={batch}", "--resume")[0] == 0  # nothing left to do

@@ -10,15 +10,28 @@ import time
 
 import pytest
 
-QUICK = ("--model", "mf", "--dim", 16, "--epochs", 2, "--quiet", "--set", "batch_size=256", "--set", "n_negatives=32")
+QUICK = (
+    "--holdout",
+    "--model",
+    "mf",
+    "--dim",
+    16,
+    "--epochs",
+    2,
+    "--quiet",
+    "--set",
+    "batch_size=256",
+    "--set",
+    "n_negatives=32",
+)
 
 
 def test_train_evaluate_export_inspect_recommend(sparserec, ratings, tmp_path):
     run, file = tmp_path / "run", tmp_path / "model.safetensors"
     code, out, _ = sparserec("train", ratings, "--out", run, "--density", 0.3, *[a for a in QUICK if a != "--quiet"])
     assert code == 0
-    assert "valid ndcg@20" in out
-    assert re.search(r"finished: [\d,]+ active parameters", out)
+    assert re.search(r"^Trained for 2 epochs; epoch \d was best: validation NDCG@20 0\.\d{4}", out, re.MULTILINE)
+    assert re.search(r"trained on .*; it has [\d,]+ active parameters", out)
     code, out, _ = sparserec("evaluate", run, ratings, "--json", "-k", 5, "-k", 20)
     values = json.loads(out)
     assert {"recall@5", "recall@20", "ndcg@20", "users", "skipped"} <= values.keys()
@@ -155,7 +168,8 @@ def test_interrupted_then_resumed(ratings, tmp_path):
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert b"--resume continues it" in err
+    assert b"can be used as it is" in err
+    assert err.rstrip().endswith(b"--resume")
     assert not [name for name in os.listdir(run) if name.endswith(".part")]
     from sparserec.runs import Run
 
@@ -165,9 +179,11 @@ def test_interrupted_then_resumed(ratings, tmp_path):
 def test_demo(sparserec, tmp_path, monkeypatch):
     from sparserec.cli import demo
 
-    monkeypatch.setattr(demo, "EPOCHS", 1)
+    monkeypatch.setattr(demo, "OURS", {"epochs": 1, "dim": 64, "teacher": {"epochs": 1, "ease": 0.0}})
+    monkeypatch.setattr(demo, "DENSE", {**demo.DENSE, "epochs": 1})
     code, out, _ = sparserec("demo", "--out", tmp_path)
     assert code == 0
     for words in ("popularity", "SparseRec", "recall@20", "bytes/item", "recommends"):
         assert words in out
-    assert (tmp_path / "sparserec.safetensors").exists()
+    assert re.search(r"of 12: once more, on everything", out)  # the default recipe, without EASE here
+    assert (tmp_path / "model.safetensors").exists()

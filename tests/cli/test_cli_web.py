@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -20,13 +21,24 @@ def test_writes_a_page(sparserec, tmp_path, monkeypatch):
     (tmp_path / "titles.csv").write_text("id,title\nitem 3,The third\n")
     code, out, err = sparserec("web", MODEL, "--titles", tmp_path / "titles.csv", "--out", tmp_path / "page")
     assert (code, err) == (0, "")
-    assert out.startswith(f"wrote {tmp_path / 'page' / 'index.html'}: ")
+    wrote, untitled = out.splitlines()
+    assert wrote.startswith(f"wrote {tmp_path / 'page' / 'index.html'}: ")
+    assert untitled == "39 of 40 items have no title and show their ids; 'item 0' is one"
     page = (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
     assert "The third" in page
     assert "<h1>coded</h1>" in page
     monkeypatch.chdir(tmp_path)
-    assert sparserec("web", MODEL, "--heading", "Things")[0] == 0
-    assert "<h1>Things</h1>" in (tmp_path / "coded-web" / "index.html").read_text(encoding="utf-8")
+    for option in ("--title", "--heading"):
+        assert sparserec("web", MODEL, option, f"Things {option}")[0] == 0
+        assert f"<h1>Things {option}</h1>" in (tmp_path / "coded-web" / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("options", "noun"), [((), "films"), (("--noun", "plays"), "plays")])
+def test_what_items_are_called(sparserec, tmp_path, options, noun):
+    (tmp_path / "titles.csv").write_text("movieId,title\nitem 3,The third\n")
+    out = tmp_path / "page"
+    assert sparserec("web", MODEL, "--titles", tmp_path / "titles.csv", "--out", out, *options)[0] == 0
+    assert f'"noun":"{noun}"' in (out / "index.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -70,3 +82,25 @@ def test_serves_until_ctrl_c(tmp_path):
             running.kill()
     assert (running.returncode, out, err) == (0, "stopped\n", "")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_serves_the_page_alone_of_its_folder(tmp_path):
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page" / "notes.txt").write_text("private")
+    options = ["--serve", "--port", "0", "--out", str(tmp_path / "page")]
+    with subprocess.Popen([*COMMAND, *options], stdout=subprocess.PIPE, text=True) as running:
+        try:
+            assert running.stdout.readline().startswith("wrote ")
+            url = running.stdout.readline().split()[1]
+            answers = {}
+            for name in ("", "index.html", "sw.js", "notes.txt", ".", "model.safetensors"):
+                # As a browser asks at port 80, which it leaves out.
+                request = urllib.request.Request(url + name, headers={"Host": "localhost"})
+                try:
+                    answers[name] = urllib.request.urlopen(request, timeout=20).status
+                except urllib.error.HTTPError as error:
+                    answers[name] = error.code
+        finally:
+            running.terminate()
+    assert answers == {"": 200, "index.html": 200, "sw.js": 200, "notes.txt": 404, ".": 404, "model.safetensors": 404}
+    assert (tmp_path / "page" / "notes.txt").read_text() == "private"

@@ -134,6 +134,7 @@ def test_the_block_does_not_change_the_result(block):
 
 
 def test_equal_to_ranx():
+    pytest.importorskip("ranx")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from ranx import Qrels, Run

@@ -95,6 +95,43 @@ def test_ties_and_what_is_left_out(tmp_path):
     assert (items[0], len(items), scores[1:]) == (5, 6, [-np.inf] * 5)
 
 
+OUTSIDE = [-1, -7, -300, -(2**63), 300, 301, 2**40, 2**63 - 1]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_indices_of_no_item_are_left_out(tmp_path, case):
+    values_dtype, more = CASES[case]
+    write_onnx(model(tmp_path / "model", values_dtype, **more), tmp_path / "onnx")
+    opened = session(tmp_path / "onnx")
+    expected = answer(opened, [3, 299, 0], 20, [5])
+    assert answer(opened, [3, *OUTSIDE, 299, 0], 20, [*OUTSIDE, 5, -2]) == expected
+
+
+def test_nothing_is_recommended_for_a_history_without_items(tmp_path):
+    write_onnx(model(tmp_path / "model", "coded", history_factors=FACTORS), tmp_path / "onnx")
+    opened = session(tmp_path / "onnx")
+    for history in ([], [-1], OUTSIDE):
+        for exclude in ([], [7]):
+            items, scores = answer(opened, history, 5, exclude)
+            assert (len(items), scores) == (5, [-np.inf] * 5)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_was_taken_can_be_ranked(tmp_path, case):
+    values_dtype, more = CASES[case]
+    file = model(tmp_path / "model", values_dtype, **more)
+    write_onnx(file, tmp_path / "onnx", exclude_history=False)
+    opened, recommender = session(tmp_path / "onnx"), Recommender.open(file)
+    names = recommender.item_ids
+    for history in ([3], [3, 299, 0, 3, -1]):
+        items, scores = answer(opened, history, 300, [5])
+        taken = [names[i] for i in history if i >= 0]
+        expected = recommender.recommend(taken, k=300, exclude=[names[5]], exclude_history=False)
+        assert [names[i] for i in items[:-1]] == [name for name, _ in expected]
+        np.testing.assert_allclose(scores[:-1], [score for _, score in expected], rtol=1e-6, atol=1e-6)
+        assert scores[-1] == -np.inf
+
+
 def test_the_same_file_gives_the_same_self_contained_bytes(tmp_path):
     file = model(tmp_path / "model", "coded", history_factors=FACTORS)
     assert write_onnx(file, tmp_path / "a") == (tmp_path / "a").stat().st_size

@@ -15,8 +15,11 @@ HERE = Path(__file__).parent
 FILES = {
     "int8": (HERE / "golden.safetensors", HERE / "expected.json"),
     "coded": (HERE / "coded.safetensors", HERE / "coded.json"),
+    "ids": (HERE / "ids.safetensors", HERE / "ids.json"),
+    "rows": (HERE / "rows.safetensors", HERE / "rows.json"),
 }
-"""For each type of values, a model and the expected answers."""
+"""For each kind, a model and the expected answers: "int8" and "coded" have format version 1; with version 2, "ids" has
+coded ids, the items' numbers and then texts, the users' numbers, and "rows" has no ids."""
 N_ITEMS, N_USERS, DIM, PER_ROW = 40, 12, 16, 5
 BUDGET = 1450
 """Bytes of the coded model, raw ids apart."""
@@ -30,6 +33,28 @@ USERS = [
     {"user": "używać 4", "history": ["item 1", "item 2"], "k": 40},
     {"user": "user 11", "k": 1},
 ]
+N_CODED, N_NUMBERS = 170, 120
+"""Items of the models of version 2, and how many of them have numbers as ids."""
+QUERIES = {
+    "int8": HISTORIES + USERS,
+    "coded": HISTORIES,
+    "ids": [
+        {"history": ["592000256", "é item 134"], "k": 5},
+        {"history": ["4403000203"], "k": 3, "exclude": ["9007199254740992"]},
+        {
+            "history": ["e item 122", "37000001"],
+            "candidates": ["é item 169", "0", "00009007199254740993", "e item 123"],
+        },
+        {"user": "4294967299", "k": 4},
+        {"user": "33", "history": ["é item 164"], "k": 2},
+    ],
+    "rows": [
+        {"history": ["3", "8", "169"], "k": 10},
+        {"history": ["0"], "candidates": ["5", "169", "9"], "exclude": ["5"]},
+        {"user": "11", "k": 3},
+    ],
+}
+"""The queries of each model; the coded one has no user table."""
 
 
 def raw_numbers(seed: int, count: int) -> np.ndarray:
@@ -48,18 +73,33 @@ def names(kind: str, other: str, n: int) -> Vocabulary:
     return Vocabulary.of(f"{other if i % 4 == 0 and i else kind} {i}" for i in range(n))
 
 
-def factors(seed: int) -> np.ndarray:
-    return (raw_numbers(seed, N_ITEMS) % np.uint64(100)).astype(np.float32) / 64 + 0.25
+def factors(seed: int, n: int = N_ITEMS) -> np.ndarray:
+    return (raw_numbers(seed, n) % np.uint64(100)).astype(np.float32) / 64 + 0.25
 
 
-def queries(kind: str) -> list[dict]:
-    """The coded model has no user table."""
-    return HISTORIES if kind == "coded" else HISTORIES + USERS
+def coded_ids() -> Vocabulary:
+    """Numbers beyond 32 bits, two in digits that are too large to be coded as such, and texts that share."""
+    numbers = [37_000_000 * i + i * i % 997 for i in range(N_NUMBERS)]
+    large = [str(2**53), f"0000{2**53 + 1}"]
+    texts = sorted(f"{'eé'[i % 5 // 4]} item {i}" for i in range(N_NUMBERS + 2, N_CODED))
+    return Vocabulary.of([*map(str, numbers), *large, *texts])
 
 
 def make(kind: str, path: Path) -> None:
     """Write a model; every number in it follows from fixed seeds."""
     about = {"recipe": {"method": "golden"}, "metrics": {"ndcg@20": 0.125}, "data_fingerprint": "0" * 64}
+    if kind in ("ids", "rows"):
+        write(
+            path,
+            items=table(11, N_CODED),
+            users=table(13, N_USERS),
+            item_ids=coded_ids(),
+            user_ids=Vocabulary.of(map(str, [*range(0, 11 * (N_USERS - 1), 11), 2**32 + 3])),
+            history_factors=factors(15, N_CODED),
+            ids=kind == "ids",
+            **about,
+        )
+        return
     if kind == "coded":
         write(
             path,
@@ -86,10 +126,12 @@ def make(kind: str, path: Path) -> None:
 def answers(kind: str) -> list[dict]:
     """What the reader says to the queries."""
     recommender = Recommender.open(FILES[kind][0])
-    return [{"query": query, "answer": list(map(list, recommender.recommend(**query)))} for query in queries(kind)]
+    return [{"query": query, "answer": list(map(list, recommender.recommend(**query)))} for query in QUERIES[kind]]
 
 
 if __name__ == "__main__":
     for kind, (model, expected) in FILES.items():
+        if model.exists():  # those of earlier versions stay as they are
+            continue
         make(kind, model)
         expected.write_text(json.dumps(answers(kind), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

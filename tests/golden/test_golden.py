@@ -21,7 +21,7 @@ def expected_of(kind: str) -> list[dict]:
 @kinds
 def test_the_committed_file_gives_the_expected_answers(kind):
     expected = expected_of(kind)
-    assert [case["query"] for case in expected] == make_golden.queries(kind)
+    assert [case["query"] for case in expected] == make_golden.QUERIES[kind]
     assert make_golden.answers(kind) == expected
 
 
@@ -66,6 +66,43 @@ def test_the_expected_scores_follow_from_the_format_alone(kind):
         left = set(map(item, query["candidates"])) if "candidates" in query else set(range(len(items)))
         left -= set(map(item, [*query.get("history", []), *query.get("exclude", [])]))
         assert chosen == sorted(left, key=lambda i, scores=scores: -scores[i])[: query.get("k", 20)]
+
+
+@pytest.mark.parametrize(("kind", "version"), [("int8", 1), ("coded", 1), ("ids", 2), ("rows", 2)])
+def test_files_of_every_version_are_there(kind, version):
+    artefact = read(make_golden.FILES[kind][0])
+    assert artefact.card.format_version == version
+    parts = {name.partition(".")[2] for name in artefact.tensors}
+    assert ({"ids", "id_offsets"} <= parts) == (version == 1)
+    assert ({"id_gaps_low", "id_shared_low", "id_rest_high", "id_texts"} <= parts) == (kind == "ids")
+    if kind == "rows":
+        assert artefact.item_ids.to_list() == [str(row) for row in range(make_golden.N_CODED)]
+        assert not any(part.startswith("id") for part in parts)
+    if kind == "ids":
+        assert artefact.item_ids == make_golden.coded_ids()
+
+
+def test_the_ids_of_the_file_follow_from_the_format_alone():
+    """docs/artefact-format.md, computed anew by a decoder that goes bit by bit."""
+    tensors = read(make_golden.FILES["ids"][0]).tensors
+    part = {name.removeprefix("items."): tensor for name, tensor in tensors.items() if name.startswith("items.id")}
+    low = part["id_gaps_low"]
+    count = sum(bits(part["id_gaps_high"]))
+    gaps = naturals(np.concatenate((low[:1], low[8:])), part["id_gaps_high"], count)
+    numbers = [int.from_bytes(low[1:8].tobytes(), "little")]
+    for gap in gaps:
+        numbers.append(numbers[-1] + gap + 1)
+    n_texts = make_golden.N_CODED - len(numbers)
+    shared = naturals(part["id_shared_low"], part["id_shared_high"], n_texts)
+    rest = naturals(part["id_rest_low"], part["id_rest_high"], n_texts)
+    texts, text, data = [], b"", part["id_texts"].tobytes()
+    for same, more in zip(shared, rest, strict=True):
+        text, data = text[:same] + data[:more], data[more:]
+        texts.append(text.decode())
+    assert data == b""
+    assert any(shared)
+    assert not any(shared[::16])
+    assert [*map(str, numbers), *texts] == make_golden.coded_ids().to_list()
 
 
 def test_the_coded_file_keeps_its_budget():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import itertools
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,3 +99,45 @@ def taken_apart(data: bytes) -> Parts:
         flat = np.frombuffer(data[start + first : start + last], dtype=TYPES[entry["dtype"]])
         tensors[name] = flat.reshape(entry["shape"]).copy()
     return Parts(tensors, copy.deepcopy(card))
+
+
+NUMBERS = list(range(0, 300, 3))
+TEXTS = [f"item {i:03d}" for i in range(99)] + ["é"]
+"""Ids of a file whose ids are coded."""
+
+
+def file_of_coded_ids(path: Path) -> bytes:
+    """200 items, the first half of which have numbers as ids, and three users; eight columns."""
+    n = len(NUMBERS) + len(TEXTS)
+    write(
+        path,
+        items=TableData(np.arange(n + 1), np.arange(n) % 8, np.ones(n, dtype=np.float32), 8),
+        users=TableData(np.arange(4), np.arange(3), np.ones(3, dtype=np.float32), 8),
+        item_ids=Vocabulary.of([*map(str, NUMBERS), *TEXTS]),
+        user_ids=Vocabulary.of("uvw"),
+        item_factors=np.linspace(1, 2, n),
+    )
+    return path.read_bytes()
+
+
+def unary(numbers: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """The Rice code of numbers whose shift is stored and 0: low parts and high parts."""
+    bits = [bit for number in numbers for bit in [0] * number + [1]]
+    return np.zeros(1, dtype="u1"), np.packbits(np.array(bits, dtype="u1"), bitorder="little")
+
+
+def numbers_as(numbers: list[int]) -> dict[str, np.ndarray]:
+    """Tensors of items whose ids are these numbers, or the first of them."""
+    low, high = unary([b - a - 1 for a, b in itertools.pairwise(numbers)])
+    first = np.frombuffer(numbers[0].to_bytes(7, "little"), dtype="u1")
+    return {"items.id_gaps_low": np.concatenate((low, first)), "items.id_gaps_high": high}
+
+
+def texts_as(texts: list[str | bytes], shared: dict[int, int] | None = None) -> dict[str, np.ndarray]:
+    """Tensors of items whose ids are these texts, all in full but for those that share bytes with the one before."""
+    encoded = [text.encode() if isinstance(text, str) else text for text in texts]
+    lengths = [(shared or {}).get(row, 0) for row in range(len(texts))]
+    rests = [text[length:] for text, length in zip(encoded, lengths, strict=True)]
+    names = ("items.id_shared_low", "items.id_shared_high", "items.id_rest_low", "items.id_rest_high")
+    tensors = dict(zip(names, (*unary(lengths), *unary([*map(len, rests)])), strict=True))
+    return tensors | {"items.id_texts": np.frombuffer(b"".join(rests), dtype="u1")}

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
+import re
 import tracemalloc
 
 import numpy as np
 import pytest
-from hostile_files import Parts, framed, taken_apart, valid_file
+from hostile_files import (
+    NUMBERS,
+    TEXTS,
+    Parts,
+    file_of_coded_ids,
+    framed,
+    numbers_as,
+    taken_apart,
+    texts_as,
+    unary,
+    valid_file,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -62,6 +75,14 @@ def test_the_parts_make_a_file_that_opens(folder, valid):
 
 # The bytes of the file, before anything is parsed.
 
+
+def with_density(data: bytes, number: str) -> bytes:
+    """A file whose card has this density, written so."""
+    start = 8 + int.from_bytes(data[:8], "little")
+    header = re.sub(rb'(\\"density\\":)[0-9.]+', rb"\g<1>" + number.encode(), data[8:start])
+    return framed(header, data[start:])
+
+
 RAW = {
     "empty": (lambda data: b"", "empty"),
     "seven bytes": (lambda data: data[:7], "too short"),
@@ -73,7 +94,10 @@ RAW = {
     "header not JSON": (lambda data: framed(b'{"a": ', b""), "not JSON"),
     "header with a byte order mark": (lambda data: framed(b"\xef\xbb\xbf{}", b""), "not JSON"),
     "header a list": (lambda data: framed(b"[1, 2]", b""), "not a JSON object"),
-    "header a number": (lambda data: framed(b"NaN", b""), "not a JSON object"),
+    "a density beyond all": (lambda data: with_density(data, "1e999"), "not finite in double precision"),
+    "a density far below": (lambda data: with_density(data, "-1e999"), "not finite in double precision"),
+    "a density of no number": (lambda data: with_density(data, "NaN"), "the model card is not JSON"),
+    "header a number": (lambda data: framed(b"NaN", b""), "header is not JSON"),
     "header nested deeply": (lambda data: framed(nested(100_000).encode(), b""), "not JSON"),
     "header with a number of many digits": (lambda data: framed(b"9" * 100_000, b""), "not JSON"),
     "header without tensors": (lambda data: framed(b"{}", b""), "no model card"),
@@ -234,7 +258,7 @@ def test_headers(folder, valid, case):
 
 CARDS = {
     "older version": ({"format_version": 0}, "format version 0 is not supported"),
-    "newer version": ({"format_version": 2}, "format version 2 is not supported; this package reads version 1"),
+    "newer version": ({"format_version": 3}, "format version 3 is not supported; this package reads version 1 or 2"),
     "version as text": ({"format_version": "1"}, "not supported"),
     "version as truth value": ({"format_version": True}, "not supported"),
     "version with a fraction": ({"format_version": 1.0}, "'format_version' is missing or of the wrong type"),
@@ -251,10 +275,16 @@ CARDS = {
     "negative items": ({"n_items": -3}, "out of range"),
     "fewer items": ({"n_items": 2}, "one a row"),
     "huge items": ({"n_items": 10**15}, "one a row"),
-    "items of many digits": ({"n_items": 10**4000}, "one a row"),
+    "items of many digits": ({"n_items": 10**4000}, "a number that is not finite in double precision"),
+    "a recipe's number of many digits": ({"recipe": {"a": [1, 10**309]}}, "not finite in double precision"),
+    "a recipe's number just beyond": ({"recipe": {"a": [1, -(2**1024)]}}, "not finite in double precision"),
+    "a metric that is no number": ({"metrics": {"valid.ndcg@20": math.nan}}, "the model card is not JSON"),
+    "an infinite metric": ({"metrics": {"valid.ndcg@20": math.inf}}, "the model card is not JSON"),
+    "a recipe with minus infinity": ({"recipe": {"a": {"lr": -math.inf}}}, "the model card is not JSON"),
+    "a density that is no number": ({"density": math.nan}, "the model card is not JSON"),
     "negative users": ({"n_users": -1}, "out of range"),
     "huge users": ({"n_users": 10**15}, "'users': 3 values can't fill 1000000000000000 rows of 8 columns"),
-    "users of many digits": ({"n_users": 10**4000}, "'users': 3 values can't fill 1000"),
+    "users of many digits": ({"n_users": 10**4000}, "a number that is not finite in double precision"),
     "more users": ({"n_users": 3}, "'users': row 1 is empty"),
     "users left out": ({"n_users": 0}, "card counts 9 values, the tensors hold 6"),
     "users left out, counted out": ({"n_users": 0, "nnz": 6, "scoring": "history"}, "tensors of users"),
@@ -551,7 +581,171 @@ def test_cards_of_coded_values(folder, case):
     refused(folder, parts.pack(), message)
 
 
-@pytest.mark.parametrize("digits", [15, 4299])
+def ids(tensors: dict[str, np.ndarray]):
+    def change(parts: Parts) -> None:
+        parts.tensors |= tensors
+
+    return change
+
+
+def at(name: str, place: int, byte: int):
+    """One byte of a tensor."""
+
+    def change(parts: Parts) -> None:
+        parts.tensors[name][place] = byte
+
+    return change
+
+
+def longer(name: str, *more: int):
+    """More bytes behind those of a tensor."""
+
+    def change(parts: Parts) -> None:
+        parts.tensors[name] = np.concatenate((parts.tensors[name], np.array(more, dtype="u1")))
+
+    return change
+
+
+def both_kinds(parts: Parts) -> None:
+    put("items.ids", list(b"a" * 200), "u1")(parts)
+    put("items.id_offsets", range(201), "u4")(parts)
+
+
+TEXT_KINDS = [f"items.id_{kind}" for kind in ("shared_low", "shared_high", "rest_low", "rest_high", "texts")]
+HALF = len(TEXTS)
+LONG = [f"a{row:02d}" + "x" * 5 for row in range(HALF)]
+GAPS = "'id_gaps_low' and 'id_gaps_high' must have one dimension and their bytes, the first 24 at most"
+ORDER = "'items': ids are not in natural order, or one is there twice"
+CODED_IDS = {
+    "low parts of numbers missing": (drop("items.id_gaps_low"), "'items': 'id_gaps_low', 'id_gaps_high' belong"),
+    "high parts of numbers missing": (drop("items.id_gaps_high"), "'id_gaps_low', 'id_gaps_high' belong together"),
+    "a text tensor missing": (drop("items.id_rest_low"), "'id_rest_high', 'id_texts' belong together"),
+    "the texts missing": (drop("items.id_texts"), "'id_rest_high', 'id_texts' belong together"),
+    "all of texts missing": (drop(*TEXT_KINDS), "'id_rest_high', 'id_texts' belong together"),
+    "numbers missing": (
+        drop("items.id_gaps_low", "items.id_gaps_high"),
+        "'id_shared_high' has 24 bytes, too few for one bit for each",
+    ),
+    "two kinds of ids": (both_kinds, "'items' has ids as they are and coded ones"),
+    "ids as they are beside": (put("items.ids", [97], "u1"), "'items' has ids as they are and coded ones"),
+    "a shift of 25": (at("items.id_gaps_low", 0, 25), GAPS),
+    "no first number": (put("items.id_gaps_low", [0] * 7), GAPS),
+    "no low parts at all": (put("items.id_gaps_low", []), GAPS),
+    "no gap": (put("items.id_gaps_high", []), GAPS),
+    "low parts in a matrix": (put("items.id_gaps_low", [[0] * 8]), GAPS),
+    "high parts in a matrix": (put("items.id_gaps_high", [[255] * 13]), GAPS),
+    "another shift": (at("items.id_gaps_low", 0, 9), "'id_gaps_low' has .* bytes of low parts"),
+    "low parts that go on": (longer("items.id_gaps_low", 0), "'id_gaps_low' has .* bytes of low parts"),
+    "high parts that go on": (longer("items.id_gaps_high", 0), "'id_gaps_high' goes on after the last id gap"),
+    "nothing but zero bits": (put("items.id_gaps_high", [0] * 30), "'id_gaps_high' .*"),
+    "a first number beyond all": (at("items.id_gaps_low", 7, 0xFF), "an id is a number above 9007199254740991"),
+    "numbers beyond all": (
+        ids(numbers_as([2**53 - 1, *range(2**53, 2**53 + 99)])),
+        "an id is a number above 9007199254740991",
+    ),
+    "more numbers than rows": (ids(numbers_as(list(range(201)))), "201 ids are numbers, and there are texts or more"),
+    "numbers for all rows, and texts": (ids(numbers_as(list(range(200)))), "200 ids are numbers, and there are texts"),
+    "fewer numbers than left": (
+        ids(numbers_as(NUMBERS[:-1])),
+        "'id_shared_low' has 25 bytes of low parts; 101 shared lengths",
+    ),
+    "more numbers than left": (ids(numbers_as([*NUMBERS, 400])), "'id_shared_high' has 100 one bits, but there are 99"),
+    "a shift of lengths of 21": (at("items.id_shared_low", 0, 21), "the first byte of 'id_shared_low' .* 20 at most"),
+    "shared lengths that go on": (longer("items.id_shared_high", 0), "'id_shared_high' goes on after the last shared"),
+    "lengths that go on": (longer("items.id_rest_high", 0), "'id_rest_high' goes on after the last length"),
+    "low lengths that go on": (longer("items.id_rest_low", 0), "'id_rest_low' has .* bytes of low parts"),
+    "texts that go on": (longer("items.id_texts", 97), r"'id_texts' has \d+ bytes in 1 dimensions, not \d+ in one"),
+    "texts in a matrix": (put("items.id_texts", [[97] * 8]), "'id_texts' has 8 bytes in 2 dimensions"),
+    "texts cut off": (put("items.id_texts", [97] * 8), "'id_texts' has 8 bytes in 1 dimensions"),
+    "a text that shares at the beginning": (ids(texts_as(LONG, {0: 1})), "every 16th id that is a text must be stored"),
+    "a sixteenth that shares": (ids(texts_as(LONG, {32: 1})), "every 16th id that is a text must be stored in full"),
+    "more shared than there is": (
+        ids(texts_as([*LONG[:4], LONG[4] + "y" * 9, *LONG[5:]], {4: 9})),
+        "an id shares more than there is of the one before it",
+    ),
+    "texts that descend": (ids(texts_as([*LONG[:5], "A", *LONG[6:]])), ORDER),
+    "texts that descend between blocks": (ids(texts_as([*LONG[:16], "A", *LONG[17:]])), ORDER),
+    "texts that are the same": (ids(texts_as([*LONG[:5], LONG[4], *LONG[6:]])), ORDER),
+    "texts that are the same, all shared": (ids(texts_as([*LONG[:5], LONG[4], *LONG[6:]], {5: 8})), ORDER),
+    "an empty text in the middle": (ids(texts_as([*LONG[:5], "", *LONG[6:]])), ORDER),
+    "a number among texts": (ids(texts_as([*LONG[:5], "7777", *LONG[6:]])), ORDER),
+    "a text that is one of the numbers": (ids(texts_as(["297", *LONG[1:]])), ORDER),
+    "a text that is a smaller number": (ids(texts_as(["11", *LONG[1:]])), ORDER),
+    "a number with zeros behind itself": (ids(texts_as(["00297", *LONG[1:]])), ORDER),
+    "numbers that are texts and descend": (ids(texts_as(["1000", "0999", *LONG[2:]])), ORDER),
+    "the same number twice as a text": (ids(texts_as(["1000", "01000", *LONG[2:]])), ORDER),
+    "not UTF-8": (ids(texts_as([*LONG[:-1], b"b\xff"])), "'items': an id is not UTF-8"),
+    "a letter cut off": (ids(texts_as([*LONG[:-1], b"b\xc3"])), "'items': an id is not UTF-8"),
+    "a letter cut off before a letter": (ids(texts_as([*LONG[:-2], b"b\xc3", b"c"])), "'items': an id is not UTF-8"),
+    "half a letter": (ids(texts_as([*LONG[:-1], b"\xa9"])), "'items': an id is not UTF-8"),
+    "a letter over two ids": (ids(texts_as([*LONG[:-2], b"b\xc3", b"\xa9"])), "'items': an id is not UTF-8"),
+    "a letter over two blocks": (
+        ids(texts_as([*LONG[:15], b"b\xe2", b"\x82\xac", *[f"\U0010ffff{row:03d}" for row in range(HALF - 17)]])),
+        "'items': an id is not UTF-8",
+    ),
+    "a surrogate": (ids(texts_as([*LONG[:-1], b"\xed\xa0\x80"])), "'items': an id is not UTF-8"),
+}
+CODED_ID_CARDS = {
+    "version 1": ({"format_version": 1}, "it holds a tensor that does not belong there: 'items.id_"),
+    "more items": ({"n_items": 201}, "'items"),
+    "users without ids": ({"n_users": 4}, "'users"),
+}
+
+
+@pytest.mark.parametrize("case", CODED_IDS)
+def test_coded_ids(folder, case):
+    change, message = CODED_IDS[case]
+    parts = taken_apart(file_of_coded_ids(folder / "ids"))
+    change(parts)
+    refused(folder, parts.pack(), message)
+
+
+@pytest.mark.parametrize("case", CODED_ID_CARDS)
+def test_cards_of_coded_ids(folder, case):
+    changes, message = CODED_ID_CARDS[case]
+    parts = taken_apart(file_of_coded_ids(folder / "ids"))
+    parts.card |= changes
+    refused(folder, parts.pack(), message)
+
+
+GOOD_IDS = {
+    "as written": [*map(str, NUMBERS), *TEXTS],
+    "texts in full": [*map(str, NUMBERS), *LONG],
+    "an empty text first": [*map(str, NUMBERS), "", *LONG[1:]],
+    "digits first": [*map(str, NUMBERS), "0298", "000299", "299", "99999999999999999999", *LONG[4:]],
+    "a letter cut by what is shared": [*map(str, NUMBERS), *LONG[:-2], "é", "è"[:0] + "ê"],
+}
+
+
+@pytest.mark.parametrize("case", GOOD_IDS)
+def test_the_same_by_hand_is_read(folder, case):
+    """The codes of this file's own making are right, so what is refused above is refused for its fault."""
+    names = GOOD_IDS[case]
+    parts = taken_apart(file_of_coded_ids(folder / "ids"))
+    shared = {HALF - 1: 1} if case == "a letter cut by what is shared" else {}
+    parts.tensors |= numbers_as(NUMBERS) | texts_as(names[len(NUMBERS) :], shared)
+    path = folder / NAME
+    path.write_bytes(parts.pack())
+    assert Recommender.open(path).item_ids == names
+    assert read(path).item_ids.rows(names).tolist() == list(range(200))
+
+
+def test_huge_claims_of_texts_take_no_memory(folder):
+    """Lengths of a million bytes each, and as many shared, in a few bytes."""
+    parts = taken_apart(file_of_coded_ids(folder / "ids"))
+    low = np.concatenate((np.array([20], dtype="u1"), np.frombuffer(b"\xff" * 249 + b"\x0f", dtype="u1")))[:251]
+    high = unary([0] * HALF)[1]
+    for stem in ("shared", "rest"):
+        parts.tensors |= {f"items.id_{stem}_low": low, f"items.id_{stem}_high": high}
+    tracemalloc.start()
+    try:
+        refused(folder, parts.pack(), "'items': 'id_")
+        assert tracemalloc.get_traced_memory()[1] < 2 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("digits", [15, 300])
 def test_a_huge_count_of_history_factors_takes_no_memory(folder, valid, digits):
     parts = taken_apart(valid)
     drop("items.factors")(parts)

@@ -16,11 +16,16 @@ def test_by_hand(tmp_path):
     assert json.loads(json.dumps(found)) == found
     fingerprint = found.pop("fingerprint")
     assert len(fingerprint) == 64
+    notes = found.pop("notes")
+    assert notes[0] == "6 rows read; 1 repeated pair folded"
+    assert any("1 of 2 pairs of the test part stand in the training part too" in note for note in notes)
     assert found == {
         "source": str(tmp_path),
         "users": 3,
         "items": 4,
         "interactions": 5,
+        "rows": 6,
+        "left_out": {},
         "density": pytest.approx(5 / 12),
         "duplicates_folded": 1,
         "per_user": {"min": 1, "median": 2.0, "mean": pytest.approx(5 / 3), "max": 2},

@@ -209,9 +209,10 @@ def test_another_seed_is_another_split():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kind": "rand"}, r"unknown kind of split 'rand'; it must be one of auto, given"),
+        ({"kind": "rand"}, r"unknown kind of split 'rand'; it must be one of auto, none, given"),
         ({"kind": "given"}, r"made here: a given split needs a test file"),
-        ({"test_fraction": 0}, r"test_fraction must be above 0 and below 1, not 0"),
+        ({"test_fraction": -0.1}, r"test_fraction must be from 0 to below 1, not -0.1"),
+        ({"test_fraction": 0, "kind": "leave-last"}, r"test_fraction=0 has no effect on a leave-last split"),
         ({"test_fraction": 1.0}, r"test_fraction must be"),
         ({"valid_fraction": 1.0}, r"valid_fraction must be"),
         ({"valid_fraction": float("nan")}, r"valid_fraction must be"),

@@ -53,6 +53,32 @@ def test_each_module_once_and_before_those_that_import_it(tmp_path):
     assert done.stdout == "111 102 103\n"
 
 
+COMMENTED = """/** What this module is. */
+
+/**
+ * More of it, over
+ * lines.
+ */
+const a = "/** kept */"; // kept too
+  // gone
+const b = "// kept"; /* kept as well */
+/** One. */ const c = 1;
+/** Two. */
+console.log([a, b, c].join());
+"""
+
+
+def test_comments_on_lines_of_their_own_are_left_out(tmp_path):
+    text = bundle(modules(tmp_path, main=COMMENTED))
+    kept = [
+        'const a = "/** kept */"; // kept too',
+        'const b = "// kept"; /* kept as well */',
+        "/** One. */ const c = 1;",
+        "console.log([a, b, c].join());",
+    ]
+    assert text.split("\n") == ["", *kept, ""]
+
+
 @pytest.mark.parametrize(
     ("texts", "message"),
     [

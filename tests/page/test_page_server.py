@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 import threading
+from contextlib import contextmanager
 
 import pytest
 
@@ -13,20 +14,32 @@ from sparserec.page import PageServer
 
 
 @pytest.fixture
-def site(tmp_path):
-    """A served folder with a secret beside it."""
+def folder(tmp_path):
+    """A folder of a page and of other things, with a secret beside it."""
     (tmp_path / "secret").write_text("secret")
     folder = tmp_path / "site"
     (folder / "sub").mkdir(parents=True)
-    for name in ("index.html", "sub/app.js", "sub/m.wasm", "model.safetensors", "a b.css"):
+    for name in ("index.html", "sw.js", "sub/app.js", "sub/index.html", "m.wasm", "model.safetensors", "a b.css"):
         (folder / name).write_text(name)
     (folder / "link").symlink_to(tmp_path / "secret")
-    with PageServer(folder) as server:
+    return folder
+
+
+@contextmanager
+def running(server):
+    with server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield server
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def site(folder):
+    """All of the folder is served."""
+    with running(PageServer(folder, names=None)) as server:
+        yield server
 
 
 def ask(server: PageServer, path: str, method: str = "GET", host: str | None = None) -> tuple[int, dict, str]:
@@ -46,7 +59,7 @@ def ask(server: PageServer, path: str, method: str = "GET", host: str | None = N
         ("/", "index.html", "text/html; charset=utf-8"),
         ("/index.html?x=1", "index.html", "text/html; charset=utf-8"),
         ("/sub/app.js", "sub/app.js", "text/javascript; charset=utf-8"),
-        ("/sub/m.wasm", "sub/m.wasm", "application/wasm"),
+        ("/m.wasm", "m.wasm", "application/wasm"),
         ("/model.safetensors", "model.safetensors", "application/octet-stream"),
         ("/a%20b.css", "a b.css", "text/css; charset=utf-8"),
     ],
@@ -85,11 +98,51 @@ def test_nothing_else(site, path):
     assert "secret" not in body.replace(path, "")
 
 
-def test_other_methods_and_other_names_of_this_machine(site):
+def test_only_the_page_is_served(folder):
+    """Whatever else lies in its folder: the model, notes, a key."""
+    with running(PageServer(folder)) as server:
+        assert [ask(server, path)[::2] for path in ("/", "/index.html", "/sw.js")] == [
+            (200, "index.html"),
+            (200, "index.html"),
+            (200, "sw.js"),
+        ]
+        for path in ("/model.safetensors", "/m.wasm", "/sub/app.js", "/sub/index.html", "/sub/", "/link", "/a%20b.css"):
+            assert ask(server, path)[0] == 404, path
+
+
+def test_a_page_that_leads_elsewhere_is_not_served(tmp_path, folder):
+    (folder / "sw.js").unlink()
+    (folder / "sw.js").symlink_to(tmp_path / "secret")
+    with running(PageServer(folder)) as server:
+        assert ask(server, "/sw.js")[0] == 404
+        assert ask(server, "/")[0] == 200
+
+
+def test_other_methods(site):
     assert ask(site, "/", "POST")[0] == 501
-    assert ask(site, "/", host="evil.example")[0] == 403
-    assert ask(site, "/", host="")[0] == 403
-    assert ask(site, "/", host=f"localhost:{site.server_port}")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost:8000", 200),
+        ("127.0.0.1:8000", 200),
+        # What a browser sends to port 80.
+        ("localhost", 200),
+        ("127.0.0.1", 200),
+        ("LOCALHOST", 200),
+        ("evil.example", 403),
+        ("evil.example:8000", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("localhost:evil", 403),
+        ("localhost:8000:8000", 403),
+        ("evil.example:localhost", 403),
+        (":8000", 403),
+        ("", 403),
+    ],
+)
+def test_names_of_this_machine(site, host, status):
+    assert ask(site, "/", host=host)[0] == status
 
 
 def test_it_listens_on_the_loopback_address_alone(site):

@@ -1,7 +1,7 @@
 import pytest
 
 from sparserec import SparserecError
-from sparserec.page import Title, read_titles
+from sparserec.page import Title, noun_of, read_titles
 
 
 def read(tmp_path, text, name="titles.csv"):
@@ -44,6 +44,22 @@ def test_refusals(tmp_path, text, message):
     with pytest.raises(SparserecError, match=message) as caught:
         read(tmp_path, text)
     assert "titles.csv" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("header", "noun"),
+    [
+        ("movieId,title", "films"),
+        ("title\tBook ID", "books"),
+        ("\ufeffasin,title", "products"),
+        ("id,title", "items"),
+        ("year,title", "items"),
+        ("", "items"),
+    ],
+)
+def test_what_items_are_called(tmp_path, header, noun):
+    (tmp_path / "titles.csv").write_text(header + "\n", encoding="utf-8")
+    assert noun_of(tmp_path / "titles.csv") == noun
 
 
 def test_a_missing_file_and_a_folder(tmp_path):

@@ -36,7 +36,7 @@ def nearest(catalogue, tmp_path_factory):
     (folder / "ratings.csv").write_text("user,item\n" + "".join(f"u{u},i{i}\n" for u, i in pairs))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr("builtins.print", lambda *words: None)
+        patch.setattr("builtins.print", lambda *words, **options: None)
         namespace = {}
         exec(compile(code, str(PAGE), "exec"), namespace)  # the project's own page
         yield namespace

@@ -23,6 +23,7 @@ SETTINGS = {
     "batch_size": 64,
     "threads": 1,
     "teacher": {"length": 40, "epochs": 2},
+    "data": {"holdout": True},
 }
 
 

@@ -7,6 +7,7 @@ import inspect
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import sklearn.decomposition
 
 from sparserec.sparsity import ExplorerConfig, Policy, history_start, initial, item_spectrum, made_sparse
 from sparserec.sparsity.explorers.base import Explorer
@@ -81,13 +82,13 @@ def test_a_start_has_values_of_the_typical_size(interactions):
 
 
 def test_nmf_begins_at_singular_vectors_and_stops_when_it_has_settled(interactions, monkeypatch):
-    real, calls = initial.NMF, []
+    real, calls = sklearn.decomposition.NMF, []
 
     def recorded(columns, **settings):
         calls.append((columns, settings))
         return real(columns, **settings)
 
-    monkeypatch.setattr(initial, "NMF", recorded)
+    monkeypatch.setattr("sklearn.decomposition.NMF", recorded)
     initial.nmf_factors(interactions, 4, seed=3)
     ((columns, settings),) = calls
     assert columns == 4

@@ -9,6 +9,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 import sparserec
+from sparserec.course import Course
 from sparserec.device import Recommender
 from sparserec.errors import SparserecError
 from sparserec.evaluation import Popularity, evaluate
@@ -291,7 +292,7 @@ def test_another_configuration_is_refused_and_leaves_the_run_as_it_is(small, fis
 
 def context_of(small, folder=None, report=lambda words: None, **settings):
     config = load_config("fism", **{"dim": 64, "budget": "30B/item", **settings})
-    return Context(config, split(small), folder, report)
+    return Context(config, split(small), folder, Course(lambda news: report(news.words)))
 
 
 def chosen(small, **settings):
@@ -454,7 +455,7 @@ def test_the_second_training_has_the_normalisation_of_the_first(small, fism, tmp
     monkeypatch.setattr(thresholds, "WORTH_TRYING", -1.0)
     monkeypatch.setattr(thresholds, "WORTH_NORMALISATION", -1.0)
     settings = {**fism, "epochs": 1} if recipe == "fism" else {"recipe": "spectral", "budget": "30B/item", "dim": 64}
-    run = sparserec.train(small, tmp_path / "run", **{**settings, "refit": True, "threads": 1})
+    run = sparserec.train(small, tmp_path / "run", **{**settings, "refit": True, "threads": 1}, data={"holdout": True})
     found = [facts_of(folder / "start.safetensors") for folder in (run.folder, run.folder / "final")]
     assert found[0]["normalisation"] == found[1]["normalisation"] != {"user_power": 1.0, "smoothing": 0.0}
     run.export(tmp_path / "model.safetensors")

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from places import GOLDEN, ROOT
+from places import GENRES, GOLDEN, ROOT
 
 HERE = Path(__file__).resolve().parent
 # The bad files are made by the same code as for the Python reader.
@@ -76,15 +76,60 @@ def chromium():
         yield window
 
 
+@pytest.fixture(scope="session")
+def catalogue(tmp_path_factory) -> tuple[Path, dict[str, str]]:
+    """An exported model of the synthetic catalogue, and the titles of its items."""
+    import sparserec
+    from sparserec.interactions import synthetic
+
+    folder = tmp_path_factory.mktemp("catalogue")
+    data, titles = synthetic(n_users=300, n_items=400, interactions_per_user=20, n_clusters=8, seed=5)
+    run = sparserec.train(data, folder / "run", recipe="spectral", budget="24B/item", seed=0)
+    run.export(folder / "model.safetensors")
+    return folder / "model.safetensors", dict(zip(data.interactions.items.to_list(), titles, strict=True))
+
+
+@pytest.fixture(scope="session")
+def written(catalogue, tmp_path_factory) -> Path:
+    """The demo page for it, without genres."""
+    from sparserec.page import Title, write_page
+
+    model, titles = catalogue
+    out = tmp_path_factory.mktemp("page")
+    write_page(model, out, {name: Title(title, "") for name, title in titles.items()}, "A made-up catalogue")
+    return out
+
+
+@pytest.fixture(scope="session")
+def genres(catalogue) -> dict[str, list[str]]:
+    """Made-up genres by item: two of four, and none for every ninth."""
+    _, titles = catalogue
+    pairs = [[GENRES[i % 4], GENRES[(i // 4 + 1 + i) % 4]] for i in range(len(titles))]
+    made = enumerate(zip(titles, pairs, strict=True))
+    return {name: list(dict.fromkeys(pair)) if i % 9 else [] for i, (name, pair) in made}
+
+
+@pytest.fixture(scope="session")
+def with_genres(catalogue, genres, tmp_path_factory) -> Path:
+    """The demo page for it, with genres, of films."""
+    from sparserec.page import Title, write_page
+
+    model, titles = catalogue
+    out = tmp_path_factory.mktemp("genres")
+    known = {name: Title(title, ", ".join(genres[name])) for name, title in titles.items()}
+    write_page(model, out, known, "Films", "films")
+    return out
+
+
 @pytest.fixture
 def served():
-    """Serve a folder to this machine as `sparserec web --serve` does; gives its address."""
+    """Serve all of a folder to this machine; gives its address."""
     from sparserec.page import PageServer
 
     running = []
 
     def serve(folder: Path) -> str:
-        server = PageServer(folder)
+        server = PageServer(folder, names=None)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         running.append(server)
         return server.url

@@ -14,7 +14,12 @@ for (const path of JSON.parse(readFileSync(process.argv[2], "utf-8"))) {
     const model = await Recommender.open(bytes);
     const taken = process.memoryUsage().arrayBuffers - before;
     const first = model.recommend({ history: [model.itemIds[0]], k: 2 });
-    outcomes.push({ opened: true, taken, kept: model.nbytes, first: first.length });
+    const ids = model.itemIds;
+    // Each id as the one candidate, asked for by another: it must be found, and come back as it is.
+    const few = ids.length <= 200;
+    const one = (id, row) => model.recommend({ history: [ids[(row + 1) % ids.length]], candidates: [id], k: 1 })[0];
+    const found = few && ids.length > 1 ? ids.map((id, row) => ids.indexOf(one(id, row).item)) : [];
+    outcomes.push({ opened: true, taken, kept: model.nbytes, first: first.length, ids: few ? ids : [], found });
   } catch (error) {
     outcomes.push({ opened: false, name: error.name, error: error.message, taken: process.memoryUsage().arrayBuffers - before });
   }

@@ -29,6 +29,13 @@ class DemoPage:
         self.search(text)
         self.page.click("#found li")
 
+    def starters(self) -> list[str]:
+        """Titles of the buttons to begin with."""
+        return self.page.evaluate("[...document.querySelectorAll('#starters button')].map(e => e.textContent)")
+
+    def disliked(self) -> list[str]:
+        return self.page.locator("#disliked button").all_inner_texts()
+
     def liked(self) -> list[str]:
         return self.page.locator("#liked button").all_inner_texts()
 

@@ -7,14 +7,12 @@ import re
 
 import numpy as np
 import test_hostile_files as hostile
-from hostile_files import taken_apart, valid_file
+from hostile_files import file_of_coded_ids, numbers_as, taken_apart, texts_as, valid_file
 
-# JSON as the standard has it: no NaN, and a number may have any number of digits.
+# JSON as the standard has it: a number may have any number of digits.
 OTHERWISE = {
-    "header a number": "header is not JSON",
     "header with a number of many digits": "not a JSON object",
-    "users of many digits": "'users': 3 values can't fill Infinity rows",
-    "newer version": "format version '2' is not supported; this module reads version 1",
+    "newer version": "format version '3' is not supported; this module reads version 1 or 2",
     "older version": "format version '0' is not supported",
     "type not a text": "of a type that is not allowed",
 }
@@ -42,6 +40,15 @@ def cases(folder):
             parts = taken_apart(whole[kind])
             change(parts)
             yield name, parts.pack(), message
+    whole_ids = file_of_coded_ids(folder / "ids")
+    for name, (change, message) in hostile.CODED_IDS.items():
+        parts = taken_apart(whole_ids)
+        change(parts)
+        yield name, parts.pack(), message
+    for name, (changes, message) in hostile.CODED_ID_CARDS.items():
+        parts = taken_apart(whole_ids)
+        parts.card |= changes
+        yield name, parts.pack(), message
     for wrong in ("0" * 64, "", "\ud800"):
         parts = taken_apart(whole["int8"])
         parts.seal = False
@@ -77,6 +84,20 @@ def test_the_files_that_the_bad_ones_are_made_of_open(node, tmp_path):
     files.append(valid_file(tmp_path / "halves", values_dtype="float16"))
     files += [taken_apart(data).pack() for data in files]  # the same in another order, and not aligned
     assert [outcome["first"] for outcome in opened(node, tmp_path, files)] == [2] * len(files)
+
+
+def test_coded_ids_by_hand_open(node, tmp_path):
+    files = []
+    for case, names in hostile.GOOD_IDS.items():
+        parts = taken_apart(file_of_coded_ids(tmp_path / "ids"))
+        shared = {hostile.HALF - 1: 1} if case == "a letter cut by what is shared" else {}
+        texts = texts_as(names[len(hostile.NUMBERS) :], shared)
+        parts.tensors |= numbers_as(hostile.NUMBERS) | texts
+        files.append(parts.pack())
+    outcomes = opened(node, tmp_path, files)
+    assert [outcome["opened"] for outcome in outcomes] == [True] * len(files), outcomes
+    assert [outcome["ids"] for outcome in outcomes] == list(hostile.GOOD_IDS.values())
+    assert [outcome["found"] for outcome in outcomes] == [list(range(200))] * len(files)
 
 
 def test_cut_off_anywhere_and_every_flipped_bit(node, tmp_path):

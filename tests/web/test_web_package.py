@@ -81,6 +81,12 @@ export async function all(file: File): Promise<string> {
   const card: ModelCard = model.card;
   const scores: Float32Array = model.score(["1"], { user: "u" });
   const share: number | undefined = explained[0]?.because[0]?.share;
+  const again = { history: [9007199254740993n], dislikes: ["2"], excludeHistory: false, unknown: "ignore" } as const;
+  const found: Recommendation[] = [...model.recommend(again), ...model.popular(), ...model.similar(1, { k: 3 })];
+  const left: string[] = model.unknownItems([found.length, 2n]);
+  const shared: Recommender = await Recommender.open(new SharedArrayBuffer(left.length));
+  // @ts-expect-error unknown ids are an error or ignored
+  shared.recommend({ history: ["1"], unknown: "skip" });
   // @ts-expect-error a recommendation without explain has no reasons
   plain[0].because;
   // @ts-expect-error ids are texts or numbers

@@ -13,16 +13,17 @@ export class Finder {
   #choose;
 
   /**
-   * @param options `find(query)` gives `{ rows, matches }`, `describe(row)` gives `{ title, tags, chosen }`, `choose(row)`
-   * is called with what was picked, `announce(text)` tells a screen reader.
+   * @param options `find(query)` gives `{ rows, matches, close }`, `describe(row)` gives `{ title, tags, chosen }`,
+   * `choose(row)` is called with what was picked, `announce(text)` tells a screen reader.
    */
   constructor({ find, describe, choose, announce }) {
     this.#find = find;
     this.#describe = describe;
     this.#choose = choose;
     this.#input.addEventListener("input", () => {
-      const matches = this.#show();
-      announce(matches === 1 ? "1 match" : `${matches} matches`);
+      const { matches, close } = this.#show();
+      const count = matches === 1 ? "1 match" : `${matches.toLocaleString("en")} matches`;
+      announce(close ? `Nothing matches exactly; ${count} nearly` : count);
     });
     this.#input.addEventListener("focus", () => this.#show());
     this.#input.addEventListener("click", () => this.#show());
@@ -36,8 +37,9 @@ export class Finder {
     });
   }
 
-  enable() {
+  enable(example) {
     this.#input.disabled = false;
+    this.#input.placeholder = example;
   }
 
   focus() {
@@ -46,14 +48,15 @@ export class Finder {
   }
 
   #show() {
-    const { rows, matches } = this.#find(this.#input.value);
+    const found = this.#find(this.#input.value);
+    const { rows } = found;
     this.#rows = rows;
     this.#list.replaceChildren(...rows.map((row, i) => this.#option(row, i)));
     this.#list.hidden = rows.length === 0;
     this.#none.hidden = rows.length > 0;
     this.#input.setAttribute("aria-expanded", String(rows.length > 0));
     this.#activate(-1);
-    return matches;
+    return found;
   }
 
   #option(row, i) {

@@ -2,23 +2,33 @@
 
 import { SparserecError } from "../src/error.js";
 import { Recommender } from "../src/recommender.js";
-import { Titles, embeddedModel } from "./catalogue.js";
-import { bytesText, byId } from "./dom.js";
+import { Titles, embeddedCatalogue, embeddedModel } from "./catalogue.js";
+import { byId, element, focusOn } from "./dom.js";
+import { showFacts, showSize } from "./facts.js";
 import { Finder } from "./finder.js";
-import { showFacts, showLiked, showRecommended } from "./lists.js";
+import { showChosen, showRecommended, showStarters } from "./lists.js";
 import { Memory } from "./memory.js";
+import { reasons } from "./reasons.js";
 import { Search } from "./search.js";
+import { popularity, starters } from "./starters.js";
 
 const SHOWN = 20;
+/** So many starters at a time, until so many items are chosen. */
+const STARTERS = 8;
+const ENOUGH = 3;
 
 class Page {
-  #titles = new Titles();
+  #written = embeddedCatalogue();
+  #titles;
   #finder;
   #model = null;
   #ids = [];
   #search = new Search([]);
+  #starters = [];
   #memory = null;
   #liked = [];
+  #disliked = [];
+  #tag = "";
   #opened = 0;
   #times = [];
 
@@ -30,18 +40,25 @@ class Page {
       announce,
     });
     byId("clear").addEventListener("click", () => {
-      this.#set([]);
+      this.#memory.forget();
+      byId("gone").hidden = true;
+      this.#set([], []);
       announce("Nothing is chosen any more");
       this.#finder.focus();
     });
+    byId("tag").addEventListener("change", (event) => this.#filter(event.target.value));
     byId("file").addEventListener("change", (event) => {
       const [file] = event.target.files;
-      if (file !== undefined) this.open(() => file);
+      if (file !== undefined) this.open(() => file, file.name);
     });
   }
 
-  /** Open what `source` gives. When that fails, the sentence is shown, and an open model stays. */
-  async open(source) {
+  /**
+   * Open what `source` gives. When that fails, the sentence is shown, and an open model stays.
+   *
+   * @param {string} [file] the name of a file from the disk.
+   */
+  async open(source, file) {
     byId("problem").hidden = true;
     try {
       const began = performance.now();
@@ -53,12 +70,38 @@ class Page {
       byId("problem").hidden = false;
       return;
     }
-    this.#ids = this.#model.itemIds;
-    this.#search = new Search(this.#ids.map((id) => this.#titles.of(id)));
-    this.#memory = new Memory(this.#model.card.sha256);
+    this.#begin(file);
+    if (file !== undefined) announce(`${file} is open: ${byId("headline").textContent}`);
+  }
+
+  /** Show the model that was opened. */
+  #begin(file) {
+    const model = this.#model;
+    this.#titles = new Titles(model, this.#written);
+    this.#ids = model.itemIds;
+    const { order, places } = popularity(model);
+    this.#starters = starters(model, order);
+    this.#search = new Search(this.#ids.map((id) => this.#titles.of(id)), places);
+    this.#memory = new Memory(file);
     this.#times = [];
-    this.#finder.enable();
-    this.#set(this.#memory.load().filter((id) => this.#model.hasItem(id)));
+    this.#offerTags();
+    showSize(model, this.#titles.noun);
+    this.#finder.enable(`For example ${shortest(this.#starters.slice(0, STARTERS).map((id) => this.#titles.of(id)))}`);
+    const { liked, disliked, gone } = this.#memory.load((id) => model.hasItem(id));
+    byId("gone").textContent = `${gone} of your picks ${gone === 1 ? "is" : "are"} not in this catalogue.`;
+    byId("gone").hidden = gone === 0;
+    this.#set(liked, disliked);
+  }
+
+  /** The choice of tags, where items have at least two different ones. */
+  #offerTags() {
+    const tags = this.#titles.allTags();
+    this.#tag = "";
+    byId("tag").replaceChildren(
+      element("option", { value: "" }, "All"),
+      ...tags.map((tag) => element("option", { value: tag }, tag)),
+    );
+    byId("filter").hidden = tags.length < 2;
   }
 
   #described(row) {
@@ -68,56 +111,99 @@ class Page {
 
   #toggle(id) {
     const had = this.#liked.includes(id);
-    this.#set(had ? this.#liked.filter((other) => other !== id) : [...this.#liked, id]);
+    const others = this.#liked.filter((other) => other !== id);
+    this.#set(had ? others : [...others, id], this.#disliked.filter((other) => other !== id));
     announce(`${had ? "Removed" : "Added"} ${this.#titles.of(id)}. Recommendations are updated.`);
   }
 
-  #set(liked) {
-    this.#liked = liked;
-    this.#memory.save(liked);
+  #set(liked, disliked) {
+    [this.#liked, this.#disliked] = [liked, disliked];
+    this.#memory.save({ liked, disliked });
     this.#show();
   }
 
   #show() {
+    const titles = this.#titles;
+    const recommended = this.#recommended();
+    const actions = {
+      like: (id, place) => this.#like(id, place),
+      dislike: (id, place) => this.#dislike(id, place),
+    };
+    showChosen("liked", this.#liked, titles, "Remove", (id) => this.#remove(id));
+    showChosen("disliked", this.#disliked, titles, "Take back", (id) => this.#takeBack(id));
+    showStarters(this.#starting(), titles, (id, place) => this.#start(id, place));
+    showRecommended(recommended.map(({ item }) => item), reasons(recommended, this.#liked), titles, actions);
+    const none = this.#liked.length === 0;
+    document.body.classList.toggle("empty", none);
+    byId("nothing-yet").hidden = !none;
+    byId("working").hidden = none;
+    byId("none-left").hidden = none || recommended.length > 0;
+    byId("clear").hidden = none && this.#disliked.length === 0 && byId("gone").hidden;
+    byId("against").hidden = this.#disliked.length === 0;
+    showFacts(this.#model, titles.noun, this.#opened, this.#times);
+    byId("took").textContent = none ? "" : `On this device, in ${this.#times.at(-1).toFixed(1)} ms`;
+  }
+
+  #recommended() {
+    if (this.#liked.length === 0) return [];
+    const query = { history: this.#liked, dislikes: this.#disliked, k: SHOWN, explain: true };
+    if (this.#tag !== "") query.candidates = this.#titles.withTag(this.#tag);
     const began = performance.now();
-    const query = { history: this.#liked, k: SHOWN, explain: true };
-    const recommended = this.#liked.length === 0 ? [] : this.#model.recommend(query);
-    if (this.#liked.length > 0) this.#times.push(performance.now() - began);
-    showLiked(this.#liked, this.#titles, (id) => this.#remove(id));
-    showRecommended(recommended, this.#titles, (id, place) => this.#like(id, place));
-    byId("nothing-yet").hidden = this.#liked.length > 0;
-    showFacts(this.#facts());
+    const recommended = this.#model.recommend(query);
+    this.#times.push(performance.now() - began);
+    return recommended;
+  }
+
+  /** Starters that nothing was decided about yet; none once enough is chosen. */
+  #starting() {
+    if (this.#liked.length >= ENOUGH) return [];
+    return this.#starters.filter((id) => !this.#liked.includes(id) && !this.#disliked.includes(id)).slice(0, STARTERS);
+  }
+
+  #filter(tag) {
+    this.#tag = tag;
+    this.#show();
+    const count = byId("recommended").children.length;
+    announce(`${tag === "" ? "All" : tag}: ${count} ${count === 1 ? "recommendation" : "recommendations"}`);
+  }
+
+  /** Choose a starter; the focus stays at its place, or goes on to the search when there are no more. */
+  #start(id, place) {
+    this.#toggle(id);
+    if (!focusOn(byId("starters"), place)) this.#finder.focus();
   }
 
   /** Take an item out; the focus goes to the one that is now in its place, or to the search. */
   #remove(id) {
     const place = this.#liked.indexOf(id);
     this.#toggle(id);
-    const buttons = byId("liked").querySelectorAll("button");
-    if (buttons.length === 0) this.#finder.focus();
-    else buttons[Math.min(place, buttons.length - 1)].focus();
+    if (!focusOn(byId("liked"), place)) this.#finder.focus();
   }
 
   /** Add a recommended item; the focus stays at its place of the list. */
   #like(id, place) {
     this.#toggle(id);
-    const buttons = byId("recommended").querySelectorAll("button");
-    buttons[Math.min(place, buttons.length - 1)]?.focus({ preventScroll: true });
+    focusOn(byId("recommended"), place, ".like");
   }
 
-  #facts() {
-    const facts = {
-      "Size of the model": bytesText(this.#model.fileBytes),
-      Catalogue: `${this.#model.nItems.toLocaleString("en")} items`,
-      "Opened and checked in": `${this.#opened.toFixed(0)} ms`,
-    };
-    if (this.#times.length > 0) {
-      const sorted = this.#times.toSorted((a, b) => a - b);
-      facts["Recommended in"] = `${this.#times.at(-1).toFixed(1)} ms`;
-      facts[`Median of ${sorted.length}`] = `${sorted[sorted.length >> 1].toFixed(1)} ms`;
-    }
-    return facts;
+  /** Turn a recommended item down; the focus stays at its place of the list. */
+  #dislike(id, place) {
+    this.#set(this.#liked, [...this.#disliked, id]);
+    announce(`Not ${this.#titles.of(id)}. Recommendations are updated.`);
+    if (!focusOn(byId("recommended"), place, ".dislike")) focusOn(byId("disliked"), Infinity);
   }
+
+  /** Let an item that was turned down be recommended again. */
+  #takeBack(id) {
+    const place = this.#disliked.indexOf(id);
+    this.#set(this.#liked, this.#disliked.filter((other) => other !== id));
+    announce(`${this.#titles.of(id)} may be recommended again.`);
+    if (!focusOn(byId("disliked"), place)) this.#finder.focus();
+  }
+}
+
+function shortest(texts) {
+  return texts.reduce((best, text) => (text.length < best.length ? text : best));
 }
 
 /** Tell a screen reader. */

@@ -2,27 +2,57 @@
 
 export class Memory {
   #key;
+  #absent = { liked: [], disliked: [] };
 
-  /** @param {string} model the digest of the model, so that each has its own. */
-  constructor(model) {
-    this.#key = `sparserec:liked:${model}`;
+  /**
+   * What belongs to this page, wherever its model comes from: picks outlast a new model at the same address.
+   *
+   * @param {string} [file] name of a model that was opened from the disk, which has picks of its own.
+   */
+  constructor(file) {
+    const page = location.pathname.replace(/index\.html$/, "");
+    this.#key = `sparserec:picks:${page}${file === undefined ? "" : `:${file}`}`;
   }
 
-  /** The ids that were chosen, in their order. */
-  load() {
+  /**
+   * What is kept, as far as a model has it, each id once and in the order in which they were chosen.
+   *
+   * @param {(id: string) => boolean} knows whether the model has an item. Picks that it lacks stay in storage: another
+   * model may come to this address again.
+   * @returns `{ liked, disliked, gone }`: ids, and how many liked ones the model lacks.
+   */
+  load(knows) {
+    let stored = null;
     try {
-      const stored = JSON.parse(localStorage.getItem(this.#key) ?? "[]");
-      return Array.isArray(stored) ? stored.filter((id) => typeof id === "string") : [];
+      stored = JSON.parse(localStorage.getItem(this.#key));
     } catch {
-      return [];
+      // No storage, or something that this page has not written.
     }
+    const liked = idsIn(stored?.liked);
+    const disliked = idsIn(stored?.disliked).filter((id) => !liked.includes(id));
+    const absent = (ids) => ids.filter((id) => !knows(id));
+    this.#absent = { liked: absent(liked), disliked: absent(disliked) };
+    return { liked: liked.filter(knows), disliked: disliked.filter(knows), gone: this.#absent.liked.length };
   }
 
-  save(ids) {
+  save({ liked, disliked }) {
+    const kept = {
+      liked: [...this.#absent.liked, ...liked],
+      disliked: [...this.#absent.disliked, ...disliked],
+    };
     try {
-      localStorage.setItem(this.#key, JSON.stringify(ids));
+      localStorage.setItem(this.#key, JSON.stringify(kept));
     } catch {
       // Chosen items are then forgotten with the page, which the page works without.
     }
   }
+
+  /** Forget what the model lacks, too. */
+  forget() {
+    this.#absent = { liked: [], disliked: [] };
+  }
+}
+
+function idsIn(stored) {
+  return Array.isArray(stored) ? [...new Set(stored.filter((id) => typeof id === "string"))] : [];
 }

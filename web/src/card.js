@@ -6,7 +6,7 @@ import { deeperThan, parseStrictly } from "./json.js";
 
 const MAX_NESTING = 32;
 
-const isWhole = (value) => Number.isInteger(value) || value === Infinity || value === -Infinity;
+const isWhole = (value) => Number.isInteger(value);
 const isNumber = (value) => typeof value === "number";
 const isText = (value) => typeof value === "string";
 const isObject = (value) => value instanceof Map;
@@ -26,6 +26,12 @@ const FIELDS = {
   sha256: isText,
 };
 
+/** Whether all numbers of plain data are finite: one such as 1e999 is not. */
+function isFinitely(value) {
+  if (typeof value === "number") return Number.isFinite(value);
+  return value === null || typeof value !== "object" || Object.values(value).every(isFinitely);
+}
+
 /** Parse and check the card in the metadata of a file; gives its known fields and leaves out others. */
 export function cardOf(metadata) {
   const text = metadata.get("sparserec");
@@ -38,6 +44,9 @@ export function cardOf(metadata) {
   }
   // The strict parser tells whole numbers from others; the usual one gives the values of both.
   const plain = JSON.parse(text);
+  if (!isFinitely(plain)) {
+    throw new SparserecError("the model card has a number that is not finite in double precision");
+  }
   if (!versions().includes(plain.format_version)) {
     throw new SparserecError(
       `format version ${quoted(plain.format_version, 40)} is not supported; ` +

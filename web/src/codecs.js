@@ -17,13 +17,14 @@ import { CODED } from "./coded.js";
 import { SparserecError } from "./error.js";
 import { FACTORS, HISTORY_FACTORS } from "./factors.js";
 import { STRUCTURE } from "./gaps.js";
-import { IDS } from "./ids.js";
+import { CODED_IDS } from "./idcodes.js";
+import { PLAIN_IDS } from "./ids.js";
 import { FLOAT16, INT8 } from "./plain.js";
 
 export const CODECS = [INT8, FLOAT16, CODED];
 
 /** What a side has beside its values. */
-const PARTS = [STRUCTURE, FACTORS, HISTORY_FACTORS, IDS];
+const PARTS = [STRUCTURE, FACTORS, HISTORY_FACTORS, PLAIN_IDS, CODED_IDS];
 
 /** The types that each tensor may have in a file of this version, by its name after that of the side. */
 export function tensorTypes(version) {

@@ -1,30 +1,54 @@
-/** Raw ids to rows and back. Ids stay in the bytes of the file; beside them there is a table of row numbers. */
+/**
+ * Raw ids to rows and back. There are four kinds of lists, all with
+ *
+ * - `length`; `tableBytes`, the bytes that are kept beside the file;
+ * - `at(row)`: the id of a row; `get(id)`: the row of an id, or -1.
+ */
 
 import { SparserecError, quoted } from "./error.js";
+import { CODED_IDS, RowNumbers, codedIds, encoded } from "./idcodes.js";
 
 /** Bytes that are checked to be UTF-8 at a time, so that no long text is made of them. */
 const BLOCK = 1 << 16;
 
-const ENCODER = new TextEncoder();
 const SCRATCH = new Uint8Array(256);
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
-export const IDS = { version: 1, tensors: { ids: "U8", id_offsets: "U32" } };
+export const PLAIN_IDS = { version: 1, tensors: { ids: "U8", id_offsets: "U32" } };
 
-export class Ids {
+/**
+ * The ids of a side; its rows where the file has none.
+ *
+ * @param side as of `sideOf`.
+ * @param {number} version of the format of the file.
+ */
+export function idsOf(side, version) {
+  const has = (part) => Object.keys(part.tensors).some((kind) => kind in side.tensors);
+  if (has(PLAIN_IDS) && has(CODED_IDS)) {
+    throw new SparserecError(`'${side.name}' has ids as they are and coded ones; there must be one kind`);
+  }
+  if (has(PLAIN_IDS) || version < CODED_IDS.version) return new PlainIds(side);
+  return has(CODED_IDS) ? codedIds(side) : new RowNumbers(side.n);
+}
+
+/** The row of an id; a SparserecError that calls it `kind` when it is unknown. */
+export function rowOf(ids, id, kind) {
+  const row = ids.get(id);
+  if (row < 0) {
+    const among = `not among the ${ids.length} known; for example, ${quoted(ids.at(0))} is one`;
+    throw new SparserecError(`unknown ${kind} ${quoted(id)}: ${among}`);
+  }
+  return row;
+}
+
+/** Ids as they are. They stay in the bytes of the file; beside them there is a table of row numbers. */
+class PlainIds {
   #bytes;
   #offsets;
   #slots;
   #key = crypto.getRandomValues(new Int32Array(2));
 
-  /**
-   * @param {string} side "items" or "users", for messages.
-   * @param tensors of the whole file.
-   * @param {number} n rows.
-   */
-  constructor(side, tensors, n) {
-    const ids = tensors.get(`${side}.ids`);
-    const offsets = tensors.get(`${side}.id_offsets`);
+  constructor({ name: side, n, tensors: { ids, id_offsets: offsets } }) {
     if (ids?.shape.length !== 1 || offsets?.shape.length !== 1 || offsets.shape[0] !== n + 1) {
       throw new SparserecError(`'${side}.ids' and ${n + 1} '${side}.id_offsets' must be there`);
     }
@@ -67,18 +91,8 @@ export class Ids {
       // Most ids are ASCII and short; to call the encoder for them takes longer than to find them.
       if (at === id.length) return this.#slots[this.#slot(SCRATCH, 0, at)];
     }
-    const bytes = ENCODER.encode(id);
-    return this.#slots[this.#slot(bytes, 0, bytes.length)];
-  }
-
-  /** The row of an id; a SparserecError that calls it `kind` when it is unknown. */
-  index(id, kind) {
-    const row = this.get(id);
-    if (row < 0) {
-      const among = `not among the ${this.length} known; for example, ${quoted(this.at(0))} is one`;
-      throw new SparserecError(`unknown ${kind} ${quoted(id)}: ${among}`);
-    }
-    return row;
+    const bytes = encoded(id);
+    return bytes === null ? -1 : this.#slots[this.#slot(bytes, 0, bytes.length)];
   }
 
   /** The slot with the id that the bytes are, or the free one where it would be put. */

@@ -5,7 +5,7 @@ export class SparserecError extends Error {
 
 /** What a file says about itself; docs/artefact-format.md has the meaning of each field. */
 export interface ModelCard {
-  readonly format_version: 1;
+  readonly format_version: 1 | 2;
   readonly scoring: "history" | "users";
   readonly dim: number;
   readonly n_items: number;
@@ -19,11 +19,11 @@ export interface ModelCard {
   readonly sha256: string;
 }
 
-/** A raw id. Numbers stand for their decimal text, so 318 is "318". */
-export type Id = string | number;
+/** A raw id. Numbers stand for their decimal text, so 318 is "318"; whole ones beyond 2^53 must be texts or BigInts. */
+export type Id = string | number | bigint;
 
-/** What `Recommender.open` takes: a URL is fetched, a File or Blob read; bytes that are there are used without a copy. */
-export type Source = string | URL | Blob | Response | ArrayBuffer | ArrayBufferView<ArrayBuffer>;
+/** What `Recommender.open` takes: a URL is fetched, a File or Blob read; bytes that are there are used without a copy, unless they are shared. */
+export type Source = string | URL | Blob | Response | ArrayBufferLike | ArrayBufferView;
 
 export interface OpenOptions {
   /** Whether the SHA-256 over the tensors is compared with the card's. True when not given. */
@@ -32,22 +32,43 @@ export interface OpenOptions {
   signal?: AbortSignal;
 }
 
+/** What becomes of ids that the file does not have: an error, or they are left out. */
+export type Unknown = "error" | "ignore";
+
 /** Whose taste scores come from. */
 export interface Taste {
-  /** Items the user took; they are never recommended. Without `user`, tastes are read from them. */
-  history?: Iterable<Id>;
+  /** Items the user took. Without `user`, tastes are read from them. */
+  history?: Iterable<Id> | null;
   /** A user with a row in the file. */
-  user?: Id;
+  user?: Id | null;
+  /**
+   * Items the user does not like: what they would add to tastes as part of a history is subtracted. An id that is in the
+   * history too counts as disliked alone.
+   */
+  dislikes?: Iterable<Id> | null;
+  /** What becomes of unknown ids in all lists; "error" when not given. A user must always be known. */
+  unknown?: Unknown;
 }
 
-export interface Query extends Taste {
+/** Which items are ranked. */
+export interface Limits {
   /** How many items, at least 1; 20 when not given. Fewer come back when fewer are left. */
   k?: number;
   /** Items that are not to be recommended. */
-  exclude?: Iterable<Id>;
+  exclude?: Iterable<Id> | null;
   /** When given, only these are ranked. */
-  candidates?: Iterable<Id>;
-  /** Whether each recommendation says what each item of the history adds to its score. Needs a history and no user. */
+  candidates?: Iterable<Id> | null;
+  /** What becomes of unknown ids in the lists; "error" when not given. */
+  unknown?: Unknown;
+}
+
+export interface Query extends Taste, Limits {
+  /** Whether items of the history are left out, true when not given. Disliked ones are never recommended. */
+  excludeHistory?: boolean;
+  /**
+   * Whether each recommendation says what each item of the history, and each disliked one, adds to its score. Needs a
+   * history and no user.
+   */
   explain?: boolean;
 }
 
@@ -66,7 +87,7 @@ export interface Reason {
 
 export interface Explained extends Recommendation {
   /**
-   * Each item of the history, largest share first, equal ones as in the history. Shares add up to the score, up to
+   * Each item of the history and each disliked one, largest share first, equal ones as in the history. Shares add up to the score, up to
    * rounding in single precision; some may be negative.
    */
   readonly because: readonly Reason[];
@@ -99,9 +120,21 @@ export class Recommender {
   /** Whether an item is in the catalogue. */
   hasItem(id: Id): boolean;
 
+  /** Those of these ids that the file does not have, each once: what `unknown: "ignore"` leaves out. */
+  unknownItems(ids: Iterable<Id> | null | undefined): string[];
+
   /** The best items, best first; equal scores go to the item that comes first in the file. */
   recommend(query: Query & { explain: true }): Explained[];
   recommend(query: Query): Recommendation[];
+
+  /**
+   * What most people took, as far as the file knows, for somebody without a history: by history factors, else by all
+   * users of the file together, else by the lengths of rows. Of the scores only the order has a meaning.
+   */
+  popular(limits?: Limits): Recommendation[];
+
+  /** Items whose rows are like that of an item, most alike first; the score is the likeness. */
+  similar(item: Id, limits?: Limits): Recommendation[];
 
   /** Scores of these items, in their order. */
   score(items: Iterable<Id>, taste: Taste): Float32Array;

@@ -1,14 +1,15 @@
 /** A recommender from one file: opens it, answers by raw id. */
 
+import { checkCount, checkUnknown, listed, textOf } from "./asked.js";
 import { cardOf } from "./card.js";
 import { openContainer } from "./container.js";
 import { SparserecError, quoted } from "./error.js";
-import { Ids } from "./ids.js";
-import { checkNames, rowsOf } from "./rows.js";
-import { eachValue, scorerOf, sumOfRows } from "./scores.js";
+import { rowOf } from "./ids.js";
+import { checkNames, idsOfSide, rowsOf } from "./rows.js";
+import { eachValue, scorerOf, squaredLengths, sumOfRows } from "./scores.js";
 import { digestOf } from "./sha256.js";
 import { bytesOfSource } from "./source.js";
-import { topRows } from "./top.js";
+import { bestRows, topRows } from "./top.js";
 
 export class Recommender {
   #card;
@@ -20,6 +21,7 @@ export class Recommender {
   #sums;
   #scores;
   #vector;
+  #disliked;
   #fileBytes;
 
   /** Open a file: a URL, a File or Blob, a Response, an ArrayBuffer or a view of one. */
@@ -45,14 +47,15 @@ export class Recommender {
     this.#items = rowsOf("items", tensors, card, card.n_items);
     if (card.n_users !== 0) this.#users = rowsOf("users", tensors, card, card.n_users);
     checkCard(card, this.#items, this.#users, tensors);
-    this.#itemIds = new Ids("items", tensors, card.n_items);
-    if (this.#users !== null) this.#userIds = new Ids("users", tensors, card.n_users);
+    this.#itemIds = idsOfSide("items", tensors, card, card.n_items);
+    if (this.#users !== null) this.#userIds = idsOfSide("users", tensors, card, card.n_users);
     this.#card = card;
     this.#fileBytes = bytes.length;
     this.#scorer = scorerOf(this.#items);
     this.#sums = new Float64Array(card.n_items);
     this.#scores = new Float32Array(card.n_items);
     this.#vector = new Float64Array(card.dim);
+    this.#disliked = new Float64Array(card.dim);
   }
 
   get card() {
@@ -77,7 +80,7 @@ export class Recommender {
 
   /** Bytes of everything that is kept beside the file. */
   get nbytes() {
-    let bytes = this.#scorer.nbytes + this.#sums.byteLength + this.#scores.byteLength + this.#vector.byteLength;
+    let bytes = this.#scorer.nbytes + this.#sums.byteLength + this.#scores.byteLength + 2 * this.#vector.byteLength;
     for (const rows of [this.#items, this.#users]) {
       if (rows === null) continue;
       const { pointers, columns, scales, factors, historyFactors, values, decoded } = rows;
@@ -97,20 +100,26 @@ export class Recommender {
   }
 
   hasItem(id) {
-    return this.#itemIds.get(String(id)) >= 0;
+    return this.#itemIds.get(textOf(id)) >= 0;
   }
 
-  recommend({ history, user, k = 20, exclude = [], candidates, explain = false } = {}) {
-    if (!Number.isSafeInteger(k) || k < 1) {
-      throw new SparserecError(`k must be a whole number of at least 1, not ${quoted(k)}`);
-    }
+  /** Those of these ids that the file does not have, each once: what `unknown: "ignore"` leaves out. */
+  unknownItems(ids) {
+    return [...new Set(listed(ids ?? [], "ids"))].filter((id) => this.#itemIds.get(id) < 0);
+  }
+
+  recommend(query) {
+    const { history, user, k = 20, exclude, candidates, explain = false } = query ?? {};
+    const { dislikes, excludeHistory = true, unknown = "error" } = query ?? {};
+    checkCount(k);
     if (explain && user != null) {
       throw new SparserecError("a user's own row has no reasons; give a history alone to have it explained");
     }
-    const taken = this.#rowsOf(history ?? [], "item in the history");
-    const left = [...taken, ...this.#rowsOf(exclude, "excluded item")];
-    const only = candidates == null ? null : this.#rowsOf(candidates, "candidate item");
-    this.#fillScores(this.#vectorOf(taken, history != null, user));
+    const taste = this.#tasteOf({ history, user, dislikes, unknown });
+    const left = [...this.#rowsOf(exclude, "exclude", "excluded item", unknown), ...taste.disliked];
+    if (excludeHistory) left.push(...taste.taken);
+    const only = this.#candidateRows(candidates, unknown);
+    this.#fillScores(taste.vector);
     const scores = this.#scores;
     if (only !== null) {
       const candidateScores = only.map((row) => scores[row]);
@@ -120,15 +129,39 @@ export class Recommender {
     for (const row of left) scores[row] = -Infinity;
     return topRows(scores, k).map((row) => {
       const recommendation = { item: this.#itemIds.at(row), score: scores[row] };
-      return explain ? { ...recommendation, because: this.#reasons(taken, row) } : recommendation;
+      return explain ? { ...recommendation, because: this.#reasons(taste, row) } : recommendation;
     });
   }
 
+  /** What most people took, as far as the file knows: for somebody without a history. */
+  popular(limits) {
+    const { k = 20, exclude, candidates, unknown = "error" } = limits ?? {};
+    const rows = this.#askedRows(k, this.#rowsOf(exclude, "exclude", "excluded item", unknown), candidates, unknown);
+    const lengths = squaredLengths(this.#items).map(Math.sqrt);
+    const numbers = this.#standing(lengths);
+    return this.#named(bestRows(rows, k, numbers, lengths), numbers);
+  }
+
+  /** Items whose rows are like that of an item: inner products over the square roots of both lengths. */
+  similar(item, limits) {
+    const { k = 20, exclude, candidates, unknown = "error" } = limits ?? {};
+    const row = rowOf(this.#itemIds, textOf(item), "item");
+    const left = [row, ...this.#rowsOf(exclude, "exclude", "excluded item", unknown)];
+    const rows = this.#askedRows(k, left, candidates, unknown);
+    const lengths = squaredLengths(this.#items).map(Math.sqrt);
+    this.#scorer.into(rowVector(this.#items, row, this.#vector), this.#sums);
+    const alike = lengths.map((length, other) => {
+      const scale = Math.sqrt(length) * Math.sqrt(lengths[row]);
+      return scale > 0 ? Math.fround(this.#sums[other]) / scale : 0;
+    });
+    return this.#named(bestRows(rows, k, alike), alike);
+  }
+
   /** Scores of these items, as `recommend` would have them. */
-  score(items, { history, user } = {}) {
-    const chosen = this.#listed(items, "item");
-    const taken = this.#rowsOf(history ?? [], "item in the history");
-    this.#fillScores(this.#vectorOf(taken, history != null, user));
+  score(items, taste) {
+    const { history, user, dislikes, unknown = "error" } = taste ?? {};
+    const chosen = listed(items, "items").map((id) => rowOf(this.#itemIds, id, "item"));
+    this.#fillScores(this.#tasteOf({ history, user, dislikes, unknown }).vector);
     return Float32Array.from(chosen, (row) => this.#scores[row]);
   }
 
@@ -140,42 +173,99 @@ export class Recommender {
     for (let row = 0; row < factors.length; row += 1) this.#scores[row] *= factors[row];
   }
 
-  #vectorOf(taken, hasHistory, user) {
-    if (user != null) {
-      if (this.#users === null) {
-        throw new SparserecError("this file has no user table; give a history of item ids instead of a user");
-      }
-      return sumOfRows(this.#users, [this.#userIds.index(String(user), "user")], this.#vector);
+  /** The vector of a user or of a history, less that of dislikes; and the rows it is made of, which have none in common. */
+  #tasteOf({ history, user, dislikes, unknown }) {
+    checkUnknown(unknown);
+    const given = history == null ? null : listed(history, "history");
+    const found = this.#rowsOf(given, "history", "item in the history", unknown);
+    const disliked = this.#rowsOf(dislikes, "dislikes", "disliked item", unknown);
+    const unwanted = new Set(disliked);
+    const taken = unwanted.size === 0 ? found : found.filter((row) => !unwanted.has(row));
+    if (user == null) this.#checkHistory(given, taken.length + disliked.length);
+    const vector = user == null ? sumOfRows(this.#items, taken, this.#vector) : this.#userVector(user);
+    if (disliked.length > 0) {
+      sumOfRows(this.#items, disliked, this.#disliked);
+      for (let column = 0; column < vector.length; column += 1) vector[column] -= this.#disliked[column];
     }
-    if (!hasHistory) throw new SparserecError(`give a history of item ids${this.hasUsers ? " or a user" : ""}`);
-    if (taken.length === 0) throw new SparserecError("the history is empty; give at least one item id");
-    return sumOfRows(this.#items, taken, this.#vector);
+    return { vector, taken, disliked };
   }
 
-  /** What each item of the history adds to the score of a row, largest first; equal ones as in the history. */
-  #reasons(taken, row) {
+  #userVector(user) {
+    if (this.#users === null) {
+      throw new SparserecError("this file has no user table; give a history of item ids instead of a user");
+    }
+    return sumOfRows(this.#users, [rowOf(this.#userIds, textOf(user), "user")], this.#vector);
+  }
+
+  /** Refuse to make a vector where nothing is known of a user but the ids `given`, of which `known` have rows. */
+  #checkHistory(given, known) {
+    if (known > 0) return;
+    if (given === null) throw new SparserecError(`give a history of item ids${this.hasUsers ? " or a user" : ""}`);
+    if (given.length === 0) {
+      throw new SparserecError("the history is empty; give at least one item id, or ask popular() for no history");
+    }
+    throw new SparserecError(
+      `none of the ${given.length} ids of the history is among the ${this.nItems} known; popular() needs no history`,
+    );
+  }
+
+  /** What `popular` orders items by, the largest first. */
+  #standing(lengths) {
+    const { historyFactors } = this.#items;
+    if (historyFactors !== null) return Float64Array.from(historyFactors, (factor) => 1 / factor);
+    if (this.#users === null) return lengths;
+    this.#fillScores(sumOfRows(this.#users, Array.from({ length: this.nUsers }, (_, row) => row), this.#vector));
+    return Float64Array.from(this.#scores);
+  }
+
+  /** What each item of the history, and each disliked one, adds to the score of a row, largest first. */
+  #reasons({ taken, disliked }, row) {
     const { factors, historyFactors, dim } = this.#items;
     const target = new Float64Array(dim);
     eachValue(this.#items, row, (column, value) => (target[column] = value * (factors?.[row] ?? 1)));
-    const reasons = taken.map((item) => {
+    const reasons = [...taken, ...disliked].map((item, number) => {
       let share = 0;
       eachValue(this.#items, item, (column, value) => (share += value * target[column]));
-      return { item: this.#itemIds.at(item), share: share * (historyFactors?.[item] ?? 1) };
+      share *= historyFactors?.[item] ?? 1;
+      return { item: this.#itemIds.at(item), share: number < taken.length ? share : -share };
     });
     return reasons.sort((a, b) => b.share - a.share);
   }
 
-  /** Rows of items, each once. */
-  #rowsOf(ids, kind) {
-    return [...new Set(this.#listed(ids, kind))];
+  /** Rows of items, each once; messages call all ids `argument` and one of them `kind`. */
+  #rowsOf(ids, argument, kind, unknown) {
+    const rows = new Set();
+    for (const id of listed(ids ?? [], argument)) {
+      if (unknown === "ignore" && this.#itemIds.get(id) < 0) continue;
+      rows.add(rowOf(this.#itemIds, id, kind));
+    }
+    return [...rows];
   }
 
-  #listed(ids, kind) {
-    if (typeof ids === "string" || typeof ids?.[Symbol.iterator] !== "function") {
-      throw new SparserecError(`ids come as a list, not as ${quoted(ids)}`);
-    }
-    return Array.from(ids, (id) => this.#itemIds.index(String(id), kind));
+  #candidateRows(candidates, unknown) {
+    return candidates == null ? null : this.#rowsOf(candidates, "candidates", "candidate item", unknown);
   }
+
+  /** The rows that can be answered, ascending. */
+  #askedRows(k, left, candidates, unknown) {
+    checkCount(k);
+    checkUnknown(unknown);
+    const only = this.#candidateRows(candidates, unknown)?.sort((a, b) => a - b);
+    const unwanted = new Set(left);
+    const rows = only ?? Array.from({ length: this.nItems }, (_, row) => row);
+    return rows.filter((row) => !unwanted.has(row));
+  }
+
+  #named(rows, numbers) {
+    return rows.map((row) => ({ item: this.#itemIds.at(row), score: numbers[row] }));
+  }
+}
+
+/** One row of a table into `vector` (dim) Float64Array, without its history factor. */
+function rowVector(rows, row, vector) {
+  vector.fill(0);
+  eachValue(rows, row, (column, value) => (vector[column] = value));
+  return vector;
 }
 
 function checkCard(card, items, users, tensors) {

@@ -95,7 +95,7 @@ class NumberReader {
       const before = 31 - Math.clz32(highHeld & -highHeld);
       highHeld >>>= before + 1;
       highBits -= before + 1;
-      // A low part has 20 bits at most, so with what a byte leaves over it fits 32.
+      // A low part has 24 bits at most, so with what a byte leaves over it fits 32.
       while (lowBits < shift) {
         lowHeld |= low[lowAt] << lowBits;
         lowAt += 1;

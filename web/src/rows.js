@@ -4,6 +4,7 @@ import { codecOf, isItemsOnly, strangerTo, tensorTypes } from "./codecs.js";
 import { SparserecError, quoted } from "./error.js";
 import { factorsOf, historyFactorsOf } from "./factors.js";
 import { decodeGaps } from "./gaps.js";
+import { idsOf } from "./ids.js";
 import { oneBits } from "./rice.js";
 import { GAPS, haveOneDimension, listed, naming, sideOf } from "./side.js";
 
@@ -68,6 +69,11 @@ export function rowsOf(name, tensors, { dim, format_version: version }, n) {
       ...factors,
     };
   });
+}
+
+/** The ids of one side, arguments as for `rowsOf`. */
+export function idsOfSide(name, tensors, { dim, format_version: version }, n) {
+  return idsOf(sideOf(name, n, dim, tensors, tensorTypes(version).keys()), version);
 }
 
 /** What every codec without a check of its own asks for. */

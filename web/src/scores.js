@@ -150,3 +150,21 @@ export function eachValue(rows, row, each) {
     each(column, (halfPrecision ? half(values[i]) : values[i]) * scales[column]);
   }
 }
+
+/** The squared length of each row as a vector, Float64Array (n). */
+export function squaredLengths(rows) {
+  const { n, dim, columns, values, halfPrecision, scales, pointers } = rows;
+  const squares = new Float64Array(n);
+  for (let row = 0; row < n; row += 1) {
+    const first = pointers === null ? row * dim : pointers[row];
+    const last = pointers === null ? first + dim : pointers[row + 1];
+    let sum = 0;
+    for (let i = first; i < last; i += 1) {
+      const column = columns === null ? i - first : columns[i];
+      const value = (halfPrecision ? half(values[i]) : values[i]) * scales[column];
+      sum += value * value;
+    }
+    squares[row] = sum;
+  }
+  return squares;
+}

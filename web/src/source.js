@@ -3,21 +3,27 @@
 import { SparserecError } from "./error.js";
 
 /**
- * @param source a URL (text or URL), a File or Blob, a Response, an ArrayBuffer, or a view of one.
+ * Things are known by what they can do and not by their class, since each window and worker has classes of its own.
+ *
+ * @param source a URL (text or URL), a File or Blob, a Response, an ArrayBuffer, a SharedArrayBuffer, or a view of one.
  * @param {AbortSignal} [signal] ends a request that is under way.
- * @returns `{ name, bytes }`: what messages call it, and its bytes, which are not copied when they are there already.
+ * @returns `{ name, bytes }`: what messages call it, and its bytes, which are not copied when they are there already,
+ * unless they are shared: others could change them after they were checked.
  */
 export async function bytesOfSource(source, signal) {
-  if (source instanceof ArrayBuffer) return { name: "the buffer", bytes: new Uint8Array(source) };
-  if (ArrayBuffer.isView(source)) {
-    return { name: "the buffer", bytes: new Uint8Array(source.buffer, source.byteOffset, source.byteLength) };
+  const kind = kindOf(source);
+  if (kind === "ArrayBuffer" || kind === "SharedArrayBuffer") {
+    return { name: "the buffer", bytes: unshared(new Uint8Array(source)) };
   }
-  if (source instanceof Blob) {
+  if (ArrayBuffer.isView(source)) {
+    return { name: "the buffer", bytes: unshared(new Uint8Array(source.buffer, source.byteOffset, source.byteLength)) };
+  }
+  if (kind === "Response") return fromResponse(source);
+  if (typeof source?.arrayBuffer === "function") {
     const name = source.name ?? "the blob";
     return { name, bytes: await buffered(name, source) };
   }
-  if (source instanceof Response) return fromResponse(source);
-  if (typeof source === "string" || source instanceof URL) {
+  if (typeof source === "string" || kind === "URL") {
     let response;
     try {
       response = await fetch(source, { signal });
@@ -42,4 +48,14 @@ async function buffered(name, body) {
     if (error.name === "AbortError") throw error;
     throw new SparserecError(`${name}: cannot be read (${error.message})`);
   }
+}
+
+/** What a thing says it is, whatever window or worker it comes from. */
+function kindOf(thing) {
+  return Object.prototype.toString.call(thing).slice(8, -1);
+}
+
+/** Bytes that nobody else can change: a copy where they are shared with other threads. */
+function unshared(bytes) {
+  return kindOf(bytes.buffer) === "SharedArrayBuffer" ? bytes.slice() : bytes;
 }

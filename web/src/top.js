@@ -47,3 +47,25 @@ export function topRows(scores, k) {
   }
   return Array.from(heap.subarray(0, size)).sort((a, b) => scores[b] - scores[a] || a - b);
 }
+
+/**
+ * The k of some rows with the largest numbers, best first; equal ones by a second number, then by row. Numbers that are
+ * not numbers come last.
+ *
+ * @param {number[]} rows ascending.
+ * @param {number} k at least 1.
+ * @param {Float64Array} numbers of all rows.
+ * @param {Float64Array} [seconds] of all rows.
+ * @returns {number[]} k rows, or fewer when there are fewer.
+ */
+export function bestRows(rows, k, numbers, seconds = null) {
+  const falling = (of) => (a, b) => {
+    const [x, y] = [of[a], of[b]];
+    if (x === y) return 0;
+    if (Number.isNaN(x) || Number.isNaN(y)) return Number(Number.isNaN(x)) - Number(Number.isNaN(y));
+    return y > x ? 1 : -1;
+  };
+  const first = falling(numbers);
+  const second = seconds === null ? () => 0 : falling(seconds);
+  return [...rows].sort((a, b) => first(a, b) || second(a, b) || a - b).slice(0, k);
+}

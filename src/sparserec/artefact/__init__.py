@@ -3,6 +3,7 @@
 from sparserec.artefact.codecs import CODECS, value_types
 from sparserec.artefact.csr import TableData
 from sparserec.artefact.inspection import inspect
+from sparserec.artefact.planning import Plan, ids_bytes, planned
 from sparserec.artefact.reader import Artefact, DecodedTable, read
 from sparserec.artefact.rounding import Rounding, rounding
 from sparserec.artefact.schema import ModelCard
@@ -15,11 +16,14 @@ __all__ = [
     "ByteReport",
     "DecodedTable",
     "ModelCard",
+    "Plan",
     "Rounding",
     "TableData",
     "dense_file_bytes",
+    "ids_bytes",
     "inspect",
     "nnz_for_budget",
+    "planned",
     "read",
     "rounding",
     "sparse_file_bytes",

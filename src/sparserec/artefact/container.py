@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import mmap
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,18 +11,18 @@ from typing import BinaryIO
 
 import numpy as np
 
-from sparserec.artefact.schema import DTYPES
+from sparserec.artefact.schema import DTYPES, no_number
 from sparserec.errors import SparserecError
 
 MAX_HEADER = 1 << 20
 """Bytes of the largest header that is parsed: a format-1 header stays below `schema.HEADER_ALLOWANCE`."""
 
-MAPS = 32
-"""Tensors that are mapped one by one at most: more than an artefact has."""
-
 
 def open_container(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str], int]:
-    """Map a safetensors file into memory and give its tensors as read-only views.
+    """Read a safetensors file into memory, each of its tensors into an array of its own.
+
+    Nothing depends on the file afterwards: it may be written over in place, cut off or removed. Arrays of their own
+    take no memory once they are no longer used.
 
     Args:
         path: the file.
@@ -48,14 +47,16 @@ def open_container(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str], i
                 header = parse_header(np.frombuffer(start, dtype=np.uint8), size)
             except SparserecError as error:
                 raise SparserecError(f"{path}: {error}") from None
-            tensors = _mapped(file, header)
+            tensors = {span[0]: _read(file, header.size, span) for span in header.spans}
     except FileNotFoundError:
         raise SparserecError(f"{path}: no such file") from None
     except OSError as error:
         raise SparserecError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except ValueError:  # a map beyond the end
-        raise SparserecError(f"{path}: cut off while it was being read") from None
     return tensors, header.metadata, header.size
+
+
+Span = tuple[str, int, int, np.dtype, tuple[int, ...]]
+"""A tensor in the header: name, first byte, last byte (exclusive), type and shape."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,12 @@ class Header:
     """What the header of a container says, checked against the bytes there are.
 
     Attributes:
-        spans: of each tensor by offset: name, first byte, last byte (exclusive), type and shape; without gaps.
+        spans: of each tensor by offset, without gaps.
         metadata: texts by name.
         size: bytes before the first tensor.
     """
 
-    spans: list[tuple[str, int, int, np.dtype, tuple[int, ...]]]
+    spans: list[Span]
     metadata: dict[str, str]
     size: int
 
@@ -87,7 +88,9 @@ def parse_header(data: np.ndarray, size: int) -> Header:
     if length > MAX_HEADER or 8 + length > len(data):
         raise SparserecError("not an exported file, or cut off: its header is longer than the file or than allowed")
     try:
-        header = json.loads(data[8 : 8 + length].tobytes().decode("utf-8"), object_pairs_hook=_distinct)
+        header = json.loads(
+            data[8 : 8 + length].tobytes().decode("utf-8"), object_pairs_hook=_distinct, parse_constant=no_number
+        )
     except (ValueError, RecursionError):
         raise SparserecError("not an exported file: its header is not JSON") from None
     if not isinstance(header, dict):
@@ -109,18 +112,16 @@ def parse_header(data: np.ndarray, size: int) -> Header:
     return Header(spans, metadata, 8 + length)
 
 
-def _mapped(file: BinaryIO, header: Header) -> dict[str, np.ndarray]:
-    """Tensors as read-only views, each into a map of its own, so that those no longer used take no memory."""
-    if len(header.spans) > MAPS:
-        return _views(np.memmap(file, dtype=np.uint8, mode="r"), header)
-    tensors = {}
-    for name, first, last, dtype, shape in header.spans:
-        skipped = (header.size + first) % mmap.ALLOCATIONGRANULARITY
-        begin, length = header.size + first - skipped, skipped + last - first
-        data = mmap.mmap(file.fileno(), length, access=mmap.ACCESS_READ, offset=begin) if first < last else b""
-        tensors[name] = np.frombuffer(data, dtype, (last - first) // dtype.itemsize, skipped if data else 0)
-        tensors[name] = tensors[name].reshape(shape)
-    return tensors
+def _read(file: BinaryIO, start: int, span: Span) -> np.ndarray:
+    """One tensor of a file whose tensors begin at `start`, as a read-only array of its own."""
+    _, first, last, dtype, shape = span
+    tensor = np.empty(shape, dtype=dtype)
+    file.seek(start + first)
+    # An empty array has no memory that could be viewed as bytes.
+    if last > first and file.readinto(tensor.reshape(-1).view(np.uint8).data) != last - first:  # type: ignore[attr-defined]
+        raise SparserecError(f"{file.name}: cut off while it was being read")
+    tensor.flags.writeable = False
+    return tensor
 
 
 def _views(data: np.ndarray, header: Header) -> dict[str, np.ndarray]:
@@ -133,7 +134,7 @@ def _views(data: np.ndarray, header: Header) -> dict[str, np.ndarray]:
     return tensors
 
 
-def _span(name: str, entry: object, available: int) -> tuple[str, int, int, np.dtype, tuple[int, ...]]:
+def _span(name: str, entry: object, available: int) -> Span:
     """Check one entry of the header against the bytes there are."""
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise SparserecError(f"the header's entry {name[:60]!r} is not a type, a shape and offsets")

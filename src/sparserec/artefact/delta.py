@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sparserec.artefact.edits import Edits, by_difference, by_runs
+from sparserec.artefact.edits import Edits, by_difference, by_runs, most_edits
 from sparserec.artefact.patch import (
     EDITED,
     HEADER,
@@ -21,7 +21,7 @@ from sparserec.artefact.patch import (
     packed_array,
 )
 from sparserec.artefact.schema import type_name
-from sparserec.artefact.sequences import names, tensors_from, tensors_of
+from sparserec.artefact.sequences import most_numbers, names, tensors_from, tensors_of
 from sparserec.errors import SparserecError
 
 
@@ -56,10 +56,15 @@ def _shortest(name: str, before: FileSequences, after: FileSequences) -> bytes:
     literal = bytes([LITERAL]) + b"".join(after.tensors[part].tobytes() for part in parts)
     ways = [literal]
     shapes = {part: (type_name(after.tensors[part].dtype), after.tensors[part].shape) for part in parts}
-    numbers = after.numbers(name)
-    again = tensors_from(name, numbers, shapes, after.sizes)
-    if all(np.array_equal(again[part].view(np.uint8), after.tensors[part].view(np.uint8)) for part in parts):
-        ways += [bytes([EDITED]) + _edits(edits) for edits in _candidates(before.numbers(name), numbers)]
+    numbers, most = after.numbers(name), most_numbers(name, shapes)
+    try:
+        again = tensors_from(name, numbers, shapes, after.sizes)
+    except SparserecError:  # another writer's, which may code the same numbers in a longer way
+        return literal
+    same = all(np.array_equal(again[part].view(np.uint8), after.tensors[part].view(np.uint8)) for part in parts)
+    if same and len(numbers) <= most:
+        candidates = _candidates(before.numbers(name), numbers)
+        ways += [bytes([EDITED]) + _edits(edits) for edits in candidates if len(edits.added) <= most_edits(most)]
     return min(ways, key=lambda way: len(zlib.compress(way, 9)))
 
 

@@ -12,6 +12,11 @@ RUN = 16
 """Numbers that must agree before a run counts as kept: shorter ones agree by chance."""
 
 
+def most_edits(numbers: int) -> int:
+    """Edits that a sequence of so many numbers can need: all but the last two keep a run or are followed by one."""
+    return numbers // RUN + 2
+
+
 @dataclass(frozen=True)
 class Edits:
     """How to make a sequence: for each edit, some new numbers and then some of the earlier sequence.

@@ -11,16 +11,18 @@ import numpy as np
 
 from sparserec.artefact.codecs import versions
 from sparserec.artefact.container import parse_header
-from sparserec.artefact.edits import Edits, made
+from sparserec.artefact.edits import Edits, made, most_edits
 from sparserec.artefact.reader import Artefact, check_names, read_bytes
-from sparserec.artefact.schema import CARD_KEY, ModelCard, type_name
-from sparserec.artefact.sequences import TableSizes, names, numbers_of, tensors_from, tensors_of
+from sparserec.artefact.schema import CARD_KEY, HEADER_ALLOWANCE, ModelCard, type_name
+from sparserec.artefact.sequences import TableSizes, most_numbers, names, numbers_of, tensors_from, tensors_of
 from sparserec.errors import SparserecError
 
 MAGIC = b"SRPATCH\x01"
 """The first bytes; the last of them is the version of the format."""
 FIELDS = struct.Struct("<8s32s32sQQQ")
 """Magic, SHA-256 of the old file and of the new one, their bytes, and the bytes of the unpacked edits."""
+STEP = 1 << 16
+"""Bytes that are unpacked at a time, where no more are asked for."""
 HEADER = "header"
 """What messages call the sequence of the header's bytes."""
 LITERAL, EDITED = 0, 1
@@ -65,17 +67,6 @@ class Patch:
         sizes = (self.old_size, self.new_size, self.unpacked_size)
         return FIELDS.pack(MAGIC, self.old_digest, self.new_digest, *sizes) + self.packed
 
-    def unpacked(self) -> bytes:
-        """The edits. Raises SparserecError when they are not of the size given; takes no memory for more."""
-        unpacker = zlib.decompressobj()
-        try:
-            data = unpacker.decompress(self.packed, self.unpacked_size + 1)
-        except zlib.error:
-            raise SparserecError("the patch is damaged: it can't be unpacked") from None
-        if len(data) != self.unpacked_size or not unpacker.eof or unpacker.unused_data:
-            raise SparserecError("the patch is cut off or damaged: it does not have the size that it claims")
-        return data
-
 
 def apply(old: bytes, patch: bytes) -> bytes:
     """Make the new file.
@@ -94,8 +85,9 @@ def apply(old: bytes, patch: bytes) -> bytes:
     if len(old) != parsed.old_size or hashlib.sha256(old).digest() != parsed.old_digest:
         raise SparserecError("the patch is for another file than this one: sizes or SHA-256 differ")
     before = FileSequences(old)
-    reader = Reader(parsed.unpacked())
-    header = _as_bytes(made(before.numbers(HEADER), reader.edits(), min(parsed.new_size, most_new(len(before.header)))))
+    reader = Reader(parsed.packed, parsed.unpacked_size)
+    most = min(parsed.new_size, HEADER_ALLOWANCE)
+    header = _as_bytes(made(before.numbers(HEADER), reader.edits(most), most))
     claimed = parse_header(np.frombuffer(header, dtype=np.uint8), parsed.new_size)
     if claimed.size != len(header):
         raise SparserecError("the header of the new file has not the length that it claims")
@@ -108,9 +100,9 @@ def apply(old: bytes, patch: bytes) -> bytes:
     for name in names(shapes):
         if reader.number(1) == EDITED:
             parts = tensors_of(name)
-            # A number takes a bit of the file at least.
-            most = 8 * sum(where[part][1] - where[part][0] for part in parts) + 1
-            tensors = tensors_from(name, made(before.numbers(name), reader.edits(), most), shapes, sizes)
+            most = most_numbers(name, shapes)
+            numbers = made(before.numbers(name), reader.edits(most), most)
+            tensors = tensors_from(name, numbers, shapes, sizes)
             for part in parts:
                 body[slice(*where[part])] = tensors[part].tobytes()
         else:
@@ -145,42 +137,91 @@ class FileSequences:
         return numbers_of(name, self.tensors, self.sizes)
 
 
-class Reader:
-    """Reads unpacked edits from front to end.
+class Unpacker:
+    """Unpacks a zlib stream, no more of it at a time than is asked for.
 
     Args:
-        data: from anywhere.
+        packed: from anywhere.
     """
 
-    def __init__(self, data: bytes):
-        self._data, self._at = data, 0
+    def __init__(self, packed: bytes):
+        self._packed, self._fed, self._stream = packed, 0, zlib.decompressobj()
+
+    def next(self, most: int) -> bytes:
+        """Up to so many of the next bytes; none only where the stream ends."""
+        data = b""
+        while not data and not self._stream.eof:
+            packed = self._stream.unconsumed_tail
+            if not packed:
+                packed = self._packed[self._fed : self._fed + STEP]
+                self._fed += len(packed)
+            try:
+                data = self._stream.decompress(packed, most)
+            except zlib.error:
+                raise SparserecError("the patch is damaged: it can't be unpacked") from None
+            if not packed:
+                break
+        return data
+
+    @property
+    def ended(self) -> bool:
+        """Whether the stream came to its end, with nothing after it."""
+        return self._stream.eof and not self._stream.unused_data and self._fed == len(self._packed)
+
+
+class Reader:
+    """Reads packed edits from front to end; memory is taken for what is asked for, whatever they unpack to.
+
+    Args:
+        packed: a zlib stream, from anywhere.
+        size: bytes that it must unpack to.
+
+    Raises:
+        SparserecError: when they are not of that size.
+    """
+
+    def __init__(self, packed: bytes, size: int):
+        whole, unpacked = Unpacker(packed), 0
+        while unpacked <= size and (step := whole.next(STEP)):
+            unpacked += len(step)
+        if unpacked != size or not whole.ended:
+            raise SparserecError("the patch is cut off or damaged: it does not have the size that it claims")
+        self._edits, self._ready, self._left = Unpacker(packed), b"", size
 
     def take(self, count: int) -> bytes:
         """The next bytes."""
-        if count > len(self._data) - self._at:
+        if count > self._left:
             raise SparserecError("the patch is damaged: its edits end too early")
-        self._at += count
-        return self._data[self._at - count : self._at]
+        self._left -= count
+        parts, missing = [self._ready], count - len(self._ready)
+        while missing > 0:
+            parts.append(self._edits.next(max(missing, STEP)))
+            missing -= len(parts[-1])
+        unpacked = b"".join(parts)
+        self._ready = unpacked[count:]
+        return unpacked[:count]
 
     def number(self, width: int) -> int:
         """A natural number of `width` bytes."""
         return int.from_bytes(self.take(width), "little")
 
-    def edits(self) -> Edits:
-        """Edits of one sequence."""
-        return Edits(*(self._array() for _ in range(5)))
+    def edits(self, most: int) -> Edits:
+        """Edits of a sequence of `most` numbers at most; no memory is taken for more."""
+        added, copied, moved = (self._array(most_edits(most)) for _ in range(3))
+        return Edits(added, copied, moved, new=self._array(most), changes=self._array(most))
 
     def end(self) -> None:
         """Raises SparserecError when something is left."""
-        if self._at != len(self._data):
+        if self._left:
             raise SparserecError("the patch is damaged: its edits go on after the last sequence")
 
-    def _array(self) -> np.ndarray:
-        """An array (n,) int64 as `packed_array` gives it."""
+    def _array(self, most: int) -> np.ndarray:
+        """An array (n,) int64 as `packed_array` gives it, of `most` numbers at most."""
         count, width = self.number(4), self.number(1)
-        # Nothing is stored of an array of zeros; only as many numbers as bits of the patch may be claimed so.
-        if width > 8 or (width == 0 and count > 8 * len(self._data)):
+        if width > 8 or count > most:
             raise SparserecError("the patch is damaged: an array of its edits is out of range")
+        if width == 0:  # nothing is stored of zeros, and no memory is taken for them
+            return np.broadcast_to(np.int64(0), (count,))
         planes = np.frombuffer(self.take(count * width), dtype=np.uint8).reshape(width, count)
         numbers = np.zeros(count, dtype=np.uint64)
         for place, plane in enumerate(planes):

@@ -15,7 +15,7 @@ from sparserec.artefact.codecs import Side
 from sparserec.artefact.container import open_container, parse
 from sparserec.artefact.schema import CARD_KEY, ModelCard, digest, type_name
 from sparserec.errors import SparserecError
-from sparserec.vocabulary import Vocabulary
+from sparserec.vocabulary import Ids
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class DecodedTable:
 
 @dataclass(frozen=True)
 class Artefact:
-    """A checked artefact. The tensors are read-only views into the mapped file.
+    """A checked artefact. The tensors are read-only.
 
     Attributes:
         card: the model card.
@@ -84,8 +84,8 @@ class Artefact:
     card: ModelCard
     items: DecodedTable
     users: DecodedTable | None
-    item_ids: Vocabulary
-    user_ids: Vocabulary | None
+    item_ids: Ids
+    user_ids: Ids | None
     tensors: dict[str, np.ndarray]
     header_bytes: int
 
@@ -93,14 +93,14 @@ class Artefact:
 def read(path: str | os.PathLike[str], *, verify_digest: bool = True, keep_tensors: bool = True) -> Artefact:
     """Open an artefact and check it: header, shapes, gaps, scales, ids, card and digest.
 
-    Memory taken is the file itself, mapped tensor by tensor, arrays of its rows, and the column of each value of a
-    sparse table, with the value where it is coded; nothing is executed.
+    Memory taken is the file itself, arrays of its rows, and the column of each value of a sparse table, with the value
+    where it is coded; nothing is executed. Nothing depends on the file afterwards.
 
     Args:
         path: the file.
         verify_digest: compare the SHA-256 over the tensors with the card's.
-        keep_tensors: have all tensors in the artefact, and so all of the file mapped; else those alone of which rows
-            and ids are views.
+        keep_tensors: have all tensors in the artefact, and so all of the file in memory; else those alone of which
+            rows and ids are views.
 
     Raises:
         SparserecError: one sentence that names the file and what is wrong with it.
@@ -134,8 +134,8 @@ def _checked(name: str, parsed: tuple[dict[str, np.ndarray], dict[str, str], int
         user_side = _side("users", tensors, card.dim, card.n_users) if card.n_users else None
         users = _table(user_side) if user_side is not None else None
         _check_card(card, items, users, tensors)
-        item_ids = codecs.IDS.decode(item_side)
-        user_ids = codecs.IDS.decode(user_side) if user_side is not None else None
+        item_ids = codecs.decode_ids(item_side, card.format_version)
+        user_ids = codecs.decode_ids(user_side, card.format_version) if user_side is not None else None
     except SparserecError as error:
         raise SparserecError(f"{name}: {error}") from None
     return Artefact(card, items, users, item_ids, user_ids, tensors, header_bytes)

@@ -135,10 +135,10 @@ def decode(low: np.ndarray, high: np.ndarray, shift: int) -> Iterator[np.ndarray
         first, bit = first + len(ones), int(ones[-1])
 
 
-def sizes(numbers: np.ndarray) -> Sizes:
+def sizes(numbers: np.ndarray, most_shift: int = MOST_SHIFT) -> Sizes:
     """The shift that `pack` takes for numbers (count,) of any integer type, and the bytes it gives."""
     best: Sizes | None = None
-    for shift in range(MOST_SHIFT + 1):
+    for shift in range(most_shift + 1):
         low, least = 1 + bytes_of(len(numbers) * shift), bytes_of(len(numbers))
         if best is not None and low + least >= best.low + best.high:
             break  # the low parts of this shift and of all above it take too much
@@ -149,16 +149,17 @@ def sizes(numbers: np.ndarray) -> Sizes:
     return best
 
 
-def pack(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def pack(numbers: np.ndarray, most_shift: int = MOST_SHIFT) -> tuple[np.ndarray, np.ndarray]:
     """Code numbers with the shift that takes the fewest bytes, of several the lowest.
 
     Args:
-        numbers: (count,) integers from 0 to MOST, at least one.
+        numbers: (count,) integers from 0 to MOST, at least one; larger ones are no numbers for `unpack`.
+        most_shift: of the shift.
 
     Returns:
         low (bytes,) uint8, the shift and then the low parts, and high (bytes,) uint8, the unary parts.
     """
-    shift = sizes(numbers).shift
+    shift = sizes(numbers, most_shift).shift
     blocks = (numbers[first : first + BLOCK].astype(np.int64) for first in range(0, len(numbers), BLOCK))
     low, high = encode(blocks, len(numbers), shift, int((numbers >> shift).sum(dtype=np.int64)))
     return np.concatenate((np.array([shift], dtype=np.uint8), low)), high

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -81,13 +82,17 @@ class ModelCard:
             SparserecError: what is wrong with it.
         """
         try:
-            raw = json.loads(text)
+            raw = json.loads(text, parse_constant=no_number, parse_int=_finite_integer)
+        except OverflowError:
+            raise SparserecError("the model card has a number that is not finite in double precision") from None
         except (ValueError, RecursionError):
             raise SparserecError("the model card is not JSON") from None
         if not isinstance(raw, dict):
             raise SparserecError("the model card is not a JSON object")
         if _deeper(raw, MAX_NESTING):
             raise SparserecError(f"the model card is nested more than {MAX_NESTING} deep")
+        if not _finite(raw):
+            raise SparserecError("the model card has a number that is not finite in double precision")
         version = raw.get("format_version")
         if version not in versions or isinstance(version, bool):
             raise SparserecError(
@@ -136,6 +141,27 @@ def _deeper(value: object, levels: int) -> bool:
     return levels == 0 or any(
         _deeper(part, levels - 1) for part in (value.values() if isinstance(value, dict) else value)
     )
+
+
+def no_number(name: str) -> NoReturn:
+    """For `json.loads`, which takes NaN and Infinity though JSON has no such numbers."""
+    raise ValueError(f"{name} is no number in JSON")
+
+
+def _finite_integer(digits: str) -> int:
+    """A whole number of JSON. Raises OverflowError where double precision has no such number, as browsers do not."""
+    if len(digits) > 310:  # before thousands of digits are made a number
+        raise OverflowError
+    number = int(digits)
+    float(number)
+    return number
+
+
+def _finite(value: object) -> bool:
+    """Whether all fractions of plain data are finite: one such as 1e999 is not."""
+    if isinstance(value, dict):
+        return all(map(_finite, value.values()))
+    return all(map(_finite, value)) if isinstance(value, list) else value not in (math.inf, -math.inf)
 
 
 def type_name(dtype: np.dtype) -> str:

@@ -48,6 +48,11 @@ def numbers_of(name: str, tensors: Mapping[str, np.ndarray], sizes: TableSizes) 
     return _sequence(name).numbers(_of_side(name, tensors), sizes.cells(name))
 
 
+def most_numbers(name: str, shapes: Mapping[str, tuple[str, tuple[int, ...]]]) -> int:
+    """The most numbers (exact where their count follows) that a sequence has whose tensors have these shapes."""
+    return _sequence(name).most(_of_side(name, shapes))
+
+
 def tensors_from(
     name: str, numbers: np.ndarray, shapes: Mapping[str, tuple[str, tuple[int, ...]]], sizes: TableSizes
 ) -> dict[str, np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections.abc import Callable
 
 from sparserec.artefact.codecs import CODECS, HISTORY_FACTORS, ValuesCodec, alternatives, named_codec
 from sparserec.artefact.gaps import most_bytes
@@ -50,9 +51,7 @@ def sparse_file_bytes(
     codec, cells = named_codec(values_dtype), (n_items + n_users) * dim
     beside = _tables(codec, n_users, dim) + (HISTORY_FACTORS.bytes_of(n_items) if history_factors else 0)
     if codec.estimated:
-        # Rice codes of gaps whose lengths are geometric take log2(cells / nnz) + 1.5 bits each, to within 0.05.
-        gaps_bits = nnz * (math.log2(cells / nnz) + 1.5)
-        return HEADER_EXPECTED + beside + math.ceil((nnz * codec.value_bits + gaps_bits) / 8)
+        return HEADER_EXPECTED + beside + math.ceil((nnz * codec.value_bits + _gaps_bits(cells, nnz)) / 8)
     gaps = most_bytes(cells, nnz) + (SECOND_TABLE if n_users else 0)
     return HEADER_ALLOWANCE + beside + _values(codec, n_users, nnz) + gaps
 
@@ -85,7 +84,7 @@ def nnz_for_budget(
     `write`, whose step then keeps it.
 
     Raises:
-        SparserecError: when not even one value a row fits, or when more would fit than a table has cells.
+        SparserecError: when not even one value a row fits. Where more would fit than a table has cells, it has all.
     """
     rows = n_items + n_users
 
@@ -99,27 +98,47 @@ def nnz_for_budget(
             history_factors=history_factors,
         )
 
-    least, most = file_bytes(rows), file_bytes(rows * dim)
+    least = file_bytes(rows)
     if budget < least:
         raise SparserecError(
             f"a budget of {budget:,} bytes is too small: {rows:,} rows with one value each take {least:,} bytes "
             f"({least / n_items:.1f} B/item)"
         )
-    if budget > most:
-        if not named_codec(values_dtype).dense:
-            raise SparserecError(
-                f"a budget of {budget:,} bytes is larger than needed: {rows:,} rows with all of {dim} columns take "
-                f"about {most:,} bytes ({most / n_items:.1f} B/item); choose a smaller budget or more columns"
-            )
-        dense = dense_file_bytes(n_items=n_items, n_users=n_users, dim=dim, values_dtype=values_dtype)
-        raise SparserecError(
-            f"a budget of {budget:,} bytes is larger than needed: a dense table of {dim} columns takes {dense:,} bytes "
-            f"({dense / n_items:.1f} B/item); choose a smaller budget, more columns, or method dense"
-        )
-    # The bytes never fall from one number of values to the next: the gaps take at least as many bits, so rounded up to
-    # bytes at most one byte less, and the value itself takes one; an estimate grows by over 3 bits.
+    return nnz_within(budget, rows, dim, file_bytes)
+
+
+def nnz_within(budget: int, rows: int, dim: int, file_bytes: Callable[[int], int]) -> int:
+    """The most values, from one a row to all `dim`, whose file is within `budget` bytes; one a row where none is.
+
+    Args:
+        budget: bytes.
+        rows: over all tables.
+        dim: columns.
+        file_bytes: of a number of values -> bytes, which never fall from one number to the next: the gaps take at least
+            as many bits, so rounded up to bytes at most one byte less, and the value itself takes one; an estimate
+            grows by over 3 bits.
+    """
     counts = range(rows, rows * dim + 1)
-    return counts[bisect_right(counts, budget, key=file_bytes) - 1]
+    return counts[max(bisect_right(counts, budget, key=file_bytes), 1) - 1]
+
+
+def table_bytes(
+    *, n_items: int, n_users: int, nnz: int, dim: int, values_dtype: str, value_bits: float | None = None
+) -> int:
+    """The bytes that sparse tables can be expected to take: their values, and structure spread evenly over the cells.
+
+    Args:
+        n_items, n_users, nnz, dim, values_dtype: as for `sparse_file_bytes`.
+        value_bits: of a value, where its codec leaves a choice; None for what it expects.
+    """
+    codec, cells = named_codec(values_dtype), (n_items + n_users) * dim
+    bits = codec.value_bits if value_bits is None else value_bits
+    return _tables(codec, n_users, dim) + math.ceil((nnz * bits + _gaps_bits(cells, nnz)) / 8)
+
+
+def _gaps_bits(cells: int, nnz: int) -> float:
+    """Bits that gaps can be expected to take: where lengths are geometric, log2(cells / nnz) + 1.5, to within 0.05."""
+    return nnz * (math.log2(cells / nnz) + 1.5)
 
 
 def _tables(codec: ValuesCodec, n_users: int, dim: int) -> int:

@@ -9,13 +9,15 @@ from dataclasses import replace
 import numpy as np
 
 from sparserec.artefact import coded
-from sparserec.artefact.csr import TableData
+from sparserec.artefact.csr import Table, TableData
 from sparserec.errors import SparserecError
 
 SHARES = (0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3, 0.4)
 """Shares of the values that are tried to be left out."""
 BETWEEN = (0.02, 0.06, 0.1, 0.14, 0.18)
 """Shares that are tried too where the best of `SHARES` leaves an error above `COARSE`."""
+PARTS = 1 << 14
+"""Steps between nothing and all that can be left out."""
 COARSE = 0.005
 """Squared error, relative to the squares of the values, from which the share matters to the ranking."""
 
@@ -66,6 +68,50 @@ def thinned(
         for share in BETWEEN:
             tried(share)
     return best
+
+
+def fewest_left_out(
+    tables: Mapping[str, Table], bytes_with: Callable[[Mapping[str, Table]], int], limit: int
+) -> Mapping[str, Table]:
+    """The tables without as many of their smallest values as it takes for a file of `limit` bytes.
+
+    Each table goes without the same share of its values; the first largest of each row stays.
+
+    Args:
+        tables: by side.
+        bytes_with: tables -> the bytes of their file, not counting the raw ids.
+        limit: bytes.
+
+    Raises:
+        SparserecError: when it takes more without all that can go; or when a table is dense, of which nothing can.
+    """
+    size = bytes_with(tables)
+    if size <= limit:
+        return tables
+    sparse = {side: table for side, table in tables.items() if isinstance(table, TableData)}
+    if len(sparse) < len(tables):
+        raise SparserecError(
+            f"a budget of {limit:,} bytes is too small: dense tables take {size:,} bytes, raw ids apart"
+        )
+
+    def without(share: int) -> dict[str, TableData]:
+        masks = {side: _remaining(table, share * len(table.values) // PARTS) for side, table in sparse.items()}
+        return {side: _without(table, masks[side]) for side, table in sparse.items()}
+
+    least = bytes_with(without(PARTS))
+    if least > limit:
+        raise SparserecError(
+            f"a budget of {limit:,} bytes is {least - limit:,} too small: "
+            f"even with one value a row the file takes {least:,} bytes, raw ids apart"
+        )
+    too_many, fits = 0, PARTS
+    while fits - too_many > 1:
+        middle = (too_many + fits) // 2
+        if bytes_with(without(middle)) <= limit:
+            fits = middle
+        else:
+            too_many = middle
+    return without(fits)
 
 
 def first_largest(values: np.ndarray, indptr: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 from sparserec.artefact import codecs
 from sparserec.artefact.codecs import Budget, ValuesCodec
 from sparserec.artefact.csr import Table, TableData, column_count, flat_values, row_count
-from sparserec.artefact.schema import CARD_KEY, FORMAT_VERSION, HEADER_ALLOWANCE, ModelCard, digest, type_name
+from sparserec.artefact.schema import CARD_KEY, HEADER_ALLOWANCE, ModelCard, digest, type_name
 from sparserec.errors import SparserecError
 from sparserec.files import replacing
 from sparserec.version import __version__
@@ -47,6 +47,7 @@ def write(
     metrics: Mapping[str, float] | None = None,
     values_dtype: str = "int8",
     budget: int | None = None,
+    ids: bool = True,
 ) -> ByteReport:
     """Write one model to one file, atomically.
 
@@ -64,22 +65,27 @@ def write(
         metrics: for the card.
         values_dtype: how values are stored, a name of `codecs.CODECS`: "int8" with a scale for each column, "float16",
             or, for sparse tables, "coded" with one step for each table.
-        budget: bytes that the file may have with coded values, not counting the raw ids. The steps are the finest that
-            fit, of `coded.GRID` many, and the smallest values are left out where that makes the others so much finer
-            that the squared error falls; without a budget, steps are a sixth of the mean absolute value of their table.
+        budget: bytes that the file may have, not counting the raw ids. Of values of other types than "coded" as many
+            of the smallest are left out as it takes. With "coded", the steps are the finest that fit, of `coded.GRID`
+            many, and the smallest values are left out where that makes the others so much finer that the squared error
+            falls; without a budget, steps are a sixth of the mean absolute value of their table.
+
+        ids: whether the file has the raw ids; without them rows are known by their numbers, "0" being the first.
 
     Raises:
         SparserecError: when a table can't be written in this type or budget, or the file can't be written.
     """
-    _check_budget(values_dtype, budget)
     _check_sides(items, len(item_ids), users, None if user_ids is None else len(user_ids))
     factors = _factors(len(item_ids), item_factors, history_factors)
-    beside = {**_ids({"items": item_ids, "users": user_ids}), **factors}
     tables = {"items": items} if users is None else {"items": items, "users": users}
     for side, table in tables.items():
         _check_table(side, table, values_dtype)
+    raw = _ids({"items": item_ids, "users": user_ids}) if ids else {}
+    beside = {**raw, **factors}
     about = {"recipe": dict(recipe or {}), "data_fingerprint": data_fingerprint, "metrics": dict(metrics or {})}
-    return _Draft(codecs.named_codec(values_dtype), beside, about).write(path, tables, budget)
+    codec = codecs.named_codec(values_dtype)
+    version = max(codec.version, *(_id_version(side, raw) for side in tables))
+    return _Draft(codec, beside, about, version).write(path, tables, budget)
 
 
 @dataclass(frozen=True)
@@ -90,11 +96,13 @@ class _Draft:
         codec: of the values.
         beside: the tensors of ids and factors.
         about: fields of the model card that tables and tensors do not tell.
+        version: of the format.
     """
 
     codec: ValuesCodec
     beside: Tensors
     about: Mapping[str, Any]
+    version: int
 
     def write(self, path: Path, tables: Mapping[str, Table], budget: int | None) -> ByteReport:
         """Write it with checked tables by side."""
@@ -102,20 +110,20 @@ class _Draft:
         fitted, settings = self.codec.fit(tables, limits)
         values = {side: self.codec.encode(table, settings[side]) for side, table in fitted.items()}
         tensors = {**self.beside, **_structure(fitted), **_of_sides(values)}
-        header = _header(tensors, replace(self.card(fitted), sha256=digest(tensors)))
+        header = header_of(tensors, replace(self.card(fitted), sha256=digest(tensors)))
         with replacing(path) as part, part.open("wb") as file:
             file.write(len(header).to_bytes(8, "little") + header)
             for name in _order(tensors):
                 file.write(np.ascontiguousarray(tensors[name]).data)
         return report(tensors, 8 + len(header))
 
-    def file_bytes(self, tables: Mapping[str, TableData]) -> Callable[[Mapping[str, Tensors]], int]:
+    def file_bytes(self, tables: Mapping[str, Table]) -> Callable[[Mapping[str, Tensors]], int]:
         """As for `Budget`."""
         others, card = {**self.beside, **_structure(tables)}, self.card(tables)
 
         def with_values(values: Mapping[str, Tensors]) -> int:
             tensors = others | _of_sides(values)
-            sizes = report(tensors, 8 + len(_header(tensors, card)))
+            sizes = report(tensors, 8 + len(header_of(tensors, card)))
             return sizes.total - sizes.ids
 
         return with_values
@@ -126,7 +134,7 @@ class _Draft:
         nnz = sum(len(flat_values(table)) for table in tables.values())
         dim = column_count(tables["items"])
         return ModelCard(
-            format_version=max(FORMAT_VERSION, self.codec.version),
+            format_version=self.version,
             scoring="users" if "users" in tables else "history",
             dim=dim,
             n_items=rows["items"],
@@ -148,14 +156,6 @@ def report(tensors: Tensors, header_bytes: int) -> ByteReport:
     return ByteReport(total=header_bytes + sum(parts.values()), header=header_bytes, **parts)
 
 
-def _check_budget(values_dtype: str, budget: int | None) -> None:
-    """Refuse a budget for values that can't keep one."""
-    budgeted = [codec.name for codec in codecs.CODECS.values() if codec.budgeted]
-    if budget is not None and values_dtype not in budgeted:
-        known = codecs.alternatives(budgeted)
-        raise SparserecError(f"only {known} values can be written to a budget of bytes, not {values_dtype}")
-
-
 def _check_sides(items: Table, n_items: int, users: Table | None, n_users: int | None) -> None:
     """Refuse tables that don't fit their ids or each other."""
     if (users is None) != (n_users is None):
@@ -171,7 +171,12 @@ def _check_sides(items: Table, n_items: int, users: Table | None, n_users: int |
 
 def _ids(ids: Mapping[str, Vocabulary | None]) -> dict[str, np.ndarray]:
     """The tensors of raw ids."""
-    return _of_sides({side: codecs.IDS.encode(side, each) for side, each in ids.items() if each is not None})
+    return _of_sides({side: codecs.encode_ids(side, each) for side, each in ids.items() if each is not None})
+
+
+def _id_version(side: str, raw: Tensors) -> int:
+    """The format version that the ids of a side need."""
+    return codecs.id_version({name.partition(".")[2] for name in raw if name.startswith(f"{side}.")})
 
 
 def _factors(n_items: int, item_factors: np.ndarray | None, history_factors: np.ndarray | None) -> Tensors:
@@ -223,7 +228,8 @@ def _order(tensors: Tensors) -> list[str]:
     return sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
 
 
-def _header(tensors: Tensors, card: ModelCard) -> bytes:
+def header_of(tensors: Tensors, card: ModelCard) -> bytes:
+    """The header of a file, after its length. Raises SparserecError where it is longer than the format allows."""
     entries: dict[str, Any] = {"__metadata__": {CARD_KEY: card.to_json()}}
     first = 0
     for name in _order(tensors):

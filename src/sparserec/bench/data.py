@@ -13,6 +13,8 @@ from sparserec.interactions import Dataset, Interactions, load, synthetic
 from sparserec.vocabulary import Vocabulary
 
 SYNTHETIC = "synthetic"
+HELD_OUT = {"holdout": True}
+"""Of the data of every benchmark's run: the test part stays out of what is exported, which is measured on it."""
 
 
 def dataset(root: Path, name: str) -> Dataset:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sparserec.axes import RECOMMENDERS
-from sparserec.bench.data import dataset
+from sparserec.bench.data import HELD_OUT, dataset
 from sparserec.bench.machine import peak_rss
 from sparserec.bench.measure import measure
 from sparserec.bench.results import Job
@@ -41,7 +41,7 @@ def one(call: dict[str, Any]) -> dict[str, Any]:
             device=call["device"],
             resume=True,
             report=lambda progress: _check_parent(parent),
-            **{"recipe": job.base, **job.settings},
+            **{"recipe": job.base, **job.settings, "data": {**HELD_OUT, **job.settings.get("data", {})}},
         )
     )
     if run.ended == "interrupted":  # what it learned is kept in its folder, and no result

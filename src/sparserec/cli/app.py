@@ -13,15 +13,17 @@ import typer
 
 from sparserec import __version__
 from sparserec.cli.bench import bench
-from sparserec.cli.console import errors
+from sparserec.cli.console import complain, say, tell
 from sparserec.cli.data import data
 from sparserec.cli.demo import demo
 from sparserec.cli.evaluate import evaluate
 from sparserec.cli.patch import apply, delta
-from sparserec.cli.serve import export, inspect, recommend
+from sparserec.cli.recommend import ANY_WORDS, find, recommend, similar
+from sparserec.cli.serve import export, inspect
+from sparserec.cli.streams import prepare_streams
 from sparserec.cli.train import train
 from sparserec.cli.web import web
-from sparserec.errors import SparserecError
+from sparserec.errors import SparserecError, on_command_line
 
 app = typer.Typer(
     name="sparserec",
@@ -32,7 +34,11 @@ app = typer.Typer(
     help="Recommendation on the device: train sparse embedding tables, export one small file, recommend from it.",
     epilog="Start with `sparserec demo`. Every command has --help with examples.",
 )
-for verb in (demo, train, evaluate, export, recommend, inspect, delta, apply, web):
+for verb in (demo, train, evaluate, export, recommend):
+    app.command()(verb)
+for verb in (similar, find):
+    app.command(context_settings=ANY_WORDS)(verb)
+for verb in (inspect, delta, apply, web):
     app.command()(verb)
 app.add_typer(data, name="data")
 app.add_typer(bench, name="bench")
@@ -40,7 +46,7 @@ app.add_typer(bench, name="bench")
 
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(__version__)
+        say(__version__)
         raise typer.Exit
 
 
@@ -55,29 +61,24 @@ def _root(
 
 def main() -> None:
     """Run the command line; the entry point of the `sparserec` script."""
+    prepare_streams()
     try:
-        app()
+        with on_command_line():
+            app()
     except SparserecError as error:
-        errors.print(f"[bold red]error:[/] {_escaped(str(error))}", soft_wrap=True, highlight=False)
+        complain(error)
         sys.exit(2)
     except ModuleNotFoundError as missing:
         if (missing.name or "sparserec").split(".")[0] == "sparserec":
             raise
-        errors.print(
-            f"[bold red]error:[/] this command needs {missing.name!r}, which is not installed; "
-            "install the training side: pip install 'sparserec\\[train]'",
-            soft_wrap=True,
+        complain(
+            f"this command needs {missing.name!r}, which is not installed; "
+            "install the training side: pip install 'sparserec[train]'"
         )
         sys.exit(2)
     except KeyboardInterrupt:
-        errors.print("interrupted")
+        tell("interrupted")
         sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-
-
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sparserec.cli.console import screen, seconds_text
+from sparserec.cli.console import say
+from sparserec.units import seconds_text
 
 if TYPE_CHECKING:
     from sparserec.bench.work import Standing
@@ -211,11 +212,11 @@ def tell(standing: Standing) -> None:
         part, key = ("test", "ndcg@20") if "ndcg@20" in figures else ("valid", "valid")
         score = f"{part} ndcg@20 {figures[key]:.4f}"
         words += f"; {standing.entry.job.title}: {score}, {seconds_text(figures['seconds'])}"
-    screen.print(words, highlight=False, soft_wrap=True)
+    say(words)
 
 
 def _wrote(paths: Sequence[Path]) -> None:
-    screen.print(f"wrote {', '.join(str(path) for path in paths)}", highlight=False, soft_wrap=True)
+    say(f"wrote {', '.join(str(path) for path in paths)}")
 
 
 def _extra(epochs: int | None) -> dict[str, int] | None:

@@ -7,47 +7,44 @@ from typing import Annotated, Any
 
 import typer
 
-from sparserec.cli.console import print_json, print_table, screen
+from sparserec.cli.console import print_json, print_table, say
+from sparserec.cli.reading import reads
 
 data = typer.Typer(no_args_is_help=True, help="Look at interactions and cut them into parts.")
 
-_User = Annotated[str | None, typer.Option(help="Name of the user column.")]
-_Item = Annotated[str | None, typer.Option(help="Name of the item column.")]
-_Timestamp = Annotated[str | None, typer.Option(help="Name of the time stamp column.")]
-_Rating = Annotated[str | None, typer.Option(help="Name of the rating column.")]
-_MinRating = Annotated[float | None, typer.Option(help="Leave out lower ratings.")]
-_KCore = Annotated[int, typer.Option(help="Leave out users and items with fewer interactions, repeatedly.", min=0)]
-
 
 @data.command("describe")
+@reads()
 def describe_command(
     path: Annotated[Path, typer.Argument(help="A file or folder of interactions.")],
-    user: _User = None,
-    item: _Item = None,
-    timestamp: _Timestamp = None,
-    rating: _Rating = None,
-    min_rating: _MinRating = None,
-    kcore: _KCore = 0,
+    *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    reading: dict[str, Any],
 ) -> None:
     """Print what is in a file or folder of interactions.
 
     Examples:
 
         sparserec data describe ratings.csv --min-rating 4
+
+        sparserec data describe u.data --no-header --user 1 --item 2 --rating 3 --timestamp 4
+
+        sparserec data describe events.csv --where "event = 'transaction'"
     """
     from sparserec.interactions import describe, load
 
-    facts = describe(
-        load(path, user=user, item=item, timestamp=timestamp, rating=rating, min_rating=min_rating, kcore=kcore)
-    )
+    facts = describe(load(path, **reading))
     if as_json:
         print_json(facts)
         return
+    notes = facts.pop("notes")
     print_table(str(path), ["", "value"], list(_flat(facts)))
+    for note in notes:
+        say(note)
 
 
 @data.command("split")
+@reads(format="--read-as")
 def split_command(
     path: Annotated[Path, typer.Argument(help="A file or folder of interactions.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write.")],
@@ -56,12 +53,8 @@ def split_command(
     form: Annotated[
         str, typer.Option("--format", help="auto, lightgcn or tsv; lightgcn keeps no time stamps.")
     ] = "auto",
-    user: _User = None,
-    item: _Item = None,
-    timestamp: _Timestamp = None,
-    rating: _Rating = None,
-    min_rating: _MinRating = None,
-    kcore: _KCore = 0,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Cut interactions into training, validation and test parts and write them.
 
@@ -73,15 +66,15 @@ def split_command(
     """
     from sparserec.interactions import load, split, write_split
 
-    dataset = load(path, user=user, item=item, timestamp=timestamp, rating=rating, min_rating=min_rating, kcore=kcore)
+    dataset = load(path, **reading)
     parts = split(dataset, kind=kind, seed=seed)
     write_split(parts, out, format=form)
-    screen.print(
+    say(
         f"wrote {out}: {parts.train.nnz:,} training, {parts.valid.nnz:,} validation and {parts.test.nnz:,} test "
-        f"interactions ({parts.kind}, seed {parts.seed})",
-        highlight=False,
-        soft_wrap=True,
+        f"interactions ({parts.kind}, seed {parts.seed})"
     )
+    for note in (*dataset.notes, *parts.notes):
+        say(note)
 
 
 def _flat(facts: dict[str, Any], prefix: str = ""):

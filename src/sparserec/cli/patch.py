@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from sparserec.cli.console import bytes_text, print_json, screen
+from sparserec.cli.console import print_json, say
+from sparserec.units import bytes_text
 
 
 def delta(
@@ -32,7 +33,7 @@ def delta(
         print_json({"patch": len(patch), "new": len(data)})
         return
     share = f"{len(patch) / len(data):.1%} of the new file"
-    screen.print(f"wrote {out}: {bytes_text(len(patch))}, {share}", highlight=False, soft_wrap=True)
+    say(f"wrote {out}: {bytes_text(len(patch))}, {share}")
 
 
 def apply(
@@ -53,4 +54,4 @@ def apply(
     if as_json:
         print_json({"out": str(out), "bytes": out.stat().st_size, "sha256": card.sha256})
         return
-    screen.print(f"wrote {out}: {bytes_text(out.stat().st_size)}", highlight=False, soft_wrap=True)
+    say(f"wrote {out}: {bytes_text(out.stat().st_size)}")

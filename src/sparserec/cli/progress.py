@@ -1,4 +1,4 @@
-"""Progress of a training run on the screen: a line that moves, and one that stays for each epoch."""
+"""Progress of a run on the screen: stages by number, a bar that moves on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -7,32 +7,39 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from sparserec.cli.console import screen, seconds_text
+from sparserec.cli.console import say, screen
+from sparserec.course import Lines, News, place
+from sparserec.units import left_text, seconds_text
 
 if TYPE_CHECKING:
     from sparserec.training import Progress as Step
 
 
 class TrainingProgress:
-    """A context that shows stages, steps, loss, validation NDCG@20, active parameters and the time left.
+    """A context that shows which stage of how many goes on, how far it is, and the time left until the end of all.
 
-    On a terminal the line moves; elsewhere (a log file) only the lines of finished epochs and stages are written.
+    On a terminal a line moves, and one stays for each stage that is over; elsewhere (a log file, a pipe) there are
+    plain lines.
+
+    Args:
+        quiet: show nothing.
+        verbose: show what was chosen, and a line for each epoch.
     """
 
-    def __init__(self, quiet: bool = False):
-        self._quiet = quiet
+    def __init__(self, quiet: bool = False, verbose: bool = False):
+        self._quiet, self._verbose = quiet, verbose
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
-            TextColumn("{task.fields[facts]}"),
+            TextColumn("{task.fields[facts]}", markup=False),
             console=screen,
             transient=True,
             disable=quiet or not screen.is_terminal,
         )
+        self._lines = Lines(say, verbose)
         self._task: TaskID | None = None
-        self._last_step = 0
-        self._epochs_shown: int | None = None
-        self._began: tuple[int, float] | None = None
+        self._last: News | None = None
+        self._last_step, self._epochs_shown, self._facts = 0, 0, ""
 
     def __enter__(self) -> TrainingProgress:
         self._bar.start()
@@ -43,44 +50,63 @@ class TrainingProgress:
     ) -> None:
         self._bar.stop()
 
-    def stage(self, words: str) -> None:
-        """Say that a long stage begins."""
-        if not self._quiet:
-            self._bar.console.print(f"[dim]{words} ...[/]", highlight=False)
-
-    def report(self, step: Step) -> None:
-        """Show a step."""
+    def follow(self, news: News) -> None:
+        """Show what is news; see `sparserec.train`."""
+        before, self._last = self._last, news if news.number else self._last
         if self._quiet:
             return
-        if self._task is not None and step.step < self._last_step:  # another training begins: the refit
+        if not screen.is_terminal or news.kind in ("note", "detail"):
+            self._lines(news)
+            return
+        if news.kind in ("stage", "end") and before is not None and before.number and self._task is not None:
+            say(f"{place(before)}{before.words}, {seconds_text(before.seconds)}")
             self._bar.remove_task(self._task)
-            self._task = None
+            self._task, self._facts = None, ""
+        if news.kind != "end":
+            self._move(news)
+
+    def report(self, step: Step) -> None:
+        """Take note of a step of training; see `sparserec.train`."""
+        if step.step < self._last_step:  # another training begins
+            self._epochs_shown = 0
         self._last_step = step.step
-        if self._task is None:
-            self._task = self._bar.add_task("training", total=step.steps, facts="")
-            amid = step.step > 1 and step.step % max(1, step.steps // step.epochs)
-            self._epochs_shown = len(step.log) if amid else 0
-            self._began = (step.step, step.seconds)
-        self._bar.update(self._task, completed=step.step, description=_where(step), facts=self._facts(step))
-        assert self._epochs_shown is not None
-        for entry in step.log[self._epochs_shown :]:
-            when = f"epoch {entry['epoch'] + 1:>3}/{step.epochs}" if "loss" in entry else "the start".ljust(9)
-            loss = f"{entry['loss']:.4f}" if "loss" in entry else "-".ljust(6)
-            judged = f"valid ndcg@20 {entry['ndcg@20']:.4f}  " if "ndcg@20" in entry else ""
-            self._bar.console.print(
-                f"{when}  loss {loss}  {judged}active {step.active:,}  {seconds_text(entry['seconds'])}",
-                highlight=False,
-            )
+        known = [entry["ndcg@20"] for entry in step.log if "ndcg@20" in entry]
+        best = f", best validation NDCG@20 {max(known):.4f}" if known else ""
+        self._facts = f"epoch {min(step.epoch + 1, step.epochs)} of {step.epochs}{best}, "
+        if self._verbose and not self._quiet:
+            for entry in step.log[self._epochs_shown :]:
+                say("  " + epoch_line(entry, step.epochs, step.active))
         self._epochs_shown = len(step.log)
 
-    def _facts(self, step: Step) -> str:
-        assert self._began is not None
-        done = step.step - self._began[0]
-        left = (step.seconds - self._began[1]) / done * (step.steps - step.step) if done else 0.0
-        known = [entry["ndcg@20"] for entry in step.log if "ndcg@20" in entry]
-        best = f"ndcg@20 {max(known):.4f}  " if known else ""
-        return f"loss {step.loss:.4f}  {best}active {step.active:,}  {seconds_text(left)} left at most"
+    def what_is_left(self) -> str:
+        """Where it stands, for whoever ends it here."""
+        news = self._last
+        if news is None:
+            return "before the first stage, while the data were read"
+        after = news.stages - news.number
+        left = f", {left_text(news.left)} at most" if news.left is not None else ""
+        more = f"; {after} more stage{'s' * (after != 1)} after it{left}" if after else f"; it is the last one{left}"
+        return f"in stage {news.number} of {news.stages} ({news.words}){more}"
+
+    def _move(self, news: News) -> None:
+        left = "" if news.left is None else f"{left_text(news.left)} left at most"
+        if self._task is None:
+            self._task = self._bar.add_task("", total=None, facts="")
+        self._bar.update(
+            self._task,
+            description=f"{place(news)}{news.words}",
+            total=news.total or None,
+            completed=news.done,
+            facts=f"{self._facts}{left}",
+        )
 
 
-def _where(step: Step) -> str:
-    return f"epoch {min(step.epoch + 1, step.epochs)}/{step.epochs}"
+def epoch_line(entry: dict[str, float], epochs: int, active: int) -> str:
+    """What an epoch came to."""
+    if "loss" not in entry:
+        return f"before training: validation NDCG@20 {entry['ndcg@20']:.4f}"
+    judged = f", validation NDCG@20 {entry['ndcg@20']:.4f}" if "ndcg@20" in entry else ""
+    return (
+        f"epoch {entry['epoch'] + 1} of {epochs}: loss {entry['loss']:.4f}{judged}, {active:,} active parameters, "
+        f"{seconds_text(entry['seconds'])}"
+    )

@@ -1,22 +1,20 @@
-"""`sparserec export`, `recommend` and `inspect`."""
+"""`sparserec export` and `inspect`."""
 
 from __future__ import annotations
 
+import json
+import os
 import tempfile
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
-from sparserec.cli.console import bytes_text, print_json, print_table, screen
+from sparserec.cli.console import command, print_json, print_table, say
 from sparserec.errors import SparserecError
-
-if TYPE_CHECKING:
-    from sparserec.device import Recommendation
-
-REASONS = 3
-"""Items of the history that a table names for each recommendation."""
+from sparserec.units import bytes_text
 
 
 class Format(StrEnum):
@@ -26,41 +24,107 @@ class Format(StrEnum):
     ONNX = "onnx"
 
 
+class IdLists(StrEnum):
+    """Where an app has the raw ids from."""
+
+    FILE = "file"
+    NONE = "none"
+
+
 def export(
     run: Annotated[Path, typer.Argument(help="A run folder; for ONNX, an exported file will do too.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write, usually model.safetensors.")],
     kind: Annotated[Format, typer.Option("--format", help="The format of the file.")] = Format.SAFETENSORS,
+    no_users: Annotated[
+        bool, typer.Option("--no-users", help="Leave the user table out: tastes then come from histories alone.")
+    ] = False,
+    exclude_history: Annotated[
+        bool, typer.Option(help="For ONNX: whether the model leaves out what is in the history.")
+    ] = True,
+    ids: Annotated[
+        IdLists | None,
+        typer.Option(help="file: the raw ids are in the file; none: rows go by number. As the run says if not given."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Write the trained model as one file that a device opens. The same run gives the same bytes.
+
+    A model such as mf has a row for each user, and so does its file: every device that gets it has the ids and tastes
+    of all users. With `--no-users` there are none in it, and an item that d users took counts d^-0.5 of its row in a
+    history. How good that is: `sparserec evaluate FILE DATA`, as for any file. Models of histories have no such rows.
 
     Examples:
 
         sparserec export run --out model.safetensors
 
+        sparserec export run --out model.safetensors --no-users
+
         sparserec export run --format onnx --out model.onnx
     """
     if kind is Format.ONNX:
-        _export_onnx(run, out, as_json)
+        _export_onnx(run, out, exclude_history, as_json, ids)
         return
+    if not exclude_history:
+        raise SparserecError("--no-exclude-history is for --format onnx; files for devices are asked with it each time")
     from sparserec.artefact import inspect as look
     from sparserec.runs import Run
 
-    Run.open(run).export(out)
+    Run.open(run).export(out, users=not no_users, ids=None if ids is None else ids is IdLists.FILE)
     facts = look(out)
     if as_json:
         print_json(facts)
         return
     size = facts["bytes"]
-    screen.print(
+    say(
         f"wrote {out}: {bytes_text(size['total'])}, of which raw ids {bytes_text(size['ids'])}; "
-        f"{facts['bytes_per_item']:.1f} bytes an item without the ids",
-        highlight=False,
-        soft_wrap=True,
+        f"{facts['bytes_per_item']:.1f} bytes an item without the ids"
     )
+    users = facts["card"]["n_users"]
+    if users:
+        say(
+            f"It has a row for each of {users:,} users: every device that gets it has all their ids and tastes; "
+            "--no-users leaves them out"
+        )
+    elif no_users:
+        say("It has no rows for users: tastes come from histories alone")
+    say(*opening_lines(out))
 
 
-def _export_onnx(run: Path, out: Path, as_json: bool) -> None:
+def opening_lines(file: Path) -> list[str]:
+    """How an exported file is opened, in Python and in a page, with an item that it has."""
+    from sparserec.device import Recommender
+
+    example = Recommender.open(file).popular(1)[0][0]
+    return [
+        "In Python:",
+        "  from sparserec.device import Recommender",
+        f"  model = Recommender.open({str(file)!a})",
+        f"  model.recommend(history=[{example!a}], k=20)",
+        "In a page:",
+        '  import { Recommender } from "sparserec";',
+        f"  const model = await Recommender.open({json.dumps(address(file))});",
+        f"  model.recommend({{ history: [{json.dumps(example)}], k: 20 }});",
+        f"The quickest page: {command('sparserec', 'web', file)}",
+    ]
+
+
+def address(file: Path) -> str:
+    """The address of a file beside a page."""
+    return "./" + quote(os.fsencode(file.name))
+
+
+def onnx_lines(file: Path) -> list[str]:
+    """How an ONNX model is opened in Python."""
+    return [
+        "In Python:",
+        "  import numpy as np, onnxruntime",
+        f"  session = onnxruntime.InferenceSession({str(file)!a})",
+        '  query = {"history": [0], "exclude": [], "k": [20]}  # indices of items, which metadata sparserec.ids names',
+        "  session.run(None, {name: np.array(value, dtype=np.int64) for name, value in query.items()})",
+    ]
+
+
+def _export_onnx(run: Path, out: Path, exclude_history: bool, as_json: bool, ids: IdLists | None) -> None:
     try:
         from sparserec.exchange import write_onnx
     except ModuleNotFoundError as missing:
@@ -68,18 +132,20 @@ def _export_onnx(run: Path, out: Path, as_json: bool) -> None:
             f"ONNX needs {missing.name!r}, which is not installed: pip install 'sparserec[onnx]'"
         ) from None
     if run.is_file():
-        size = write_onnx(run, out)
+        if ids is not None:
+            raise SparserecError(f"{run} is an exported file, whose ids are as they are; --ids goes with a run folder")
+        size = write_onnx(run, out, exclude_history=exclude_history)
     else:
         from sparserec.runs import Run
 
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "model.safetensors"
-            Run.open(run).export(file)
-            size = write_onnx(file, out)
+            Run.open(run).export(file, ids=None if ids is None else ids is IdLists.FILE)
+            size = write_onnx(file, out, exclude_history=exclude_history)
     if as_json:
         print_json({"out": str(out), "bytes": size})
         return
-    screen.print(f"wrote {out}: {bytes_text(size)}", highlight=False, soft_wrap=True)
+    say(f"wrote {out}: {bytes_text(size)}", *onnx_lines(out))
 
 
 def inspect(
@@ -110,77 +176,6 @@ def inspect(
     print_table("bytes for", ["", "bytes"], per)
     card = facts["card"]
     print_table("model card", ["", "value"], [[name, _short(value)] for name, value in card.items()])
-
-
-def recommend(
-    artefact: Annotated[Path, typer.Argument(help="An exported file.")],
-    history: Annotated[
-        str | None, typer.Option(help="Item ids, separated by commas; they are not recommended again.")
-    ] = None,
-    user: Annotated[
-        str | None, typer.Option(help="A user id, where the file has a user table; it does not know what they took.")
-    ] = None,
-    k: Annotated[int, typer.Option("-k", help="How many items.", min=1)] = 20,
-    exclude: Annotated[str | None, typer.Option(help="Item ids that are not wanted, separated by commas.")] = None,
-    candidates: Annotated[str | None, typer.Option(help="Rank these item ids only, separated by commas.")] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Say what each item of the history adds.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Recommend items for a history or a user, best first.
-
-    With a history alone, tastes are read from it. With a user, from their row in the file; a history given beside it
-    is left out of the list.
-
-    Examples:
-
-        sparserec recommend model.safetensors --history 318,296,593 -k 10
-
-        sparserec recommend model.safetensors --user 42 --history 318,296 --json
-
-        sparserec recommend model.safetensors --history 318,296 --exclude 593 --explain
-    """
-    from sparserec.device import Recommender
-
-    if history is None and user is None:
-        raise SparserecError("give --history ID,ID,.. or --user ID")
-    model = Recommender.open(artefact)
-    query = {
-        "history": _ids(history),
-        "user": user,
-        "k": k,
-        "exclude": _ids(exclude) or (),
-        "candidates": _ids(candidates),
-    }
-    if explain:
-        _print_explained(model.recommend(**query, explain=True), as_json)
-        return
-    recommended = model.recommend(**query)
-    if as_json:
-        print_json([{"item": name, "score": score} for name, score in recommended])
-        return
-    print_table("recommended", ["item", "score"], [[name, f"{score:.4f}"] for name, score in recommended])
-
-
-def _ids(text: str | None) -> list[str] | None:
-    """Ids that are separated by commas; None stays None."""
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _print_explained(recommended: list[Recommendation], as_json: bool) -> None:
-    if as_json:
-        print_json(
-            [
-                {"item": f.item, "score": f.score, "because": [{"item": i, "adds": part} for i, part in f.because]}
-                for f in recommended
-            ]
-        )
-        return
-    rows = []
-    for one in recommended:
-        shown = [f"{item} ({part:+.4f})" for item, part in one.because[:REASONS]]
-        more = len(one.because) - REASONS
-        rows.append([one.item, f"{one.score:.4f}", ", ".join(shown) + (f", {more} more" if more > 0 else "")])
-    print_table("recommended", ["item", "score", "because of"], rows)
 
 
 def _short(value: object) -> str:

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sparserec.axes import EXPLORERS, OBJECTIVES, RECOMMENDERS, STARTS
 from sparserec.cli.choices import listed, one_of
-from sparserec.cli.console import errors, screen
+from sparserec.cli.console import command, say, tell
 from sparserec.cli.progress import TrainingProgress
+from sparserec.cli.reading import reads
+from sparserec.cli.serve import IdLists
 from sparserec.errors import SparserecError
 
 if TYPE_CHECKING:
     from sparserec import Run
 
-NO_SETTINGS = ("recipe", "config", "out", "threads", "device", "resume", "quiet", "teacher_from", "report", "stage")
+NO_SETTINGS = (
+    *("recipe", "config", "out", "threads", "device", "resume", "quiet", "verbose"),
+    *("teacher_from", "report", "stage", "follow"),
+)
 """What training is told besides the settings of a run, so that --set can't give it."""
 
 
+@reads()
 def train(
-    data: Annotated[Path, typer.Argument(help="Interactions: LightGCN folder, CSV, TSV, .inter or Parquet.")],
+    data: Annotated[Path, typer.Argument(help="Interactions: a file or folder, see docs/guide/data.md.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The run folder to write.")] = Path("run"),
     recipe: Annotated[
         str | None,
@@ -43,7 +49,11 @@ def train(
     dim: Annotated[int | None, typer.Option(help="Columns of a table.")] = None,
     density: Annotated[float | None, typer.Option(help="Share of active parameters, in (0, 1].")] = None,
     budget: Annotated[
-        str | None, typer.Option(help="Bytes of the exported file, without its list of ids: 16B/item, 500kB, 2MB.")
+        str | None,
+        typer.Option(help="Bytes of the exported file at most: 500kB or 2MB of all of it, 16B/item without its ids."),
+    ] = None,
+    ids: Annotated[
+        IdLists | None, typer.Option(help="none: the file is to be without raw ids, and its rows go by number.")
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the interactions, at most.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random in training.")] = None,
@@ -54,23 +64,38 @@ def train(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, such as --set lr=0.02.")
     ] = None,
-    user: Annotated[str | None, typer.Option(help="Name of the user column.")] = None,
-    item: Annotated[str | None, typer.Option(help="Name of the item column.")] = None,
-    timestamp: Annotated[str | None, typer.Option(help="Name of the time stamp column.")] = None,
-    rating: Annotated[str | None, typer.Option(help="Name of the rating column.")] = None,
-    min_rating: Annotated[float | None, typer.Option(help="Leave out lower ratings.")] = None,
-    kcore: Annotated[int | None, typer.Option(help="Leave out users and items with fewer interactions.")] = None,
-    split: Annotated[str | None, typer.Option(help="auto, given, random, leave-last or global-time.")] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="How a test part is cut: auto, none, given, random, leave-last or global-time."),
+    ] = None,
+    holdout: Annotated[
+        bool | None,
+        typer.Option(
+            "--holdout/--no-holdout",
+            help="Keep the test part out of the exported model, for benchmarks. As it is where a split is named or "
+            "there is a test file; else the model is trained once more on everything.",
+            show_default=False,
+        ),
+    ] = None,
     teacher_from: Annotated[
         Path | None, typer.Option(help="A run folder of the same data and teacher: take its teacher, which saves time.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out where it stopped.")] = False,
+    no_export: Annotated[
+        bool, typer.Option("--no-export", help="Train also what no file for devices can hold, for research.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="What is chosen on validation, and a line for each epoch.")
+    ] = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Train a recommender within a budget and leave a run folder.
 
-    The validation part is cut from the training data and chooses the epoch; the test part is not read. Ctrl-C leaves a
-    run that can be used and resumed.
+    Settings are chosen on a validation part, by a training that sees neither that nor a test part. Then the model is
+    trained once more on everything, and that one is exported. `sparserec evaluate` measures the first one on the test
+    part. Ctrl-C leaves a run that can be used and resumed.
 
     Examples:
 
@@ -84,8 +109,6 @@ def train(
 
         sparserec train ratings.csv --out run --min-rating 4 --split leave-last --set lr=0.02
     """
-    from sparserec.runs import train as run_training
-
     given = {
         "model": model,
         "method": method,
@@ -94,35 +117,53 @@ def train(
         "dim": dim,
         "density": density,
         "budget": budget,
+        "ids": "none" if ids is IdLists.NONE else None,
         "epochs": epochs,
         "seed": seed,
-        "data": {
-            "user": user,
-            "item": item,
-            "timestamp": timestamp,
-            "rating": rating,
-            "min_rating": min_rating,
-            "kcore": kcore,
-            "split": split,
-        },
+        "data": {**reading, "split": split, "holdout": holdout},
     }
     if density is not None and budget is not None:
         raise SparserecError("give either --density or --budget, not both")
     for text in set_ or []:
         put(given, text)
+    if not no_export:
+        _check_export(recipe, config, given)
     conditions = {"threads": threads, "device": device, "resume": resume, "teacher_from": teacher_from}
+    progress = TrainingProgress(quiet, verbose)
     try:
-        with TrainingProgress(quiet) as progress:
-            reporting = {"report": progress.report, "stage": progress.stage}
-            run = run_training(data, out, recipe=recipe, config=config, **conditions, **reporting, **given)
+        with progress:
+            from sparserec.runs import train as run_training
+
+            told = {"report": progress.report, "follow": progress.follow}
+            run = run_training(data, out, recipe=recipe, config=config, **conditions, **told, **given)
     except KeyboardInterrupt:
-        errors.print(f"interrupted; --resume goes on in {out} where it stopped", highlight=False)
+        _say_how_to_go_on(progress)
         sys.exit(130)
     if run.ended == "interrupted":
-        errors.print(f"interrupted; {out} can be used as it is, and --resume continues it", highlight=False)
+        _say_how_to_go_on(progress, run)
         sys.exit(130)
     if not quiet:
         _print_summary(run, out, data)
+
+
+def _check_export(recipe: str | None, config: Path | None, given: dict) -> None:
+    """Raises SparserecError for settings of a model that no file for devices can hold."""
+    from sparserec.settings import load_config
+
+    model = load_config(recipe, config, **given).model
+    if not RECOMMENDERS[model].exports:
+        able = ", ".join(name for name, kind in RECOMMENDERS.items() if kind.exports)
+        raise SparserecError(
+            f"a model of {model} can't be exported, as a file for devices holds rows alone: train one of {able} "
+            "(--model) for a device, or add --no-export to train it all the same, for research"
+        )
+
+
+def _say_how_to_go_on(progress: TrainingProgress, run: Run | None = None) -> None:
+    """After Ctrl-C: what is left, what there is already, and the command that goes on."""
+    usable = "" if run is None else f" {run.folder} can be used as it is: its model was trained on {run.trained_on}."
+    again = command("sparserec", *sys.argv[1:], *([] if "--resume" in sys.argv else ["--resume"]))
+    tell(f"interrupted {progress.what_is_left()}.{usable}", "To go on where it stopped:", f"  {again}")
 
 
 def _print_summary(run: Run, out: Path, data: Path) -> None:
@@ -130,32 +171,37 @@ def _print_summary(run: Run, out: Path, data: Path) -> None:
     from sparserec.settings import recipe_names
 
     best = run.valid_metrics()
-    screen.print(
-        f"{run.ended}: {run.parameters():,} active parameters, {_judged(best)}\n"
-        f"next: sparserec evaluate {out} {data}   or   sparserec export {out} --out model.safetensors",
-        highlight=False,
-        soft_wrap=True,
-    )
+    evaluate = command("sparserec", "evaluate", out, data)
+    export = command("sparserec", "export", out, "--out", "model.safetensors")
+    lines = [
+        ended_words(run),
+        f"The model in {out} was trained on {run.trained_on}; it has {run.parameters():,} active parameters.",
+        f"next: {evaluate}   or   {export}",
+    ]
     gentler = f"{run.config.model}-small"
     if gentler in recipe_names() and run.ended == "stopped early" and best["epoch"] < 2:
-        screen.print(
+        lines.append(
             f"hint: validation was best in epoch {best['epoch'] + 1}; smaller steps "
-            f"(--set lr={run.config.lr / 4:g}) or --recipe {gentler} may do better",
-            highlight=False,
-            soft_wrap=True,
+            f"(--set lr={run.config.lr / 4:g}) or --recipe {gentler} may do better"
         )
+    say(*lines)
 
 
-def _judged(best: dict[str, float]) -> str:
-    """What validation found, in words."""
+def ended_words(run: Run) -> str:
+    """How the training that was validated ended, and what was best, in a sentence."""
+    best, log = run.valid_metrics(), run.log()
+    epochs = sum(entry["epoch"] >= 0 for entry in log)
     if "ndcg@20" not in best:
-        return "not validated, as no user has interactions enough"
-    return f"{epoch_words(best['epoch'])}, valid recall@20 {best['recall@20']:.4f}, ndcg@20 {best['ndcg@20']:.4f}"
-
-
-def epoch_words(epoch: float) -> str:
-    """The epoch that validation chose, counted from 1, in words."""
-    return "best before training" if epoch < 0 else f"best epoch {int(epoch) + 1}"
+        length = f"Trained for {epochs} epoch{'s' * (epochs != 1)}" if epochs else "Nothing was trained: epochs is 0"
+        return f"{length}; not validated, as no user has interactions enough to hold some back."
+    found = f"validation NDCG@20 {best['ndcg@20']:.4f}, recall@20 {best['recall@20']:.4f}"
+    if not epochs:
+        return f"The start is the result, as epochs is 0: {found}."
+    which = "the start, before any epoch, was best" if best["epoch"] < 0 else f"epoch {int(best['epoch']) + 1} was best"
+    if run.ended == "stopped early":
+        since = f"since validation had not improved for {run.config.patience} epochs"
+        return f"Training stopped after epoch {epochs}, {since}; {which}: {found}."
+    return f"Trained for {epochs} epoch{'s' * (epochs != 1)}; {which}: {found}."
 
 
 def put(settings: dict, text: str) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from sparserec.cli.console import bytes_text, screen
+from sparserec.cli.console import say
+from sparserec.units import bytes_text
 
 
 def web(
@@ -22,7 +24,13 @@ def web(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder to write; the artefact's name and -web when not given.")
     ] = None,
-    heading: Annotated[str | None, typer.Option(help="Heading of the page; the file's name when not given.")] = None,
+    title: Annotated[
+        str | None, typer.Option("--title", "--heading", help="Title of the page; the file's name when not given.")
+    ] = None,
+    noun: Annotated[
+        str | None,
+        typer.Option(help="What items are called, in the plural: films, books. Told by the titles' column of ids."),
+    ] = None,
     serve: Annotated[bool, typer.Option("--serve", help="Serve the page to this machine until Ctrl-C.")] = False,
     port: Annotated[int, typer.Option(help="Port to serve at; 0 for any that is free.", min=0, max=65_535)] = 8000,
 ) -> None:
@@ -33,32 +41,43 @@ def web(
 
     Examples:
 
-        sparserec web model.safetensors --titles movies.csv --out page
+        sparserec web model.safetensors --titles movies.csv --title "Films for tonight" --out page
 
         sparserec web model.safetensors --titles movies.csv --serve
     """
-    from sparserec.page import read_titles, write_page
+    from sparserec.page import noun_of, read_titles, write_page
 
     known = None if titles is None else read_titles(titles)
+    called = noun or ("items" if titles is None else noun_of(titles))
     with tempfile.TemporaryDirectory(prefix="sparserec-web-") as passing:
         folder = out or (Path(passing) if serve else Path(f"{artefact.stem}-web"))
-        size = write_page(artefact, folder, known, heading)
+        size = write_page(artefact, folder, known, title, called)
         if out or not serve:
-            screen.print(
-                f"wrote {folder / 'index.html'}: {bytes_text(size)}; open it in a browser",
-                highlight=False,
-                soft_wrap=True,
-            )
+            say(f"wrote {folder / 'index.html'}: {bytes_text(size)}; open it in a browser")
+        _tell_untitled(artefact, known)
         if serve:
             _serve(folder, port)
+
+
+def _tell_untitled(artefact: Path, titles: Mapping[str, Any] | None) -> None:
+    """Say how many items of the model have no title."""
+    if titles is None:
+        return
+    from sparserec.artefact import read
+
+    names = read(artefact, verify_digest=False).item_ids.to_list()
+    missing = [name for name in names if name not in titles]
+    if missing:
+        have = "has no title and shows its id" if len(missing) == 1 else "have no title and show their ids"
+        say(f"{len(missing):,} of {len(names):,} items {have}; {missing[0]!r} is one")
 
 
 def _serve(folder: Path, port: int) -> None:
     from sparserec.page import PageServer
 
     with PageServer(folder, port) as server:
-        screen.print(f"serving {server.url} to this machine; Ctrl-C ends it", highlight=False, soft_wrap=True)
+        say(f"serving {server.url} to this machine; Ctrl-C ends it")
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            screen.print("stopped", highlight=False)
+            say("stopped")

@@ -26,6 +26,19 @@ class Matrix:
         each = np.ones(len(taken)) if factors is None else factors[taken].astype(np.float64)
         return (self._items.values[taken] * each[:, None]).sum(axis=0) * self._items.column_scales()
 
+    @property
+    def history_factors(self) -> np.ndarray | None:
+        """(n,) float32, or None for ones."""
+        return self._items.history_factors
+
+    def row(self, row: int) -> np.ndarray:
+        """One row, (dim,) float64."""
+        return row_vector(self._items, row)
+
+    def lengths(self) -> np.ndarray:
+        """The length of each row as a vector, (n,) float64."""
+        return np.sqrt(np.einsum("ij,ij->i", self._matrix, self._matrix, dtype=np.float64))
+
     def parts(self, taken: np.ndarray, row: int) -> np.ndarray:
         """What each of the rows `taken` (m,) adds to the inner product of their vector with a row, (m,) float64."""
         sums = self._matrix[taken].astype(np.float64) @ self._matrix[row]
@@ -49,3 +62,10 @@ def row_vector(rows: DecodedTable, row: int) -> np.ndarray:
     vector = np.zeros(rows.dim)
     vector[rows.columns[first:last]] = rows.values[first:last]
     return vector * rows.column_scales()
+
+
+def rows_sum(rows: DecodedTable) -> np.ndarray:
+    """The sum of all rows of a table, (dim,) float64."""
+    if rows.columns is None:
+        return rows.values.sum(axis=0, dtype=np.float64) * rows.column_scales()
+    return np.bincount(rows.columns, rows.values, minlength=rows.dim) * rows.column_scales()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sparserec.artefact.reader import DecodedTable
-from sparserec.device.lists import BLOCK, Lists, by_column, by_row, norms
+from sparserec.device.lists import BLOCK, Lists, blocks, by_column, by_row, norms
 from sparserec.device.topk import LANES
 
 LONGEST = 16 * LANES
@@ -109,6 +109,29 @@ class Postings:
         weights = factors.astype(np.float64).repeat(last - first)
         self.rows.multiply(weights, codes, first, last)
         return np.bincount(columns, weights, minlength=self.dim) * self._scales
+
+    @property
+    def history_factors(self) -> np.ndarray | None:
+        """(n,) float32, or None for ones."""
+        return None if self._history_factors is None else self._history_factors.take(np.arange(self.n))
+
+    def row(self, row: int) -> np.ndarray:
+        """One row, (dim,) float64."""
+        columns, codes, _ = self.rows.of(self.places(np.array([row])))
+        vector = np.zeros(self.dim)
+        vector[columns] = codes
+        return vector * self._scales
+
+    def lengths(self) -> np.ndarray:
+        """The length of each row as a vector, (n,) float64."""
+        squares = np.empty(self.n)
+        for first, chosen in blocks(self.rows):
+            columns, codes, lengths = self.rows.of(chosen)
+            values = codes * self._scales[columns]
+            each = np.arange(len(chosen)).repeat(lengths)
+            # One value after another, as the browser adds them up.
+            squares[first : first + len(chosen)] = np.bincount(each, values * values, minlength=len(chosen))
+        return np.sqrt(squares).take(self._places)
 
     def parts(self, taken: np.ndarray, row: int) -> np.ndarray:
         """What each of the rows `taken` (m,) adds to the inner product of their vector with a row, (m,) float64."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, overload
@@ -15,16 +15,30 @@ from sparserec.artefact.reader import Artefact, DecodedTable, read
 from sparserec.artefact.reader import read_bytes as artefact_of
 from sparserec.artefact.schema import ModelCard
 from sparserec.device.explain import Recommendation
-from sparserec.device.matrix import Matrix, row_vector
+from sparserec.device.ids import Id, ItemIds, Unknown, checked_count, checked_unknown, listed
+from sparserec.device.matrix import Matrix, row_vector, rows_sum
 from sparserec.device.postings import ByRow, Postings
 from sparserec.device.shortlist import Shortlist
+from sparserec.device.standing import resemblance, standing
 from sparserec.device.topk import top_k
 from sparserec.errors import SparserecError
 from sparserec.files import read_bytes, write_bytes
-from sparserec.vocabulary import Vocabulary
+from sparserec.vocabulary import Ids
 
-Id = str | int
-"""A raw id; a number stands for its digits."""
+
+@dataclass(frozen=True)
+class Taste:
+    """Whose taste is asked about, as rows; `history` and `dislikes` have none in common.
+
+    Attributes:
+        vector: (dim,) float64.
+        history: (h,) intp, rows of what the user took.
+        dislikes: (d,) intp, rows of what they do not like.
+    """
+
+    vector: np.ndarray
+    history: np.ndarray
+    dislikes: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -44,8 +58,8 @@ class Contents:
     items: ByRow | DecodedTable
     factors: np.ndarray | None
     users: DecodedTable | None
-    item_ids: Vocabulary
-    user_ids: Vocabulary | None
+    item_ids: Ids
+    user_ids: Ids | None
 
     @classmethod
     def of(cls, artefact: Artefact, *, reuse: bool = False) -> Contents:
@@ -68,6 +82,7 @@ class Recommender:
         self._path = path
         self._card, self._users = contents.card, contents.users
         self._item_ids, self._user_ids = contents.item_ids, contents.user_ids
+        self._asked = ItemIds(contents.item_ids)
         self._items = Postings(contents.items) if isinstance(contents.items, ByRow) else Matrix(contents.items)
         self._factors = None if contents.factors is None else contents.factors.astype(np.float32)
         self._shortlist = None
@@ -120,73 +135,169 @@ class Recommender:
 
     @property
     def nbytes(self) -> int:
-        """Memory of the scoring structure in bytes, beside the mapped file."""
+        """Memory of the scoring structure in bytes, beside the ids."""
         return self._items.nbytes
+
+    def has_item(self, name: Id) -> bool:
+        """Whether an item is in the file."""
+        return self._asked.has(name)
+
+    def unknown_items(self, ids: Iterable[Id] | None) -> list[str]:
+        """Those of these ids that the file does not have, each once: what `unknown="ignore"` leaves out."""
+        return self._asked.lacking(ids)
 
     @overload
     def recommend(
         self,
-        history: Sequence[Id] | None = None,
+        history: Iterable[Id] | None = None,
         user: Id | None = None,
         k: int = 20,
-        exclude: Iterable[Id] = (),
+        exclude: Iterable[Id] | None = (),
         candidates: Iterable[Id] | None = None,
         explain: Literal[False] = False,
+        *,
+        dislikes: Iterable[Id] | None = (),
+        exclude_history: bool = True,
+        unknown: Unknown = "error",
     ) -> list[tuple[str, float]]: ...
 
     @overload
     def recommend(
         self,
-        history: Sequence[Id] | None = None,
+        history: Iterable[Id] | None = None,
         user: Id | None = None,
         k: int = 20,
-        exclude: Iterable[Id] = (),
+        exclude: Iterable[Id] | None = (),
         candidates: Iterable[Id] | None = None,
         *,
         explain: Literal[True],
+        dislikes: Iterable[Id] | None = (),
+        exclude_history: bool = True,
+        unknown: Unknown = "error",
     ) -> list[Recommendation]: ...
 
     def recommend(
         self,
-        history: Sequence[Id] | None = None,
+        history: Iterable[Id] | None = None,
         user: Id | None = None,
         k: int = 20,
-        exclude: Iterable[Id] = (),
+        exclude: Iterable[Id] | None = (),
         candidates: Iterable[Id] | None = None,
         explain: bool = False,
+        *,
+        dislikes: Iterable[Id] | None = (),
+        exclude_history: bool = True,
+        unknown: Unknown = "error",
     ) -> list[tuple[str, float]] | list[Recommendation]:
         """The k best items, best first; ties go to the item that comes first in the file.
 
         Args:
-            history: raw ids of items the user took; they are never recommended. Without `user` the user's vector is
-                made of them.
+            history: raw ids of items the user took. Without `user` the user's vector is made of them.
             user: raw id of a user with a row in the file.
             k: how many items, at least 1; fewer come back when fewer are left.
             exclude: raw ids that are not to be recommended.
             candidates: when given, only these are ranked.
-            explain: say what each item of the history adds to each score. Only where the vector is made of the history.
+            explain: say what each item of the history, and each disliked one, adds to each score. Only where the vector
+                is made of them.
+            dislikes: raw ids of items the user does not like: what they would add to the vector as part of a history is
+                subtracted. They are never recommended. An id that is in the history too counts as disliked alone.
+            exclude_history: whether items of the history are left out. False where what was taken can be wanted again,
+                as groceries and music are.
+            unknown: "error", or "ignore" to leave out ids of `history`, `dislikes`, `exclude` and `candidates` that the
+                file does not have; `unknown_items` tells them. A `user` must always be known.
 
         Returns:
             pairs of raw item id and score; with `explain`, `Recommendation`s.
 
         Raises:
-            SparserecError: for an unknown id, an empty history without a user, k below 1, or `explain` with a user.
+            SparserecError: for an unknown id, a history of which nothing is known without a user, k below 1, or
+                `explain` with a user.
         """
-        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
-            raise SparserecError(f"k must be a whole number of at least 1, not {k!r}")
+        k = checked_count(k)
         if explain and user is not None:
             raise SparserecError("a user's own row has no reasons; give a history alone to have it explained")
-        taken = self._distinct(history if history is not None else (), "item in the history")
-        vector = self._vector(taken, history is not None, user)
-        left_out = self._distinct(exclude, "excluded item")
-        left_out = np.concatenate((taken, left_out)) if len(left_out) else taken
-        chosen = None if candidates is None else self._distinct(candidates, "candidate item")
-        rows, scores = self._best(vector, int(k), left_out, chosen)
-        names, numbers = self._item_ids.names(rows), scores.tolist()
+        taste = self._taste(history, user, dislikes, unknown)
+        left_out = [self._asked.distinct(exclude, "exclude", "excluded item", unknown), taste.dislikes]
+        if exclude_history:
+            left_out.append(taste.history)
+        rows, scores = self._best(taste.vector, k, np.concatenate(left_out), self._candidates(candidates, unknown))
         if not explain:
-            return list(zip(names, numbers, strict=True))
-        reasons = [self._reasons(taken, row) for row in rows.tolist()]
-        return [Recommendation(*row) for row in zip(names, numbers, reasons, strict=True)]
+            return self._named(rows, scores)
+        reasons = [self._reasons(taste, row) for row in rows.tolist()]
+        pairs = zip(self._named(rows, scores), reasons, strict=True)
+        return [Recommendation(name, score, because) for (name, score), because in pairs]
+
+    def popular(
+        self,
+        k: int = 20,
+        *,
+        exclude: Iterable[Id] | None = (),
+        candidates: Iterable[Id] | None = None,
+        unknown: Unknown = "error",
+    ) -> list[tuple[str, float]]:
+        """What most people took, as far as the file knows: for somebody without a history.
+
+        Of files with history factors those with the smallest come first, since training gives what many took a small
+        one; with a user table, what scores highest for all users together; else the longest rows. Ties go to the longer
+        row, then to the item that comes first in the file.
+
+        Args:
+            k: how many items, at least 1; fewer come back when fewer are left.
+            exclude: raw ids that are not wanted.
+            candidates: when given, only these are ranked.
+            unknown: as for `recommend`.
+
+        Returns:
+            pairs of raw item id and a number that falls along the list; only its order has a meaning.
+
+        Raises:
+            SparserecError: for an unknown id, or k below 1.
+        """
+        k = checked_count(k)
+        left_out = self._asked.distinct(exclude, "exclude", "excluded item", unknown)
+        chosen = self._candidates(candidates, unknown)
+        numbers, lengths = self._standing()
+        rows = np.arange(self.n_items) if chosen is None else np.sort(chosen)
+        rows = rows[~np.isin(rows, left_out)]
+        best = rows[np.lexsort((rows, -lengths[rows], -numbers[rows]))[:k]]
+        return self._named(best, numbers[best])
+
+    def similar(
+        self,
+        item: Id,
+        k: int = 20,
+        *,
+        exclude: Iterable[Id] | None = (),
+        candidates: Iterable[Id] | None = None,
+        unknown: Unknown = "error",
+    ) -> list[tuple[str, float]]:
+        """Items whose rows are like that of an item, most alike first; ties go to the one that comes first in the file.
+
+        Alike is the inner product of both rows, divided by the square roots of their lengths: halfway between the inner
+        product, which favours what everybody took, and the cosine, which favours what hardly anybody took.
+
+        Args:
+            item: a raw id, which must be known.
+            k: how many items, at least 1; fewer come back when fewer are left.
+            exclude: raw ids that are not wanted; the item itself never is.
+            candidates: when given, only these are ranked.
+            unknown: for `exclude` and `candidates`, as for `recommend`.
+
+        Returns:
+            pairs of raw item id and how alike it is.
+
+        Raises:
+            SparserecError: for an unknown id, or k below 1.
+        """
+        k = checked_count(k)
+        row = self._asked.rows([item], "item")
+        left_out = np.concatenate((row, self._asked.distinct(exclude, "exclude", "excluded item", unknown)))
+        chosen = self._candidates(candidates, unknown)
+        alike = resemblance(self._items, int(row[0]))
+        rows = np.arange(self.n_items) if chosen is None else np.sort(chosen)
+        rows = rows[~np.isin(rows, left_out)]
+        best = rows[np.argsort(-alike[rows], kind="stable")[:k]]
+        return self._named(best, alike[best])
 
     def apply(self, patch: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> Recommender:
         """The recommender of the next file, which a patch makes of the file that this one was opened from.
@@ -215,14 +326,31 @@ class Recommender:
         write_bytes(Path(out), new)
         return Recommender.open(out)
 
-    def vector(self, history: Sequence[Id] | None = None, user: Id | None = None) -> np.ndarray:
+    def vector(
+        self,
+        history: Iterable[Id] | None = None,
+        user: Id | None = None,
+        *,
+        dislikes: Iterable[Id] | None = (),
+        unknown: Unknown = "error",
+    ) -> np.ndarray:
         """The vector, (dim,) float64, that `recommend` would score with; arguments as there."""
-        taken = self._distinct(history if history is not None else (), "item in the history")
-        return self._vector(taken, history is not None, user)
+        return self._taste(history, user, dislikes, unknown).vector
 
-    def score(self, items: Sequence[Id], history: Sequence[Id] | None = None, user: Id | None = None) -> np.ndarray:
-        """Scores of these items, (len(items),) float32; `history` and `user` as for `recommend`."""
-        return self._of_rows(self.vector(history, user), self._rows(items, "item"))
+    def score(
+        self,
+        items: Iterable[Id],
+        history: Iterable[Id] | None = None,
+        user: Id | None = None,
+        *,
+        dislikes: Iterable[Id] | None = (),
+        unknown: Unknown = "error",
+    ) -> np.ndarray:
+        """Scores of these items, (len(items),) float32; each must be known, all else as for `recommend`."""
+        vector = self._taste(history, user, dislikes, unknown).vector
+        rows = self._asked.rows(items, "item")
+        with np.errstate(over="ignore", invalid="ignore"):  # as in `_best`
+            return self._of_rows(vector, rows)
 
     def score_users(self, users: np.ndarray) -> np.ndarray:
         """Users by row index (B,) -> scores of all items (B, n_items) float32, for evaluation.
@@ -257,13 +385,13 @@ class Recommender:
         with np.errstate(over="ignore", invalid="ignore"):
             if candidates is not None:
                 rows = np.sort(candidates[~np.isin(candidates, left_out)])
-                scores = self._of_rows(vector, rows)
+                scores = _ranked(self._of_rows(vector, rows))
                 best = top_k(scores, k) if len(rows) else rows
                 return rows[best], scores[best]
             shortlisted = None if self._shortlist is None else self._shortlist.best(vector, k, left_out)
             if shortlisted is not None:
                 return shortlisted
-            scores = self._of(vector)
+            scores = _ranked(self._of(vector))
             scores[left_out] = -np.inf
             best = top_k(scores, k)
             return best, scores[best]
@@ -278,34 +406,66 @@ class Recommender:
         scores = self._items.of_rows(vector, rows)
         return scores if self._factors is None else scores * self._factors[rows]
 
-    def _reasons(self, taken: np.ndarray, row: int) -> tuple[tuple[str, float], ...]:
-        """The history's rows `taken` by what they add to the score of a row, largest first."""
-        parts = self._items.parts(taken, row)
+    def _reasons(self, taste: Taste, row: int) -> tuple[tuple[str, float], ...]:
+        """What was taken and what is disliked, by what it adds to the score of a row, largest first."""
+        rows = np.concatenate((taste.history, taste.dislikes))
+        parts = self._items.parts(rows, row)
+        parts[len(taste.history) :] *= -1
         if self._factors is not None:
             parts = parts * self._factors[row]
         order = np.argsort(-parts, kind="stable")
-        return tuple(zip(self._item_ids.names(taken[order]), parts[order].tolist(), strict=True))
+        return tuple(zip(self._asked.names(rows[order]), parts[order].tolist(), strict=True))
 
-    def _vector(self, taken: np.ndarray, has_history: bool, user: Id | None) -> np.ndarray:
-        if user is not None:
-            if self._users is None or self._user_ids is None:
-                raise SparserecError("this file has no user table; give a history of item ids instead of a user")
-            return row_vector(self._users, self._user_ids.index(str(user), "user"))
-        if not has_history:
+    def _taste(
+        self, history: Iterable[Id] | None, user: Id | None, dislikes: Iterable[Id] | None, unknown: Unknown
+    ) -> Taste:
+        """The vector of a user or of a history, less that of dislikes, with what it is made of."""
+        checked_unknown(unknown)
+        given = None if history is None else list(listed(history, "history"))
+        taken = self._asked.distinct(given, "history", "item in the history", unknown)
+        disliked = self._asked.distinct(dislikes, "dislikes", "disliked item", unknown)
+        if len(disliked):
+            taken = taken[~np.isin(taken, disliked)]
+        if user is None:
+            self._check_history(given, len(taken) + len(disliked))
+            vector = self._items.vector(taken)
+        elif self._users is None or self._user_ids is None:
+            raise SparserecError("this file has no user table; give a history of item ids instead of a user")
+        else:
+            vector = row_vector(self._users, self._user_ids.index(str(user), "user"))
+        if len(disliked):
+            with np.errstate(over="ignore", invalid="ignore"):
+                vector = vector - self._items.vector(disliked)
+        return Taste(vector, taken, disliked)
+
+    def _check_history(self, given: list[str] | None, known: int) -> None:
+        """Raises SparserecError where nothing is known of a user but the ids `given`, of which `known` have rows."""
+        if known:
+            return
+        if given is None:
             raise SparserecError("give a history of item ids" + (" or a user" if self.has_users else ""))
-        if len(taken) == 0:
-            raise SparserecError("the history is empty; give at least one item id")
-        return self._items.vector(taken)
+        if not given:
+            raise SparserecError("the history is empty; give at least one item id, or ask popular() for no history")
+        raise SparserecError(
+            f"none of the {len(given)} ids of the history is among the {self.n_items} known; popular() needs no history"
+        )
 
-    def _distinct(self, ids: Iterable[Id], kind: str) -> np.ndarray:
-        """Rows of items, each once, (m,) intp."""
-        if isinstance(ids, str):
-            raise SparserecError(f"ids come as a list, not as one text: [{ids!r}]")
-        names = list(dict.fromkeys(map(str, ids)))
-        return self._item_ids.rows(names, kind) if names else np.zeros(0, dtype=np.intp)
+    def _candidates(self, candidates: Iterable[Id] | None, unknown: Unknown) -> np.ndarray | None:
+        checked_unknown(unknown)
+        return None if candidates is None else self._asked.distinct(candidates, "candidates", "candidate item", unknown)
 
-    def _rows(self, ids: Iterable[Id], kind: str) -> np.ndarray:
-        """Rows of items, (m,) intp, as often as they occur."""
-        if isinstance(ids, str):
-            raise SparserecError(f"ids come as a list, not as one text: [{ids!r}]")
-        return self._item_ids.rows([str(name) for name in ids], kind)
+    def _standing(self) -> tuple[np.ndarray, np.ndarray]:
+        """What `popular` orders items by, and the lengths of their rows, (n,) float64 both."""
+        if self._items.history_factors is None and self._users is not None:
+            with np.errstate(over="ignore", invalid="ignore"):
+                return self._of(rows_sum(self._users)).astype(np.float64), self._items.lengths()
+        return standing(self._items)
+
+    def _named(self, rows: np.ndarray, numbers: np.ndarray) -> list[tuple[str, float]]:
+        return list(zip(self._asked.names(rows), numbers.tolist(), strict=True))
+
+
+def _ranked(scores: np.ndarray) -> np.ndarray:
+    """Scores (n,) float32, in place, with -inf, which leaves an item out, where a score is no number."""
+    np.copyto(scores, -np.inf, where=np.isnan(scores))
+    return scores

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from sparserec.errors import SparserecError
 from sparserec.evaluation.metrics import METRICS
 from sparserec.evaluation.topk import mark_hits, mask_history, top_k
+from sparserec.forks import start_threads
 from sparserec.protocols import Histories, Scorer
 
 BLOCK_BYTES = 24_000_000
@@ -25,12 +26,18 @@ class Metrics:
         users: users evaluated.
         skipped: users asked for who have no relevant items.
         per_user: (users,) of each metric, in the order of the users, when asked for; coverage has none.
+        rivals: what is measured beside it in the same way, by name.
+        note: a few words on what was measured.
+        measured_on: in words, which part, and by which model where there are several.
     """
 
     values: dict[str, float]
     users: int
     skipped: int
     per_user: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+    rivals: Mapping[str, Metrics] = field(default_factory=dict, repr=False, compare=False)
+    note: str = field(default="", compare=False)
+    measured_on: str = field(default="", compare=False)
 
     def __getitem__(self, name: str) -> float:
         return self.values[name]
@@ -49,6 +56,7 @@ def evaluate(
     users: np.ndarray | None = None,
     block: int | None = None,
     per_user: bool = False,
+    exclude_history: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> Metrics:
     """Rank all items for every user, history left out, and compare with the relevant items.
@@ -57,17 +65,19 @@ def evaluate(
 
     Args:
         scorer: the model.
-        history: what each user is known to have taken; never ranked.
+        history: what each user is known to have taken; not ranked.
         relevant: the held-out items.
         ks: lengths of the list, each at least 1.
         users: (m,) int64, only these; all when None.
         block: users at a time; by default what fits `BLOCK_BYTES`. It does not change the result.
         per_user: keep each user's values too.
+        exclude_history: False to rank items of the history too, where what was taken can be wanted again.
         progress: called with users done and users in all.
 
     Raises:
         SparserecError: when a score is not a number, ks are out of range, or nobody has relevant items.
     """
+    start_threads()
     ks = sorted(set(ks))
     if not ks or ks[0] < 1:
         raise SparserecError(f"k must be at least 1, not {ks[0] if ks else 'nothing'}")
@@ -81,7 +91,7 @@ def evaluate(
     recommended = {k: np.zeros(scorer.n_items, dtype=bool) for k in ks}
     for first in range(0, len(chosen), block):
         part = slice(first, min(first + block, len(chosen)))
-        ranked = _rank(scorer, history, chosen[part], ks[-1])
+        ranked = _rank(scorer, history if exclude_history else None, chosen[part], ks[-1])
         hits = np.empty(ranked.shape, dtype=np.bool_)
         mark_hits(ranked, relevant.indptr, relevant.indices, chosen[part], hits)
         for k in ks:
@@ -96,8 +106,8 @@ def evaluate(
     return Metrics(values, len(chosen), len(asked) - len(chosen), by_user if per_user else {})
 
 
-def _rank(scorer: Scorer, history: Histories, users: np.ndarray, k: int) -> np.ndarray:
-    scores = np.array(scorer.score(users), dtype=np.float32, copy=None)
+def _rank(scorer: Scorer, history: Histories | None, users: np.ndarray, k: int) -> np.ndarray:
+    scores = np.asarray(scorer.score(users), dtype=np.float32)
     if scores.shape != (len(users), scorer.n_items):
         raise SparserecError(
             f"a scorer must give scores of shape {(len(users), scorer.n_items)} for this block, it gave {scores.shape}"
@@ -109,5 +119,6 @@ def _rank(scorer: Scorer, history: Histories, users: np.ndarray, k: int) -> np.n
             raise SparserecError(f"the score of an item is not a number for user {int(users[bad[0]])} (row index)")
     if not scores.flags.writeable:
         scores = scores.copy()
-    mask_history(scores, history.indptr, history.indices, users)
+    if history is not None:
+        mask_history(scores, history.indptr, history.indices, users)
     return top_k(scores, k)

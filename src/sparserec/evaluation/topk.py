@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
+
+from sparserec.kernels import kernel
 
 
 def top_k(scores: np.ndarray, k: int) -> np.ndarray:
@@ -21,7 +23,7 @@ def top_k(scores: np.ndarray, k: int) -> np.ndarray:
     return out
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def _top_k(scores, out):
     k = out.shape[1]
     for b in prange(len(scores)):
@@ -41,7 +43,7 @@ def _top_k(scores, out):
         out[b, :] = items
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def mask_history(scores, indptr, indices, users):
     """Write -inf into scores (B, n) at the history items of users (B,), in place."""
     for b in prange(len(users)):
@@ -49,7 +51,7 @@ def mask_history(scores, indptr, indices, users):
             scores[b, indices[j]] = -np.inf
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def mark_hits(ranked, indptr, indices, users, hits):
     """Mark in hits (B, k) which ranked items (B, k) are among the relevant ones of users (B,), ascending in a row."""
     for b in prange(len(users)):

@@ -31,6 +31,7 @@ OPERATORS = (
     "Expand",
     "Gather",
     "GatherElements",
+    "Max",
     "Min",
     "Mod",
     "Mul",
@@ -49,16 +50,18 @@ CARD, IDS = "sparserec", "sparserec.ids"
 """Names of the metadata: the model card, and the raw ids of the items as a JSON list; index `i` is item `i`."""
 
 
-def write_onnx(artefact: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
+def write_onnx(artefact: str | os.PathLike[str], out: str | os.PathLike[str], *, exclude_history: bool = True) -> int:
     """Write an exported file as an ONNX model; the same file gives the same bytes.
 
     The model has the inputs `history` (h,), `exclude` (e,) and `k` (1,), all int64, the first two item indices, and the
-    outputs `items` (k,) int64 and `scores` (k,) float32, best first, of equal scores the lower index first. Where fewer
-    than k items are left, scores are -inf at the end. A user table is left out.
+    outputs `items` (k,) int64 and `scores` (k,) float32, best first, of equal scores the lower index first. Indices
+    that are no item's, such as -1, are left out. Where fewer than k items are left, scores are -inf at the end; with no
+    item in the history all of them are. A user table is left out.
 
     Args:
         artefact: a file that `sparserec export` wrote, with a sparse item table.
         out: the file to write, atomically.
+        exclude_history: False for a model that ranks items of the history too.
 
     Returns:
         its bytes.
@@ -70,26 +73,27 @@ def write_onnx(artefact: str | os.PathLike[str], out: str | os.PathLike[str]) ->
     opened = read(path)
     if opened.items.dense:
         raise SparserecError(f"{path}: its item table is dense; only sparse ones are written as ONNX")
-    model = _model(opened)
+    model = _model(opened, exclude_history)
     onnx.checker.check_model(model)
     data = model.SerializeToString(deterministic=True)
     write_bytes(Path(out), data)
     return len(data)
 
 
-def _model(artefact: Artefact) -> onnx.ModelProto:
+def _model(artefact: Artefact, exclude_history: bool) -> onnx.ModelProto:
     graph = DecodingGraph()
     n, dim = artefact.items.n, artefact.items.dim
     side = Side.of("items", n, dim, artefact.tensors)
     items, columns = STRUCTURE.in_graph(graph, side, artefact.items.values.size)
     codes, scales = _codes(graph, side, artefact.items)
+    history, unwanted = (_known(graph, name, n) for name in ("history", "exclude"))
 
     # Each item's weight in the history: its factor, or 1, and 0 when it is not there. Twice in it is once in it.
     if artefact.items.history_factors is not None:
-        weights = graph.add("Gather", HISTORY_FACTORS.in_graph(graph, side), "history")
+        weights = graph.add("Gather", HISTORY_FACTORS.in_graph(graph, side), history)
     else:
-        weights = graph.add("Expand", graph.number(1, np.float64), graph.add("Shape", "history"))
-    weights = graph.add("ScatterElements", _zeros(graph, n), "history", weights, axis=0)
+        weights = graph.add("Expand", graph.number(1, np.float64), graph.add("Shape", history))
+    weights = graph.add("ScatterElements", _zeros(graph, n), history, weights, axis=0)
     of_each = graph.add("GatherElements", weights, items, axis=0)
     there = graph.add("Not", graph.add("Equal", of_each, graph.number(0, np.float64)))
     parts = graph.add("Mul", *(graph.add("Compress", each, there, axis=0) for each in (of_each, codes)))
@@ -103,7 +107,10 @@ def _model(artefact: Artefact) -> onnx.ModelProto:
     if artefact.items.factors is not None:
         factors = graph.constant(artefact.items.factors, "items.factors")
         scores = graph.add("Mul", scores, graph.cast(factors, np.float32))
-    left_out = graph.add("Concat", "history", "exclude", axis=0)
+    # Nothing is said of nobody: without an item in the history, every score is -inf.
+    some = graph.add("Min", graph.add("Shape", history), graph.numbers(1))
+    scores = graph.add("Add", scores, graph.add("Gather", graph.constant(np.array([-np.inf, 0], np.float32)), some))
+    left_out = graph.add("Concat", history, unwanted, axis=0) if exclude_history else unwanted
     never = graph.add("Expand", graph.number(-np.inf, np.float32), graph.add("Shape", left_out))
     scores = graph.add("ScatterElements", scores, left_out, never, axis=0)
     k = graph.add("Min", "k", graph.numbers(n))
@@ -138,6 +145,13 @@ def _packed(graph: Graph, artefact: Artefact) -> onnx.ModelProto:
         entry = model.metadata_props.add()
         entry.key, entry.value = name, text
     return model
+
+
+def _known(graph: Graph, name: str, n: int) -> str:
+    """Those of an input's indices (m,) that are items', so that -1 is not the last one, as it would be to Gather."""
+    within = graph.add("Max", graph.add("Min", name, graph.numbers(n)), graph.numbers(-1))
+    place = graph.add("Mod", within, graph.numbers(n + 1))  # -1 goes where n does: behind the last item
+    return graph.add("Compress", place, graph.add("Not", graph.add("Equal", place, graph.numbers(n))), axis=0)
 
 
 def _codes(graph: DecodingGraph, side: Side, items: DecodedTable) -> tuple[str, str]:

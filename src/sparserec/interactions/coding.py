@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
-from sparserec.errors import SparserecError
+from sparserec.errors import SparserecError, option
+from sparserec.interactions.request import Request
+from sparserec.interactions.tally import Tally
+from sparserec.interactions.times import RIGHT, moment
 from sparserec.vocabulary import Vocabulary
 
-MISSING = ("", "NaN", "nan")  # what an absent id looks like once something has written it as text
-NUMBER = "numbers, such as seconds since 1970"
+# What an absent id looks like once something has written it as text, in lower case where case says nothing.
+WORDS = ("nan", "-nan", "null", "none", "n/a", "#n/a", "#na", "<na>", "nat", "#n/a n/a", "-1.#ind", "1.#qnan")
+EXACT = ("NA", "\\N")
+BLANK = " \t\n\r\x0b\x0c\xa0"
+"""What an id may not be made of alone."""
+PROBED = 1000
+"""Values by which a column of times is judged."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +33,10 @@ class Coded:
         timestamps: (rows,) int64, or None.
         user_ids: distinct ids, in natural order.
         item_ids: distinct ids, in natural order.
-        path: the file.
+        label: the file, for messages.
         locate: where a user id first stands in the file, for messages, such as "test.txt:3".
+        tally: what was left out.
+        untimed: why there are no timestamps though there is a column of them; empty where there is no more to say.
     """
 
     users: np.ndarray
@@ -35,8 +44,10 @@ class Coded:
     timestamps: np.ndarray | None
     user_ids: pl.Series
     item_ids: pl.Series
-    path: Path
+    label: str
     locate: Callable[[str], str]
+    tally: Tally = field(default_factory=Tally)
+    untimed: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,19 +55,29 @@ class Scan:
     """A file with columns, not yet read.
 
     Args:
-        frame: columns user, item and, where wanted, timestamp and rating; text files add `overlong`, which is
-            not null where a line has more fields than the header.
+        frame: columns user, item and, where wanted, timestamp and rating; `chosen` (bool) where a condition chooses
+            rows; text files add `overlong`, which is not null where a line has more fields than the header.
         names: what the file calls these columns, by role.
-        path: the file.
+        label: the file, for messages.
         places: names the place of row numbers (ascending) for messages; None where a row is a blank line.
         explain: turns a failure to read into the sentence the user sees.
+        blank: blank lines that are not among the rows.
+        blanks: whether there may be blank lines among the rows.
+        hints: sentences about what was read in another way than it stands there.
     """
 
     frame: pl.LazyFrame
     names: dict[str, str]
-    path: Path
+    label: str
     places: Callable[[Sequence[int]], list[str | None]]
     explain: Callable[[Exception], SparserecError]
+    blank: int = 0
+    blanks: bool = False
+    hints: tuple[str, ...] = ()
+
+    def has(self, column: str) -> bool:
+        """Whether the frame has a column."""
+        return column in self.frame.collect_schema()
 
     def rows_where(self, condition: pl.Expr) -> list[int]:
         """Row numbers, ascending, at which a condition on the raw columns holds."""
@@ -66,55 +87,189 @@ class Scan:
     def locate(self, role: str, name: str) -> str:
         """Place of the first row that has this id in this role."""
         rows = self.rows_where(pl.col(role).cast(pl.String) == name)[:1]
-        return next((place for place in self.places(rows) if place), str(self.path))
+        return next((place for place in self.places(rows) if place), self.label)
 
 
-def read_scan(scan: Scan, min_rating: float | None) -> Coded:
-    """Collect a scan in streaming fashion as codes; check that ids, ratings and timestamps are there.
+def read_scan(scan: Scan, request: Request) -> Coded:
+    """Collect a scan in streaming fashion as codes; check that ids and ratings are there.
 
-    Memory: 8 bytes an interaction (16 with timestamps) and the distinct ids; interactions below `min_rating`
-    never leave the scan.
+    Timestamps that are none leave the whole file without: who needs them says so.
+
+    Memory: 8 bytes an interaction (16 with timestamps) and the distinct ids; rows that the condition or the
+    minimum rating leave out never leave the scan.
     """
-    frame = scan.frame
-    timed = "timestamp" in scan.names
-    picks = [_category("user"), _category("item")]
-    bad = pl.col("user").is_null() | pl.col("item").is_null()
-    if timed:
-        picks.append(_moment(frame.collect_schema()["timestamp"]).alias("timestamp"))
-    if "overlong" in frame.collect_schema():
-        picks.append(pl.col("overlong").is_not_null())
-        bad |= pl.col("overlong")
-    if min_rating is not None:
-        rating = pl.col("rating").cast(pl.Float64, strict=False)
-        picks.append(pl.when(rating.is_finite()).then(rating >= min_rating).alias("liked"))
-        bad |= pl.col("liked").is_null() | pl.col("liked")
+    words = request.missing == "text"
+    time, untimed = _time(scan)
+    table = _collect(scan, request, time)
+    _refuse_overlong(scan, table)
+    low, unread = _left_in_scan(scan, request)
+    hints = list(scan.hints)
+    if "unliked" in table.columns:
+        hints += _about_ratings(int(table["unliked"].sum()), scan)
+    if request.missing != "drop":
+        _check(scan, table, request)
+    # Columns are taken out one by one, so that each is freed as soon as its codes exist.
+    (users, user_ids), (items, item_ids) = (encode(table.drop_in_place(role), words) for role in ("user", "item"))
+    times = table.drop_in_place("timestamp") if "timestamp" in table.columns else None
+    present = (users >= 0) & (items >= 0)
+    if "liked" in table.columns:
+        present &= table["liked"].fill_null(False).to_numpy()
+    absent = len(present) - int(np.count_nonzero(present))
+    blank = scan.blank
+    if absent:  # blank lines, or what may be left out; `_check` has refused everything else
+        here = np.flatnonzero(present)
+        users, items = users[present], items[present]
+        times = None if times is None else times.gather(here)
+        users, user_ids = _used(users, user_ids)
+        items, item_ids = _used(items, item_ids)
+        blank += _blank_rows(scan, absent, request)
+    if times is not None and times.null_count():
+        untimed, times = _untimed(scan, request, time), None
+    hints += _about_padding("user", user_ids) + _about_padding("item", item_ids)
+    rows = len(present) + low + unread - (blank - scan.blank)
+    left = {"missing": absent - (blank - scan.blank), "rating": low, "where": unread}
+    return Coded(
+        users,
+        items,
+        None if times is None else times.to_numpy(),
+        user_ids,
+        item_ids,
+        scan.label,
+        lambda name: scan.locate("user", name),
+        Tally(rows=rows, blank=blank, hints=tuple(hints), **left),
+        untimed,
+    )
+
+
+def _time(scan: Scan) -> tuple[pl.Expr | None, str]:
+    """The expression for timestamps, and why there is none though there is a column."""
+    if "timestamp" not in scan.names:
+        return None, ""
     try:
-        table = frame.select(picks)
-        table = (table if min_rating is None else table.filter(bad)).collect(engine="streaming")
+        sample = scan.frame.select("timestamp").drop_nulls().head(PROBED).collect(engine="streaming")["timestamp"]
     except (pl.exceptions.PolarsError, OSError) as error:
         raise scan.explain(error) from error
-    _check(scan, table)
-    # Columns are taken out one by one, so that each is freed as soon as its codes exist.
-    users, user_ids = encode(table.drop_in_place("user"))
-    items, item_ids = encode(table.drop_in_place("item"))
-    times = table.drop_in_place("timestamp").fill_null(0).to_numpy() if timed else None
-    present = (users >= 0) & (items >= 0)
-    if not present.all():  # blank lines; `_check` has refused everything else
-        users, items, times = users[present], items[present], None if times is None else times[present]
-    return Coded(users, items, times, user_ids, item_ids, scan.path, lambda name: scan.locate("user", name))
+    kind = scan.frame.collect_schema()["timestamp"]
+    found = moment(kind, sample)
+    if found is not None:
+        return found, ""
+    first = f", such as {str(sample[0])[:40]!r}" if len(sample) else ""
+    return None, f"{scan.label}: column {scan.names['timestamp']!r} holds no timestamps{first}; they must be {RIGHT}"
 
 
-def encode(column: pl.Series) -> tuple[np.ndarray, pl.Series]:
+def _kept(scan: Scan, request: Request) -> pl.Expr:
+    """Rows that the condition chooses."""
+    return pl.col("chosen").fill_null(False) if scan.has("chosen") else pl.lit(True)
+
+
+def _rating() -> pl.Expr:
+    return pl.col("rating").cast(pl.Float64, strict=False)
+
+
+def _liked(minimum: float) -> pl.Expr:
+    """Whether a row is rated high enough; null where the rating is no number."""
+    return pl.when(_rating().is_finite()).then(_rating() >= minimum)
+
+
+def _collect(scan: Scan, request: Request, time: pl.Expr | None) -> pl.DataFrame:
+    """Read the columns, without the rows that filters leave out."""
+    picks = [_category("user"), _category("item")]
+    if time is not None:
+        picks.append(time.alias("timestamp"))
+    wanted = _kept(scan, request)
+    if request.min_rating is not None:
+        liked = _liked(request.min_rating)
+        picks.append(liked.alias("liked"))
+        wanted &= pl.col("user").is_null() | pl.col("item").is_null() | liked.is_null() | liked
+    elif "rating" in scan.names:
+        picks.append((_rating() <= 0).fill_null(False).alias("unliked"))
+    if scan.has("overlong"):
+        picks.append(pl.col("overlong").is_not_null())
+        wanted |= pl.col("overlong").is_not_null()
+    filtered = scan.has("chosen") or request.min_rating is not None
+    try:
+        return (scan.frame.filter(wanted) if filtered else scan.frame).select(picks).collect(engine="streaming")
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise scan.explain(error) from error
+
+
+def _left_in_scan(scan: Scan, request: Request) -> tuple[int, int]:
+    """Rows rated too low and rows that the condition does not choose."""
+    if not scan.has("chosen") and request.min_rating is None:
+        return 0, 0
+    kept = _kept(scan, request)
+    low = pl.lit(False)
+    if request.min_rating is not None:
+        ids = pl.col("user").is_not_null() & pl.col("item").is_not_null()
+        low = kept & ids & ~_liked(request.min_rating).fill_null(True)
+    unread = ~kept
+    if scan.blanks:  # a blank line is chosen by no condition, and counted among the blank ones
+        unread &= pl.col("user").is_not_null() | pl.col("item").is_not_null()
+    counts = scan.frame.select(low=low.sum(), unread=unread.sum()).collect(engine="streaming")
+    return int(counts["low"][0]), int(counts["unread"][0])
+
+
+def _blank_rows(scan: Scan, absent: int, request: Request) -> int:
+    """How many of the rows without ids are blank lines."""
+    if not scan.blanks:
+        return 0
+    nothing = (pl.col(role).fill_null("") == "" for role in ("user", "item"))
+    rows = scan.rows_where(pl.all_horizontal(_kept(scan, request), *nothing))
+    return min(absent, sum(place is None for place in scan.places(rows)))
+
+
+def _about_ratings(count: int, scan: Scan) -> list[str]:
+    if not count:
+        return []
+    return [
+        f"{count:,} rows have a rating of 0 or below in column {scan.names['rating']!r} and count as liked like all "
+        f"others; {option('min_rating', 1)} would leave them out"
+    ]
+
+
+def _about_padding(role: str, ids: pl.Series) -> list[str]:
+    padded = ids.filter(ids != ids.str.strip_chars(BLANK))
+    if not len(padded):
+        return []
+    return [
+        f"{len(padded):,} {role} ids begin or end with a blank, such as {padded[0]!r}; they are kept so, and are "
+        "others than those without"
+    ]
+
+
+def _used(codes: np.ndarray, ids: pl.Series) -> tuple[np.ndarray, pl.Series]:
+    """Codes over those ids alone that occur."""
+    seen = np.zeros(len(ids), dtype=bool)
+    seen[codes] = True
+    if seen.all():
+        return codes, ids
+    rank = (np.cumsum(seen) - 1).astype(np.int32)
+    return rank[codes], ids.filter(pl.Series(seen))
+
+
+def is_missing(names: pl.Series, words: bool = False) -> pl.Series:
+    """(n,) bool: which texts stand for no id; with `words` they are ids, all but the empty one."""
+    if words:
+        return names == ""
+    bare = names.str.strip_chars(BLANK)
+    return (bare == "") | bare.str.to_lowercase().is_in(WORDS) | bare.is_in(EXACT)
+
+
+def encode(column: pl.Series, words: bool = False) -> tuple[np.ndarray, pl.Series]:
     """Codes of a categorical column, and the distinct ids they stand for, in natural order.
 
     Natural order: ids written in digits first, by their number, then all others by their UTF-8 bytes. It is a
     total order of the ids themselves: neither the order of the rows nor the presence of other ids changes it.
 
+    Args:
+        column: the column.
+        words: as for `is_missing`.
+
     Returns:
         codes (rows,) int32, -1 where the id is missing; ids (String series).
     """
     present = column.unique().drop_nulls()
-    present = present.filter(~present.cast(pl.String).is_in(MISSING))
+    present = present.filter(~is_missing(present.cast(pl.String), words))
     order = natural_order(present.cast(pl.String))
     physical = present.to_physical().gather(order).to_numpy()
     top = column.to_physical().max()
@@ -147,49 +302,66 @@ def _category(role: str) -> pl.Expr:
     return pl.col(role).cast(pl.String).cast(pl.Categorical(pl.Categories.random()))
 
 
-def _moment(kind: pl.DataType) -> pl.Expr:
-    """Timestamps as int64: numbers rounded down, dates as microseconds since 1970; null where neither."""
-    column = pl.col("timestamp")
-    if kind.is_temporal():
-        return column.cast(pl.Datetime("us"), strict=False).cast(pl.Int64)
-    number = column.cast(pl.Float64, strict=False).floor().cast(pl.Int64, strict=False)
-    return pl.coalesce(column.cast(pl.Int64, strict=False), number) if not kind.is_float() else number
-
-
-def _check(scan: Scan, table: pl.DataFrame) -> None:
-    """Refuse overlong lines, missing ids and what is not a number, naming the first place and the count."""
+def _refuse_overlong(scan: Scan, table: pl.DataFrame) -> None:
     if "overlong" in table.columns and table["overlong"].any():
         place, _ = _first(scan, pl.col("overlong").is_not_null())
-        raise SparserecError(f"{place}: the line has more fields than the header; quote fields that hold the separator")
+        raise overlong(place)
+
+
+def overlong(place: str) -> SparserecError:
+    """The sentence for a line with too many fields."""
+    return SparserecError(
+        f"{place}: the line has more fields than the header; quote fields that hold the separator, or name another "
+        f"with {option('separator')}"
+    )
+
+
+def _check(scan: Scan, table: pl.DataFrame, request: Request) -> None:
+    """Refuse missing ids and ratings that are no numbers, naming the first place and the count."""
+    words = request.missing == "text"
+    kept = _kept(scan, request)
     for role in ("user", "item"):
-        gaps = table[role].is_null().any()
-        written = table[role].unique().cast(pl.String).is_in(MISSING).any()
-        if gaps or written:
+        written = table[role].unique().cast(pl.String)
+        if written.null_count() or is_missing(written.drop_nulls(), words).any():
             text = pl.col(role).cast(pl.String)
-            place, count = _first(scan, text.is_null() | text.is_in(MISSING))
+            written = written.drop_nulls()
+            gaps = written.filter(is_missing(written, words)).implode()
+            place, count = _first(scan, kept & (text.is_null() | text.is_in(gaps)))
             if count:
-                raise SparserecError(
-                    f"{place}: no {role} id in column {scan.names[role]!r} ({count} such in all); every row needs one"
-                )
+                raise SparserecError(_without_id(place, count, role, scan, gaps.explode().to_list()))
     if "liked" in table.columns and table["liked"].is_null().any():
-        rating = pl.col("rating").cast(pl.Float64, strict=False)
-        place, count = _first(scan, rating.is_finite().fill_null(False).not_())
+        place, count = _first(scan, kept & _rating().is_finite().fill_null(False).not_())
         if count:
             raise SparserecError(
                 f"{place}: column {scan.names['rating']!r} is not a number here ({count} such in all); "
-                "min_rating needs a numeric rating in every row"
+                f"{option('min_rating')} needs a numeric rating in every row; {option('missing', 'drop')} leaves out "
+                "rows without"
             )
-    if "timestamp" in table.columns and table["timestamp"].null_count():
-        moment = _moment(scan.frame.collect_schema()["timestamp"])
-        place, count = _first(scan, moment.is_null())
-        if count:
-            raise SparserecError(
-                f"{place}: column {scan.names['timestamp']!r} is not a timestamp here ({count} such in all); "
-                f"timestamps must be {NUMBER}"
-            )
+
+
+def _without_id(place: str, count: int, role: str, scan: Scan, written: list[str | None]) -> str:
+    words = sorted(word for word in written if word and word.strip())
+    ways = f"{option('missing', 'drop')} leaves such rows out"
+    if words:
+        listing = ", ".join(words[:4])
+        ways += f", {option('missing', 'text')} keeps {listing} as {'ids' if len(words) > 1 else 'an id'}"
+    return f"{place}: no {role} id in column {scan.names[role]!r} ({count} such in all); every row needs one: {ways}"
+
+
+def _untimed(scan: Scan, request: Request, time: pl.Expr | None) -> str:
+    """Why there are no timestamps: the first place where one is missing."""
+    assert time is not None  # there was a column
+    kept = _kept(scan, request) & pl.col("user").is_not_null() & pl.col("item").is_not_null()
+    if request.min_rating is not None:
+        kept &= _liked(request.min_rating).fill_null(False)
+    place, count = _first(scan, kept & time.is_null())
+    return (
+        f"{place}: column {scan.names['timestamp']!r} is not a timestamp here ({count} such in all); timestamps must "
+        f"be {RIGHT}, in every row"
+    )
 
 
 def _first(scan: Scan, condition: pl.Expr) -> tuple[str, int]:
     """First place at which a condition holds, blank lines left out, and how many there are."""
     places = [place for place in scan.places(scan.rows_where(condition)) if place]
-    return (places[0] if places else str(scan.path)), len(places)
+    return (places[0] if places else scan.label), len(places)

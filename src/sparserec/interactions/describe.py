@@ -6,18 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from sparserec.interactions.types import Dataset, Interactions
+from sparserec.interactions.types import Dataset, Interactions, overlap
 
 
 def describe(dataset: Dataset) -> dict[str, Any]:
-    """Counts and shares of a data set; only str, int, float, None and dicts of these, ready for JSON.
+    """Counts and shares of a data set; only str, int, float, None, lists and dicts of these, ready for JSON.
 
-    Keys: source, users, items, interactions; density (interactions / (users * items), 0 to 1);
+    Keys: source, users, items, interactions; rows (read, those left out included), left_out (rows by reason);
+    density (interactions / (users * items), 0 to 1);
     duplicates_folded; per_user and per_item (min, median, mean, max); top_1_percent_items_share (share of the
     interactions on the most popular 1 % of the items, rounded up, 0 to 1); gini_items (0: all items alike;
     towards 1: all interactions on one item); timestamps (first, last, in the unit of the file) or None; test
     (users, interactions, duplicates_folded, overlap_with_train: pairs that stand in both,
-    items_unknown_in_train) or None; fingerprint. Ids without an interaction count as users and items.
+    items_unknown_in_train) or None; notes (sentences on what was left out and what may surprise); fingerprint.
+    Ids without an interaction count as users and items.
     """
     data = dataset.interactions
     popularity = np.sort(data.item_degrees())[::-1]
@@ -28,6 +30,8 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "users": data.n_users,
         "items": data.n_items,
         "interactions": data.nnz,
+        "rows": dataset.tally.rows,
+        "left_out": dataset.tally.left_out(),
         "density": data.nnz / max(data.n_users * data.n_items, 1),
         "duplicates_folded": data.duplicates,
         "per_user": _summary(data.user_degrees()),
@@ -36,6 +40,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "gini_items": gini(popularity),
         "timestamps": None if times is None else {"first": int(times.min()), "last": int(times.max())},
         "test": None if dataset.test is None else _about_test(data, dataset.test),
+        "notes": list(dataset.notes),
         "fingerprint": data.fingerprint(),
     }
 
@@ -62,12 +67,10 @@ def _summary(counts: np.ndarray) -> dict[str, float]:
 
 
 def _about_test(data: Interactions, test: Interactions) -> dict[str, int]:
-    seen = data.rows() * data.n_items + data.indices
-    asked = test.rows() * data.n_items + test.indices
     return {
         "users": int((test.user_degrees() > 0).sum()),
         "interactions": test.nnz,
         "duplicates_folded": test.duplicates,
-        "overlap_with_train": int(np.isin(asked, seen, assume_unique=True).sum()),
+        "overlap_with_train": overlap(data, test),
         "items_unknown_in_train": int(((test.item_degrees() > 0) & (data.item_degrees() == 0)).sum()),
     }

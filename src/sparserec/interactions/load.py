@@ -1,94 +1,133 @@
-"""`load`: a path in, a Dataset out."""
+"""`load`: a path or a frame in, a Dataset out."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from numbers import Real
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from sparserec.errors import SparserecError
+from sparserec.errors import SparserecError, option
+from sparserec.forks import start_threads
 from sparserec.interactions.coding import Coded, natural_order, vocabulary
-from sparserec.interactions.columns import Columns
-from sparserec.interactions.delimited import read_delimited
 from sparserec.interactions.filters import kcore as keep_core
-from sparserec.interactions.lightgcn import read_lightgcn
-from sparserec.interactions.parquet import read_parquet
-from sparserec.interactions.recbole import read_recbole
+from sparserec.interactions.folders import Files, find_files
+from sparserec.interactions.formats import BINARY, READERS, TEXT, format_of, format_of_text
+from sparserec.interactions.request import Request
+from sparserec.interactions.sources import Source, label_of, prepare, with_newlines
+from sparserec.interactions.survey import survey
+from sparserec.interactions.tally import Tally
 from sparserec.interactions.types import Dataset, Interactions
-
-Reader = Callable[[Path, Columns], Coded]
-FORMATS: dict[str, Reader] = {
-    "lightgcn": read_lightgcn,
-    "delimited": read_delimited,
-    "recbole": read_recbole,
-    "parquet": read_parquet,
-}
-SUFFIXES = {
-    ".txt": "lightgcn",
-    ".csv": "delimited",
-    ".tsv": "delimited",
-    ".inter": "recbole",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-}
 
 
 def load(
-    path: str | os.PathLike[str],
+    source: Any,
     *,
-    user: str | None = None,
-    item: str | None = None,
-    timestamp: str | None = None,
-    rating: str | None = None,
-    min_rating: float | None = None,
+    user: str | int | None = None,
+    item: str | int | None = None,
+    timestamp: str | int | None = None,
+    rating: str | int | None = None,
+    header: bool | None = None,
+    separator: str | None = None,
+    encoding: str | None = None,
+    where: str | None = None,
+    missing: str | None = None,
+    timestamps: bool | None = None,
+    min_rating: float | Real | None = None,
     kcore: int = 0,
     format: str | None = None,
 ) -> Dataset:
-    """Read interactions from a file or a folder.
+    """Read interactions from a file, a folder, a frame or a sparse matrix.
 
     Args:
-        path: a .txt (LightGCN), .csv, .tsv, .inter (RecBole) or .parquet file; or a folder that holds
-            train.* and perhaps test.* of one of these kinds (a valid.* beside them is read as part of train),
-            or ratings.csv, or a single .inter file, or a single file of these kinds.
-        user, item, timestamp, rating: column names; where left out, common names are found by themselves.
+        source: a path: a table of text (.csv, .tsv, .dat, ...), LightGCN text (.txt), RecBole (.inter), Parquet, JSON
+            (lines or an array), MatrixMarket (.mtx) or a SciPy .npz, also compressed (.gz, .zst); or a folder that
+            holds train.* and perhaps test.* of one of these kinds (a valid.* beside them is read as part of train),
+            or ratings.csv, or a single file of these kinds, or Parquet parts. Or a frame: pandas, Polars, Arrow, a
+            DuckDB relation. Or a SciPy sparse matrix of users and items.
+        user, item, timestamp, rating: columns by name, or by number from 1; where left out, common names are found by
+            themselves.
+        header: False for a table without a line of column names, whose columns are given by number.
+        separator: what stands between the fields of a table; found from its first lines when None.
+        encoding: of text, a name that Python knows; UTF-8 when None.
+        where: a condition in SQL on the columns; other rows are left out.
+        missing: "error" (when None) refuses rows without an id; "drop" leaves them out; "text" takes words such as NA
+            and null for ids.
+        timestamps: False leaves them out.
         min_rating: keep only interactions rated at least this; needs a rating column.
         kcore: remove users and items with fewer than this many interactions, repeatedly.
-        format: lightgcn, delimited, recbole or parquet, where the name of the file does not tell.
+        format: lightgcn, delimited, recbole, parquet, json, mtx or npz, where the name of the file does not tell.
 
     Raises:
-        SparserecError: anything wrong with the path, the columns, a line or an argument, in one sentence.
+        SparserecError: anything wrong with the source, the columns, a line or an argument, in one sentence.
     """
-    if isinstance(kcore, bool) or not isinstance(kcore, int) or kcore < 0:
-        raise SparserecError(f"kcore must be an integer of at least 0, not {kcore!r}")
-    if min_rating is not None and not (isinstance(min_rating, int | float) and np.isfinite(min_rating)):
-        raise SparserecError(f"min_rating must be a finite number, not {min_rating!r}")
-    if format is not None and format not in FORMATS:
-        raise SparserecError(f"unknown format {format!r}; format must be one of {', '.join(FORMATS)}")
-    train, test = _files(Path(path), format)
-    if test is not None and kcore > 0:
+    given = {name: value for name, value in locals().items() if name != "source"}
+    request = Request.checked(**given)
+    if request.format is not None and request.format not in READERS:
+        raise SparserecError(f"unknown format {request.format!r}; format must be one of {', '.join(READERS)}")
+    start_threads()
+    if not isinstance(source, str | os.PathLike):
+        from sparserec.interactions.frames import read_memory
+
+        coded, label = read_memory(source, request)
+        return _dataset([coded], None, label, label, request)
+    path = Path(source)
+    files = find_files(path, request.format)
+    if files.test is not None and request.kcore > 0:
         raise SparserecError(
-            f"kcore={kcore} cannot be used with a given test file ({test}), since it would change what "
-            "that file asks; leave kcore out, or load the training file alone"
+            f"{option('kcore', request.kcore)} cannot be used with a given test file ({label_of(files.test)}), "
+            "since it would change what that file asks; leave it out, or load the training file alone"
         )
-    read = FORMATS[format or _format_of(train[0])]
-    columns = Columns(user, item, timestamp, rating, min_rating)
-    parts = [read(file, columns) for file in train]
-    tested = None if test is None else read(test, columns)
-    interactions, given = _assemble(parts, tested)
-    if kcore > 0:
-        interactions = keep_core(interactions, kcore)
+    with ExitStack() as stack:
+        parts, test = _read(files, request, stack)
+        return replace(_dataset(parts, test, os.fspath(path), label_of(path), request), from_path=True)
+
+
+def _read(files: Files, request: Request, stack: ExitStack) -> tuple[list[Coded], Coded | None]:
+    """All files, those to train on first; `stack` holds what must be there until messages are made."""
+    paths = [*files.train, *([files.test] if files.test else [])]
+    kinds = [format_of(path.name, label_of(path), request) for path in paths]
+    sources = []
+    for path, kind in zip(paths, kinds, strict=True):
+        encoding = None if kind in BINARY else request.encoding
+        sources.append(prepare(path, encoding, stack, (files.constants or {}).get(path, ()), text=kind not in BINARY))
+    texts = [source for source, kind in zip(sources, kinds, strict=True) if kind == TEXT]
+    text_kind = format_of_text(texts, request) if texts else ""
+    kinds = [text_kind if kind == TEXT else kind for kind in kinds]
+    sources = [_with_lines(*pair, stack) for pair in zip(sources, kinds, strict=True)]
+    coded = [READERS[kind](source, request) for source, kind in zip(sources, kinds, strict=True)]
+    return (coded[:-1], coded[-1]) if files.test else (coded, None)
+
+
+def _dataset(parts: list[Coded], test: Coded | None, source: str, label: str, request: Request) -> Dataset:
+    """The files brought together, filtered, and what there is to say about them."""
+    tally = Tally.total(part.tally for part in parts)
+    if test is not None:
+        tally = tally.with_hints(*(f"the test part: {sentence}" for sentence in test.tally.sentences()))
+    untimed = next((part.untimed for part in parts if part.untimed), "")
+    first = parts[0].label
+    interactions, given = _assemble(parts, test)
+    full = interactions.nnz
+    if request.kcore > 0:
+        interactions = keep_core(interactions, request.kcore)
     if interactions.nnz == 0:
-        filters = {"min_rating": min_rating, "kcore": kcore or None}
-        used = " and ".join(f"{name}={value:g}" for name, value in filters.items() if value is not None)
-        left = f"no interactions are left after {used}; lower it" if used else "there are no interactions in it"
-        raise SparserecError(f"{train[0]}: {left}")
-    options = {"user": user, "item": item, "timestamp": timestamp, "rating": rating, "min_rating": min_rating}
-    options |= {"kcore": kcore or None, "format": format}
-    reading = {name: value for name, value in options.items() if value is not None}
-    return Dataset(interactions, given, os.fspath(path), interactions.timestamps is not None, reading)
+        filters = {"where": request.where, "min_rating": request.min_rating, "kcore": request.kcore or None}
+        used = " and ".join(option(name, value) for name, value in filters.items() if value is not None)
+        left = (
+            f"no interactions are left after {used}; {'change' if request.where else 'lower'} it"
+            if used
+            else "there are no interactions in it"
+        )
+        raise SparserecError(f"{first}: {left}")
+    tally = replace(tally, core=full - interactions.nnz, repeated=interactions.duplicates)
+    timed = interactions.timestamps is not None
+    return Dataset(interactions, given, source, timed, request.given(), tally, untimed)
 
 
 def _assemble(train: list[Coded], test: Coded | None) -> tuple[Interactions, Interactions | None]:
@@ -96,7 +135,7 @@ def _assemble(train: list[Coded], test: Coded | None) -> tuple[Interactions, Int
 
     Empties `train`, so that the codes are freed once the keys exist.
     """
-    source = train[0].path
+    source = train[0].label
     user_ids = _merge([part.user_ids for part in train])
     item_ids = _merge([part.item_ids for part in (*train, *([test] if test else []))])
     users, items = vocabulary(user_ids), vocabulary(item_ids)
@@ -108,7 +147,7 @@ def _assemble(train: list[Coded], test: Coded | None) -> tuple[Interactions, Int
             name = part.user_ids[int(unknown[0])]
             raise SparserecError(
                 f"{part.locate(name)}: test user {name!r} is not in {source}, so nothing is known to recommend from; "
-                f"remove the lines of such users from {part.path} ({len(unknown)} of {len(part.user_ids)})"
+                f"remove the lines of such users from {part.label} ({len(unknown)} of {len(part.user_ids)})"
             )
         keys = to_user.astype(np.int64)[part.users]
         keys *= max(len(items), 1)
@@ -141,44 +180,11 @@ def _positions(names: pl.Series, among: pl.Series) -> np.ndarray:
     return joined["at"].cast(pl.Int32).fill_null(-1).to_numpy()
 
 
-def _files(path: Path, format: str | None) -> tuple[list[Path], Path | None]:
-    """The files to train on, and the given test file."""
-    if not path.exists():
-        raise SparserecError(f"{path}: no such file or folder")
-    if path.is_file():
-        return [path], None
-    if not path.is_dir():
-        raise SparserecError(f"{path}: neither a file nor a folder")
-    readable = sorted(file for file in path.iterdir() if file.is_file() and file.suffix.lower() in SUFFIXES)
-    if format is not None:
-        readable = [file for file in readable if SUFFIXES[file.suffix.lower()] in (format, "lightgcn")]
-    trains = [file for file in readable if file.stem == "train"]
-    if len(trains) > 1:
-        raise SparserecError(
-            f"{path}: {' and '.join(f.name for f in trains)} could both be meant; give one file's path"
-        )
-    if trains:
-        beside = {stem: trains[0].with_name(stem + trains[0].suffix) for stem in ("valid", "test")}
-        test = beside["test"] if beside["test"] in readable else None
-        return [*trains, *(f for f in (beside["valid"],) if f in readable)], test
-    if path / "ratings.csv" in readable:
-        return [path / "ratings.csv"], None
-    inter = [file for file in readable if file.suffix == ".inter"]
-    for choice in (inter, readable):
-        if len(choice) == 1 and choice[0].stem != "test":
-            return choice, None
-    names = ", ".join(file.name for file in readable[:8]) or "none of these"
-    raise SparserecError(
-        f"{path}: the folder must hold train.txt (and test.txt), ratings.csv, or a single file of "
-        f"{', '.join(SUFFIXES)}; found {names}"
-    )
-
-
-def _format_of(path: Path) -> str:
-    kind = SUFFIXES.get(path.suffix.lower())
-    if kind is None:
-        raise SparserecError(
-            f"{path}: unknown format; the name must end in {', '.join(SUFFIXES)}; rename it, or in Python give "
-            f"format= ({', '.join(FORMATS)})"
-        )
-    return kind
+def _with_lines(source: Source, kind: str, stack: ExitStack) -> Source:
+    """LightGCN text and JSON lines with ends that Polars knows: where carriage returns stand alone, a copy."""
+    if kind != "lightgcn":
+        return source
+    with source.path.open("rb") as file:
+        if not survey(file, b" ").bare_returns:
+            return source
+    return with_newlines(source, stack)

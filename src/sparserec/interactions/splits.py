@@ -1,13 +1,15 @@
-"""Train, validation and test: four ways to cut, all seeded, all over the same vocabularies."""
+"""Train, validation and test: five ways to cut, all seeded, all over the same vocabularies."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from sparserec.errors import SparserecError
+from sparserec.errors import SparserecError, option
 from sparserec.interactions.types import Dataset, Interactions, Split
 
-KINDS = ("auto", "given", "random", "leave-last", "global-time")
+KINDS = ("auto", "none", "given", "random", "leave-last", "global-time")
 MIN_HISTORY = 5  # users with fewer training interactions give none to validation
 MIN_VALID_USERS = 1000
 
@@ -24,6 +26,7 @@ def split(
     """Cut a data set into train, validation and test.
 
     Kinds:
+        none: no test part: all interactions are train or validation.
         given: the test file that came with the data set; it decides nothing about train and validation.
         random: of each user with n >= 2 interactions, round(test_fraction * n), at least 1 and at most n - 1.
         leave-last: the newest interaction of each user with at least 2 is test; the one before it, of users
@@ -33,7 +36,7 @@ def split(
             users without an earlier one are dropped; the users stay in the vocabulary.
         auto: given where the data set has a test file, else random.
 
-    Validation of given, random and global-time is cut from train: `valid_users` of the users with at least 5
+    Validation of none, given, random and global-time is cut from train: `valid_users` of the users with at least 5
     training interactions, drawn at random, but at least 1000 (or all of them), each giving
     round(valid_fraction * n) interactions and at least 1: at random, or the newest for global-time. Equal
     timestamps are put in an order drawn from the seed.
@@ -42,7 +45,7 @@ def split(
         dataset: what `load` or `synthetic` returned.
         kind: one of the above.
         seed: any integer of at least 0; the same seed gives the same split.
-        test_fraction: in (0, 1).
+        test_fraction: in [0, 1); with 0, random and global-time cut no test part.
         valid_users: in [0, 1]; 0 for no validation.
         valid_fraction: in (0, 1).
 
@@ -53,11 +56,15 @@ def split(
     _check(kind, seed, test_fraction, valid_users, valid_fraction)
     if kind == "auto":
         kind = "random" if dataset.test is None else "given"
+    if test_fraction == 0 and kind in ("random", "global-time"):
+        kind = "none"
     base = dataset.interactions
     if kind in ("leave-last", "global-time") and base.timestamps is None:
+        why = f" ({dataset.untimed})" if dataset.untimed else ""
         raise SparserecError(
-            f"{dataset.source}: a {kind} split needs timestamps; name their column, or use kind='random'"
+            f"{dataset.source}: a {kind} split needs timestamps{why}; name their column, or use kind='random'"
         )
+    base = replace(base, seed=int(seed))
     # Two streams of randomness, so that validation is drawn alike whether the test part was drawn or given.
     for_test, for_valid = (np.random.Generator(np.random.PCG64([int(seed), part])) for part in (0, 1))
 
@@ -67,7 +74,7 @@ def split(
         is_valid = (rank == 1) & (degree >= 3)
         train, valid, test = base.where(~(is_test | is_valid)), base.where(is_valid), base.where(is_test)
     else:
-        pool, test = _without_test(dataset, kind, test_fraction, for_test)
+        pool, test = _without_test(replace(dataset, interactions=base), kind, test_fraction, for_test)
         keys = _by_time(pool, for_valid) if kind == "global-time" else for_valid.random(pool.nnz)
         held = _validation(pool, keys, for_valid, valid_users, valid_fraction)
         train, valid = pool.where(~held), pool.where(held)
@@ -79,6 +86,13 @@ def _without_test(
 ) -> tuple[Interactions, Interactions]:
     """What the test part leaves, and the test part."""
     base = dataset.interactions
+    if kind == "none":
+        if dataset.test is not None:
+            raise SparserecError(
+                f"{dataset.source} comes with a test file, so split 'none' would leave that out unseen: load the "
+                f"training file alone, or train on both with {option('holdout', False)} and the split 'auto'"
+            )
+        return base, base.where(np.zeros(base.nnz, dtype=bool))
     if kind == "given":
         if dataset.test is None:
             raise SparserecError(f"{dataset.source}: a given split needs a test file; use kind='random'")
@@ -93,9 +107,14 @@ def _without_test(
 def _check(kind: str, seed: int, test_fraction: float, valid_users: float, valid_fraction: float) -> None:
     if kind not in KINDS:
         raise SparserecError(f"unknown kind of split {kind!r}; it must be one of {', '.join(KINDS)}")
-    for name, value in (("test_fraction", test_fraction), ("valid_fraction", valid_fraction)):
-        if not 0 < value < 1:
-            raise SparserecError(f"{name} must be above 0 and below 1, not {value!r}")
+    if not 0 <= test_fraction < 1:
+        raise SparserecError(f"test_fraction must be from 0 to below 1, not {test_fraction!r}")
+    if test_fraction == 0 and kind in ("given", "leave-last"):
+        raise SparserecError(
+            f"test_fraction=0 has no effect on a {kind} split, which has a test part all the same; use split 'none'"
+        )
+    if not 0 < valid_fraction < 1:
+        raise SparserecError(f"valid_fraction must be above 0 and below 1, not {valid_fraction!r}")
     if not 0 <= valid_users <= 1:
         raise SparserecError(f"valid_users must be from 0 to 1, not {valid_users!r}")
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:

@@ -1,127 +1,190 @@
-"""Scanning of delimited text with a header line, shared by CSV, TSV and RecBole files."""
+"""Scanning of delimited text, shared by CSV, TSV and RecBole files."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 
 import polars as pl
 
-from sparserec.errors import SparserecError
-from sparserec.interactions.coding import Scan
+from sparserec.errors import SparserecError, option
+from sparserec.interactions.coding import Scan, overlong
+from sparserec.interactions.conditions import columns_of, condition, numbers_as_such
+from sparserec.interactions.records import gather_delimited, split_records
+from sparserec.interactions.request import Request
+from sparserec.interactions.sources import Source, not_utf8, open_binary
+from sparserec.interactions.survey import survey
+
+LONGEST = 1 << 20
+"""Bytes of a first line at most."""
 
 
-def read_header(path: Path, separators: str) -> tuple[list[str], str]:
-    """Names in the first line, and the separator: the candidate that stands in it most often.
+@dataclass(frozen=True)
+class Layout:
+    """How the lines of a delimited file are made up.
+
+    Args:
+        names: the columns in their order; without a header their numbers, from "1".
+        separator: what stands between two fields; " " for any blanks.
+        header: whether the first line holds the names.
+        tall: whether the header takes more than one line.
+    """
+
+    names: list[str]
+    separator: str
+    header: bool
+    tall: bool = False
+
+
+def first_lines(source: Source, count: int) -> list[str]:
+    """The first lines as text, without their ends; at most `LONGEST` bytes.
 
     Raises:
-        SparserecError: the file cannot be read, is empty, is not UTF-8, or its first line is no header.
+        SparserecError: one is not UTF-8.
     """
-    with open_binary(path) as file:
-        raw = file.readline(1 << 20)
-    try:
-        line = raw.decode("utf-8-sig").rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise not_utf8(path, 1) from error
-    if not line.strip():
-        raise SparserecError(f"{path}:1: the first line is blank; it must hold the column names")
-    separator = max(separators, key=line.count)  # the first of equals
-    names = next(csv.reader([line], delimiter=separator))
-    if all(_is_number(name) for name in names):
+    with open_binary(source) as file:
+        raw = file.read(LONGEST)
+    lines = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+    if len(raw) == LONGEST and len(lines) > 1:
+        lines.pop()  # cut off
+    out = []
+    for number, line in enumerate(lines[:count], 1):
+        try:
+            out.append(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+        except UnicodeDecodeError:
+            raise not_utf8(source.label, number) from None
+    return out
+
+
+def read_header(source: Source, separator: str) -> Layout:
+    """Names in the first record of a file whose separator is known.
+
+    Raises:
+        SparserecError: the file cannot be read, is not UTF-8, or its first line is blank or holds numbers.
+    """
+    line, names = next(split_records(source, separator), (1, []))
+    if not any(name.strip() for name in names):
+        raise SparserecError(f"{source.label}:1: the first line is blank; it must hold the column names")
+    names = [name.strip() for name in names]
+    if all(is_number(name) for name in names if name):
         raise SparserecError(
-            f"{path}:1: the first line holds numbers; a header with column names is needed, such as userId,itemId"
+            f"{source.label}:1: the first line holds numbers; a header with column names is needed, such as "
+            f"userId,itemId; of a file without one name the columns by number: {without_header()}"
         )
-    return names, separator
+    follows = next(islice(split_records(source, separator), 1, None), (line + 1, []))[0]
+    return Layout(names, separator, header=True, tall=follows != line + 1)
 
 
-def scan_text(path: Path, names: Sequence[str], separator: str, places: dict[str, int]) -> Scan:
-    """Scan the columns at `places` (position by role) below the header line, all as text.
+def without_header() -> str:
+    """How a file without a header is asked for."""
+    words = [option("header", False), option("user", 1), option("item", 2)]
+    return " ".join(words) if words[0].startswith("--") else ", ".join(words)
 
-    One column more than the header has is declared: whatever lands there marks an overlong line.
+
+def scan_text(source: Source, layout: Layout, places: Mapping[str, int], request: Request) -> Scan:
+    """Scan the columns at `places` (position by role), all as text.
+
+    Polars scans in pieces where it agrees with Python's csv; other files are read row by row.
     """
-    schema = {f"c{i}": pl.String() for i in range(len(names) + 1)}
-    frame = pl.scan_csv(
-        path,
-        separator=separator,
+    names, label = layout.names, source.label
+    asked = columns_of(request.where, names, label) if request.where else []
+    # Columns are named by their positions in the file, those of the condition also as the file names them.
+    wanted = {f"\0{at}": at for at in (*places.values(), *(names.index(name) for name in asked))}
+    with open_binary(source) as file:
+        found = survey(file, layout.separator.encode() if len(layout.separator) == 1 else b"")
+    plain = len(layout.separator) > 1 or layout.separator == " "
+    lines, blank = None, 0
+    if found.bare_returns or layout.tall or (not plain and not found.regular):
+        frame, lines, blank = gather_delimited(source, layout.separator, layout.header, len(names), wanted)
+        over = None
+    elif plain:
+        frame, over = _scan_lines(source, layout), pl.col(f"\0{len(names)}")
+    else:
+        frame, over = _scan_csv(source, layout, found.quotes), pl.col(f"\0{len(names)}")
+    picks = [pl.col(f"\0{at}").alias(role) for role, at in places.items()]
+    if over is not None:
+        picks.append(over.alias("overlong"))
+    try:
+        if request.where:
+            frame = frame.with_columns(pl.col(f"\0{names.index(name)}").replace("", None).alias(name) for name in asked)
+            frame = numbers_as_such(frame, asked)
+            picks.append(condition(frame, request.where).alias("chosen"))
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise _explain(source, layout, error) from error
+    return Scan(
+        frame.select(picks),
+        {role: names[at] for role, at in places.items()},
+        label,
+        (lambda rows: _lines_of(source, layout, rows))
+        if lines is None
+        else (lambda rows: [f"{label}:{lines[row]}" for row in rows]),
+        lambda error: _explain(source, layout, error),
+        blank=blank,
+        blanks=lines is None,
+    )
+
+
+def _scan_csv(source: Source, layout: Layout, quotes: bool) -> pl.LazyFrame:
+    """One column more than there are names is declared: whatever lands there marks an overlong line."""
+    return pl.scan_csv(
+        source.path,
+        separator=layout.separator,
         has_header=False,
-        skip_lines=1,
-        schema=schema,
+        skip_lines=int(layout.header),
+        schema={f"\0{at}": pl.String() for at in range(len(layout.names) + 1)},
+        quote_char='"' if quotes else None,
         glob=False,
         missing_columns="insert",
     )
-    picks = [pl.col(f"c{i}").alias(role) for role, i in places.items()]
-    return Scan(
-        frame.select(*picks, pl.col(f"c{len(names)}").alias("overlong")),
-        {role: names[i] for role, i in places.items()},
-        path,
-        lambda rows: _lines_of(path, separator, rows),
-        lambda error: _explain(path, separator, error),
-    )
 
 
-def open_binary(path: Path):
-    """Open a file for reading bytes, or say in one sentence why that fails."""
-    try:
-        file = path.open("rb")
-        if path.stat().st_size == 0:
-            file.close()
-            raise SparserecError(f"{path}: the file is empty; it must hold interactions")
-    except OSError as error:
-        raise SparserecError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return file
+def _scan_lines(source: Source, layout: Layout) -> pl.LazyFrame:
+    """Lines cut at a separator of several characters, or at any blanks."""
+    line = pl.col("line").str.strip_prefix("\ufeff").str.strip_suffix("\r")
+    if layout.separator == " ":
+        fields = line.str.replace_all("[ \t]+", " ").str.strip_chars().str.split(" ")
+    else:
+        fields = line.str.split(layout.separator)
+    picks = [fields.list.get(at, null_on_oob=True).replace("", None) for at in range(len(layout.names) + 1)]
+    frame = pl.scan_lines(source.path, glob=False)
+    if layout.header:
+        frame = frame.slice(1)
+    return frame.select(pick.alias(f"\0{at}") for at, pick in enumerate(picks))
 
 
-def not_utf8(path: Path, line: int) -> SparserecError:
-    """The sentence for a file in another encoding."""
-    return SparserecError(f"{path}:{line}: the line is not UTF-8 text; save the file as UTF-8")
-
-
-def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Records below the header with the line each starts on; slow, for messages only."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, delimiter=separator, strict=True)
-        next(reader)
-        start = reader.line_num + 1
-        for record in reader:
-            yield start, record
-            start = reader.line_num + 1
-
-
-def _lines_of(path: Path, separator: str, rows: Sequence[int]) -> list[str | None]:
+def _lines_of(source: Source, layout: Layout, rows: Sequence[int]) -> list[str | None]:
+    """Places of row numbers, ascending; slow, for messages only."""
     places: list[str | None] = []
     asked = iter(rows)
     row = next(asked, None)
-    for number, (line, record) in enumerate(_records(path, separator)):
+    records = islice(split_records(source, layout.separator), int(layout.header), None)
+    for number, (line, record) in enumerate(records):
         if row is None:
             break
         if number == row:
-            places.append(f"{path}:{line}" if any(field.strip() for field in record) else None)
+            places.append(f"{source.label}:{line}" if any(record) else None)
             row = next(asked, None)
     return places
 
 
-def _explain(path: Path, separator: str, error: Exception) -> SparserecError:
+def _explain(source: Source, layout: Layout, error: Exception) -> SparserecError:
     """Find the line that could not be parsed."""
+    width = len(layout.names)
     try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                try:
-                    line.decode()
-                except UnicodeDecodeError:
-                    return not_utf8(path, number)
-        start = 2
-        try:
-            for line, record in _records(path, separator):
-                start = line + 1 + sum(field.count("\n") for field in record)
-        except csv.Error as problem:
-            return SparserecError(f"{path}:{start}: the line is malformed ({problem}); check its quotes and separators")
-    except OSError as problem:
-        error = problem
-    return SparserecError(f"{path}: cannot be read: {str(error).splitlines()[0]}")
+        for line, record in split_records(source, layout.separator):
+            if len(record) > width + 1 or (len(record) > width and record[width]):
+                return overlong(f"{source.label}:{line}")
+    except SparserecError as problem:
+        return problem
+    except (OSError, csv.Error) as problem:
+        return SparserecError(f"{source.label}: cannot be read: {problem}")
+    return SparserecError(f"{source.label}: cannot be read: {str(error).splitlines()[0]}")
 
 
-def _is_number(field: str) -> bool:
+def is_number(field: str) -> bool:
+    """Whether a field is written as a number."""
     try:
         float(field)
     except ValueError:

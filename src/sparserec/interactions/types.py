@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from sparserec.errors import SparserecError
+from sparserec.interactions.tally import Tally
 from sparserec.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Interactions:
         items: ids of the columns.
         timestamps: (nnz,) int64 in the unit of the file, or None.
         duplicates: repeated (user, item) pairs folded into one on reading.
+        seed: orders interactions of one user at one time, where an order is needed.
     """
 
     indptr: np.ndarray
@@ -33,6 +37,7 @@ class Interactions:
     items: Vocabulary
     timestamps: np.ndarray | None = None
     duplicates: int = 0
+    seed: int = 0
 
     @classmethod
     def of(
@@ -93,6 +98,25 @@ class Interactions:
         keys %= width
         return cls(indptr, keys.astype(np.int32), user_ids, item_ids, timestamps, duplicates)
 
+    @classmethod
+    def restored(cls, arrays: Mapping[str, np.ndarray], users: Vocabulary, items: Vocabulary) -> Interactions:
+        """Interactions whose arrays were stored: `indptr`, `indices` and perhaps `timestamps`.
+
+        Raises:
+            SparserecError: they do not fit each other or the ids.
+            KeyError: one is missing.
+        """
+        indptr, indices, times = arrays["indptr"], arrays["indices"], arrays.get("timestamps")
+        fits = len(indptr) == len(users) + 1 and indptr[0] == 0 and indptr[-1] == len(indices)
+        fits = fits and bool((np.diff(indptr) >= 0).all()) and (times is None or len(times) == len(indices))
+        if fits and len(indices):
+            rows = np.repeat(np.arange(len(users)), np.diff(indptr))
+            ascending = (np.diff(pair_keys(rows, indices, len(items))) > 0).all()
+            fits = indices.min() >= 0 and indices.max() < len(items) and bool(ascending)
+        if not fits:
+            raise SparserecError("its arrays do not fit each other")
+        return cls(indptr, indices, users, items, times)
+
     @property
     def n_users(self) -> int:
         """Rows, users without an interaction included."""
@@ -110,6 +134,8 @@ class Interactions:
 
     def csr(self) -> csr_array:
         """(n_users, n_items) float32 SciPy CSR array of ones."""
+        from scipy.sparse import csr_array
+
         ones = np.ones(self.nnz, dtype=np.float32)
         return csr_array((ones, self.indices, self.indptr), shape=(self.n_users, self.n_items))
 
@@ -130,7 +156,7 @@ class Interactions:
         before = np.zeros(self.nnz + 1, dtype=np.int64)
         np.cumsum(keep, out=before[1:])
         times = None if self.timestamps is None else self.timestamps[keep]
-        return Interactions(before[self.indptr], self.indices[keep], self.users, self.items, times)
+        return Interactions(before[self.indptr], self.indices[keep], self.users, self.items, times, seed=self.seed)
 
     def fingerprint(self) -> str:
         """SHA-256 (64 hex digits) over indptr, indices and the ids, in a fixed byte order.
@@ -158,6 +184,9 @@ class Dataset:
         source: the file name as the caller gave it, for messages.
         timestamped: whether `interactions` has timestamps.
         reading: arguments of `load` that were given, by name; a run remembers them, so that its data can be read again.
+        tally: rows read and left out, and why.
+        untimed: why there are no timestamps though the file has a column of them; else empty.
+        from_path: whether `source` is a path that the data can be read from again; a run keeps others itself.
     """
 
     interactions: Interactions
@@ -165,6 +194,22 @@ class Dataset:
     source: str
     timestamped: bool
     reading: Mapping[str, Any] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
+    untimed: str = ""
+    from_path: bool = False
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was read, what was left out and why, and what may surprise; a sentence each."""
+        notes = self.tally.sentences() if self.tally.rows else []
+        if self.untimed:
+            notes.append(f"read without timestamps: {self.untimed}")
+        if self.test is not None and (shared := overlap(self.interactions, self.test)):
+            notes.append(
+                f"{shared:,} of {self.test.nnz:,} pairs of the test part stand in the training part too: they are "
+                "never recommended, since known items are left out, and count as misses"
+            )
+        return tuple(notes)
 
 
 @dataclass(frozen=True)
@@ -175,7 +220,7 @@ class Split:
         train: what the model learns from.
         valid: what choices are made on.
         test: what the reported number is computed on; never looked at before.
-        kind: given, random, leave-last or global-time.
+        kind: none, given, random, leave-last or global-time.
         seed: the seed that it was drawn with.
     """
 
@@ -184,6 +229,16 @@ class Split:
     test: Interactions
     kind: str
     seed: int
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What may surprise about how it was cut; a sentence each."""
+        if self.kind != "global-time" or not self.valid.nnz:
+            return ()
+        return (
+            "the test part is what came after one moment; the validation part is the newest of each drawn user, at "
+            "whatever time",
+        )
 
     def history(self, part: str) -> Interactions:
         """What is known of the users when `part` is judged: train for valid, train and valid for test.
@@ -197,10 +252,22 @@ class Split:
             return _union((self.train, self.valid))
         raise SparserecError(f"part must be 'valid' or 'test', not {part!r}")
 
+    def joined(self) -> Interactions:
+        """All three parts together."""
+        return _union((self.train, self.valid, self.test))
+
     def fingerprint(self) -> str:
         """SHA-256 (64 hex digits) over the fingerprints of the three parts."""
         parts = "".join(part.fingerprint() for part in (self.train, self.valid, self.test))
         return hashlib.sha256(f"sparserec split 1{parts}".encode()).hexdigest()
+
+
+def overlap(data: Interactions, other: Interactions) -> int:
+    """Pairs that stand in both, which have the same vocabularies."""
+    keys = pair_keys(data.rows(), data.indices, data.n_items)
+    asked = pair_keys(other.rows(), other.indices, data.n_items)
+    at = np.searchsorted(keys, asked)
+    return int(np.count_nonzero(keys[np.minimum(at, len(keys) - 1)] == asked)) if len(keys) else 0
 
 
 def pair_keys(users: np.ndarray, items: np.ndarray, n_items: int) -> np.ndarray:
@@ -218,4 +285,5 @@ def _union(parts: Iterable[Interactions]) -> Interactions:
     items = np.concatenate([part.indices for part in parts])
     times = [part.timestamps for part in parts if part.timestamps is not None]
     joined = np.concatenate(times) if len(times) == len(parts) else None
-    return Interactions.of(users, items, parts[0].users, parts[0].items, joined)
+    union = Interactions.of(users, items, parts[0].users, parts[0].items, joined)
+    return replace(union, seed=parts[0].seed)

@@ -12,6 +12,7 @@ import polars as pl
 
 from sparserec.errors import SparserecError
 from sparserec.files import filling, replacing
+from sparserec.forks import start_threads
 from sparserec.interactions.types import Interactions, Split
 
 FORMATS = {"lightgcn": ".txt", "tsv": ".tsv"}
@@ -39,6 +40,7 @@ def write_split(split: Split, folder: str | os.PathLike[str], *, format: str = "
         SparserecError: an unknown format, ids that do not fit it, a folder that holds a split in the other
             format, or a failure to write. All files are written aside before the first takes its place.
     """
+    start_threads()
     ids = {"user": _series(split.train.users.to_list()), "item": _series(split.train.items.to_list())}
     plain = all(names.str.contains("^(0|[1-9][0-9]{0,17})$").all() for names in ids.values())
     if format == "auto":

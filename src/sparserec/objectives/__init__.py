@@ -1,10 +1,17 @@
 """Objectives: what is learned, and against which negatives."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from sparserec.axes import OBJECTIVES
-from sparserec.objectives.base import ObjectiveKind
-from sparserec.objectives.distillation import DistillationLoss, Lesson
-from sparserec.objectives.losses import BPR, Objective, SampledSoftmax
-from sparserec.objectives.negatives import NegativeSampler
+from sparserec.deferred import deferred
+
+if TYPE_CHECKING:
+    from sparserec.objectives.base import ObjectiveKind
+    from sparserec.objectives.distillation import DistillationLoss, Lesson
+    from sparserec.objectives.losses import BPR, Objective, SampledSoftmax
+    from sparserec.objectives.negatives import NegativeSampler
 
 __all__ = [
     "BPR",
@@ -16,3 +23,13 @@ __all__ = [
     "ObjectiveKind",
     "SampledSoftmax",
 ]
+
+__getattr__ = deferred(
+    __name__,
+    {
+        "base": ["ObjectiveKind"],
+        "distillation": ["DistillationLoss", "Lesson"],
+        "losses": ["BPR", "Objective", "SampledSoftmax"],
+        "negatives": ["NegativeSampler"],
+    },
+)

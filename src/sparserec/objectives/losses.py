@@ -6,12 +6,11 @@ from typing import Protocol
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from sparserec.objectives.base import ObjectiveKind
-from sparserec.section import Settings
+from sparserec.objectives.settings import SoftmaxSettings
 
 
 class Objective(Protocol):
@@ -84,14 +83,6 @@ class _SoftmaxLoss(torch.autograd.Function):
         negatives, positive_exp, total = ctx.saved_tensors
         scale = gradient / (ctx.temperature * len(total))
         return (positive_exp / total - 1) * scale, negatives * (scale / total)[:, None], None, None
-
-
-class SoftmaxSettings(Settings):
-    """Of the sampled softmax."""
-
-    section = "softmax"
-    temperature: float = Field(default=1.0, gt=0)
-    """Divides the scores in the softmax."""
 
 
 SOFTMAX = ObjectiveKind(

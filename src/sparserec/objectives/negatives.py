@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from sparserec.errors import SparserecError
+from sparserec.kernels import kernel
 
 
 class NegativeSampler:
@@ -83,7 +84,7 @@ class NegativeSampler:
         return np.minimum(drawn, self._n_items - 1).astype(np.int64)
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def _forbid(users, indptr, indices, position, allowed):
     for b in prange(len(users)):
         for j in range(indptr[users[b]], indptr[users[b] + 1]):
@@ -92,7 +93,7 @@ def _forbid(users, indptr, indices, position, allowed):
                 allowed[b, k] = False
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def is_interaction(users, items, indptr, indices):
     """Whether (users[b], items[b, k]) is a training interaction; (B, K) bool, by binary search."""
     matches = np.zeros(items.shape, dtype=np.bool_)

@@ -7,13 +7,15 @@ number of threads.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
+
+from sparserec.kernels import kernel
 
 ROWS = 256
 """Items whose part of the loss is added up at a time; fixed, so that threads don't matter."""
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def above_floor(scores, floor, scale, out, losses):
     """Write `max(scores - floor, 0) * scale` into `out`, and the squares of the first factor by block and user.
 

@@ -2,7 +2,8 @@
 
 Browsers don't load modules from file:// addresses, but run those that are written into the page. The modules keep to a
 form that lines can be told by: `import { a, b } from "./other.js";` and `export` before a declaration. Each becomes a
-function called once, whose names are its own; an import takes them from what that gave.
+function called once, whose names are its own; an import takes them from what that gave. Comments that fill lines of
+their own are left out: they are for whoever reads the modules.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from sparserec.errors import SparserecError
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.[^"]*)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:class|function|const) (\w+))", re.MULTILINE)
 _OTHER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
+_COMMENT = re.compile(r"^ *(?:/\*\*(?:(?!\*/).)*\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)
+"""What fills lines of its own; no template literal of the modules has such a line."""
 _END_OF_SCRIPT = re.compile(r"</script|<!--", re.IGNORECASE)
 
 
@@ -40,7 +43,7 @@ def _rewritten(path: Path, parts: dict[Path, str], above: tuple[Path, ...]) -> s
     if path in above:
         raise SparserecError(f"{path.name} imports itself over other modules, which the page can't have")
     try:
-        code = path.read_text(encoding="utf-8")
+        code = _COMMENT.sub("", path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SparserecError(f"{path}: cannot be read ({error.strerror or error})") from None
 

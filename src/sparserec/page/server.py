@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,12 +31,19 @@ HEADERS = {
 }
 
 
+PAGE = ("index.html", "sw.js")
+"""What `write_page` writes."""
+_THIS_MACHINE = re.compile(r"(?:127\.0\.0\.1|localhost)(?::\d+)?", re.IGNORECASE)
+
+
 class PageServer(ThreadingHTTPServer):
-    """Serves the files that are in a folder when it starts, on the loopback address. Use `with`, then `serve_forever`.
+    """Serves a page on the loopback address. Use `with`, then `serve_forever`.
 
     Args:
-        folder: what to serve; links that lead out of it are not.
+        folder: where the files are; links that lead out of it are not served.
         port: 0 for any that is free.
+        names: the files of the folder that are served; all that are in it when None. By default those of a page, so
+            that a folder may hold anything else.
 
     Raises:
         SparserecError: when the port is taken.
@@ -42,9 +51,10 @@ class PageServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, folder: Path, port: int = 0):
+    def __init__(self, folder: Path, port: int = 0, names: Sequence[str] | None = PAGE):
         root = folder.resolve()
-        paths = (path for path in root.rglob("*") if path.is_file() and path.resolve().is_relative_to(root))
+        wanted = root.rglob("*") if names is None else map(root.joinpath, names)
+        paths = (path for path in wanted if path.is_file() and path.resolve().is_relative_to(root))
         # Only names in this table are answered, so no request can reach another file.
         files = {"/" + path.relative_to(root).as_posix(): path for path in paths}
         if "/index.html" in files:
@@ -76,8 +86,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(body=False)
 
     def _answer(self, body: bool) -> None:
-        # A name that leads here from elsewhere is how another site could read the page.
-        if self.headers.get("Host", "").rpartition(":")[0] not in ("127.0.0.1", "localhost"):
+        # A name that leads here from elsewhere is how another site could read the page. Browsers leave port 80 out.
+        if not _THIS_MACHINE.fullmatch(self.headers.get("Host", "")):
             self.send_error(HTTPStatus.FORBIDDEN)
             return
         path = self._files.get(unquote(self.path.partition("?")[0]))

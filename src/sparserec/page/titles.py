@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from sparserec.errors import SparserecError
 
-ID_COLUMNS = ("movieid", "itemid", "item", "productid", "asin", "bookid", "businessid", "id")
+NOUNS = {
+    "movieid": "films",
+    "itemid": "items",
+    "item": "items",
+    "productid": "products",
+    "asin": "products",
+    "bookid": "books",
+    "isbn": "books",
+    "artistid": "artists",
+    "trackid": "tracks",
+    "songid": "songs",
+    "gameid": "games",
+    "appid": "apps",
+    "recipeid": "recipes",
+    "businessid": "places",
+    "id": "items",
+}
+"""What the items of a table are called by the name of its column of ids."""
+ID_COLUMNS = tuple(NOUNS)
 TITLE_COLUMNS = ("title", "itemtitle", "name", "itemname", "movietitle", "productname")
 TAG_COLUMNS = ("genres", "genre", "tags", "categories", "category")
 """Names of columns, lower case and without signs; the first that is there counts."""
@@ -23,7 +43,7 @@ class Title:
 
     Attributes:
         title: its title, not empty.
-        tags: its tags, separated by commas; may be empty.
+        tags: its tags or genres, separated by commas; may be empty.
     """
 
     title: str
@@ -39,11 +59,30 @@ def read_titles(path: Path) -> dict[str, Title]:
     Raises:
         SparserecError: when the file cannot be read as such a table.
     """
+    with _opened(path) as (file, separator):
+        return _titles(file, separator, path)
+
+
+def noun_of(path: Path) -> str:
+    """What a file of titles calls its items, in the plural, by the name of its column of ids: "films" for movieId.
+
+    Raises:
+        SparserecError: when the file cannot be read.
+    """
+    with _opened(path) as (file, separator):
+        header = _header(csv.reader(file, delimiter=separator, strict=True))
+    place = _column(header, ID_COLUMNS)
+    return "items" if place is None else NOUNS[header[place]]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[TextIO, str]]:
+    """The file at its beginning, and what separates its columns."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             first = file.readline()
             file.seek(0)
-            return _titles(file, "\t" if "\t" in first else ",", path)
+            yield file, "\t" if "\t" in first else ","
     except FileNotFoundError:
         raise SparserecError(f"{path}: no such file") from None
     except OSError as error:
@@ -56,7 +95,7 @@ def read_titles(path: Path) -> dict[str, Title]:
 
 def _titles(file: TextIO, separator: str, path: Path) -> dict[str, Title]:
     rows = csv.reader(file, delimiter=separator, strict=True)
-    header = ["".join(sign for sign in name.lower() if sign.isalnum()) for name in next(rows, [])]
+    header = _header(rows)
     names, titles, tags = (_column(header, known) for known in (ID_COLUMNS, TITLE_COLUMNS, TAG_COLUMNS))
     if names is None or titles is None:
         raise SparserecError(
@@ -76,6 +115,11 @@ def _titles(file: TextIO, separator: str, path: Path) -> dict[str, Title]:
             tag = "" if tags is None or row[tags] == NO_TAGS else row[tags].replace("|", ", ")
             titles_by_id.setdefault(row[names].strip(), Title(row[titles].strip(), tag))
     return titles_by_id
+
+
+def _header(rows: Iterator[list[str]]) -> list[str]:
+    """Names of the columns in lower case and without signs."""
+    return ["".join(sign for sign in name.lower() if sign.isalnum()) for name in next(rows, [])]
 
 
 def _column(header: list[str], known: tuple[str, ...]) -> int | None:

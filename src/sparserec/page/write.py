@@ -6,6 +6,9 @@ import base64
 import hashlib
 import html
 import json
+import re
+from collections import Counter
+from itertools import chain
 from pathlib import Path
 
 from sparserec.artefact import Artefact, read
@@ -23,14 +26,21 @@ POLICY = (
 """The page runs its own script and nothing else, and can't send anything anywhere."""
 
 
-def write_page(artefact: Path, out: Path, titles: dict[str, Title] | None = None, heading: str | None = None) -> int:
+def write_page(
+    artefact: Path,
+    out: Path,
+    titles: dict[str, Title] | None = None,
+    heading: str | None = None,
+    noun: str = "items",
+) -> int:
     """Write index.html, which is all of the page, and sw.js, which keeps it for when its server is away.
 
     Args:
         artefact: an exported file; it is checked in full first.
         out: a folder, made when it is not there.
         titles: by raw item id; items without one show their id.
-        heading: of the page; the name of the artefact's file when not given.
+        heading: title of the page; the name of the artefact's file when not given.
+        noun: what the page calls items, in the plural, as in "6,170 films".
 
     Returns:
         bytes of index.html.
@@ -44,10 +54,10 @@ def write_page(artefact: Path, out: Path, titles: dict[str, Title] | None = None
     style, script = (WEB / "page" / "style.css").read_text(encoding="utf-8"), bundle(WEB / "page" / "main.js")
     fields = {
         "policy": POLICY.format(script=_hash(script), style=_hash(style)),
-        "title": html.escape(heading or artefact.stem),
+        "title": html.escape(heading or default_heading(artefact)),
         "style": style,
         "model": base64.b64encode(artefact.read_bytes()).decode(),
-        "catalogue": _catalogue(model, titles or {}),
+        "catalogue": _catalogue(model, titles or {}, noun),
         "script": script,
     }
     pieces = (WEB / "page" / "index.html").read_text(encoding="utf-8").split("{{")
@@ -61,20 +71,36 @@ def write_page(artefact: Path, out: Path, titles: dict[str, Title] | None = None
     return len(page.encode())
 
 
-def _catalogue(model: Artefact, titles: dict[str, Title]) -> str:
-    """Ids with titles as JSON that can stand in a script element: three lists, tags empty where there are none."""
-    known = [name for name in model.item_ids if name in titles]
-    if titles and not known:
+def default_heading(artefact: Path) -> str:
+    """The name of a file as words: "my films" for my_films.safetensors."""
+    return " ".join(re.split(r"[\s_-]+", artefact.stem)).strip() or artefact.name
+
+
+def _catalogue(model: Artefact, titles: dict[str, Title], noun: str) -> str:
+    """What the page knows about items, as JSON that can stand in a script element.
+
+    Titles and tags are in the order of the model's rows, 0 where an item has none; a tag is its place in the list of
+    all. The digest says to which model they belong.
+    """
+    names = model.item_ids.to_list()
+    known = [titles.get(name) for name in names]
+    if titles and not any(known):
         raise SparserecError(
-            f"none of the {len(titles):,} titles belongs to an item of the model, "
-            f"whose ids are like {model.item_ids[0]!r}"
+            f"none of the {len(titles):,} titles belongs to an item of the model, whose ids are like {names[0]!r}"
         )
-    lists = {
-        "ids": known,
-        "titles": [titles[name].title for name in known],
-        "tags": [titles[name].tags for name in known],
+    tags = [
+        [] if title is None else list(dict.fromkeys(filter(None, map(str.strip, title.tags.split(",")))))
+        for title in known
+    ]
+    places = {tag: place for place, (tag, _) in enumerate(Counter(chain.from_iterable(tags)).most_common())}
+    written = {
+        "sha256": model.card.sha256,
+        "noun": noun,
+        "titles": [0 if title is None else title.title for title in known],
+        "tags": list(places),
+        "tagged": [[places[tag] for tag in own] or 0 for own in tags] if places else [],
     }
-    return json.dumps(lists, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return json.dumps(written, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _hash(text: str) -> str:

@@ -1,22 +1,29 @@
 """Recommenders: how rows become scores."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sparserec.deferred import deferred
 from sparserec.protocols import Histories, Scorer
-from sparserec.recommenders.base import (
-    ROWS,
-    Batch,
-    RanksCatalogue,
-    RanksNext,
-    Recommender,
-    RecommenderKind,
-    Served,
-    Side,
-)
-from sparserec.recommenders.fism import FISM
-from sparserec.recommenders.histories import rows_of
-from sparserec.recommenders.lightgcn import LightGCN
-from sparserec.recommenders.mf import MF
-from sparserec.recommenders.neumf import NeuMF
-from sparserec.recommenders.sasrec import SASRec
+
+if TYPE_CHECKING:
+    from sparserec.recommenders.base import (
+        ROWS,
+        Batch,
+        RanksCatalogue,
+        RanksNext,
+        Recommender,
+        RecommenderKind,
+        Served,
+        Side,
+    )
+    from sparserec.recommenders.fism import FISM
+    from sparserec.recommenders.histories import rows_of
+    from sparserec.recommenders.lightgcn import LightGCN
+    from sparserec.recommenders.mf import MF
+    from sparserec.recommenders.neumf import NeuMF
+    from sparserec.recommenders.sasrec import SASRec
 
 __all__ = [
     "FISM",
@@ -36,3 +43,16 @@ __all__ = [
     "Side",
     "rows_of",
 ]
+
+__getattr__ = deferred(
+    __name__,
+    {
+        "base": ["Batch", "ROWS", "RanksCatalogue", "RanksNext", "Recommender", "RecommenderKind", "Served", "Side"],
+        "fism": ["FISM"],
+        "histories": ["rows_of"],
+        "lightgcn": ["LightGCN"],
+        "mf": ["MF"],
+        "neumf": ["NeuMF"],
+        "sasrec": ["SASRec"],
+    },
+)

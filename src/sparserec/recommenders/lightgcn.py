@@ -8,14 +8,13 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor
 
 from sparserec.protocols import Histories
 from sparserec.recommenders.base import BLOCK, ROWS, Batch, RecommenderKind, Served
 from sparserec.recommenders.graph import Graph
-from sparserec.recommenders.mf import ProductSettings, Similarity
 from sparserec.recommenders.product import ProductScorer
+from sparserec.recommenders.settings import LightGCNSettings, Similarity
 from sparserec.tables import Propagation, Table
 
 
@@ -119,14 +118,6 @@ def _image(propagation: Propagation) -> Tensor:
     for first, block in propagation.blocks():
         matrix[:, first : first + block.shape[1]] = block
     return matrix
-
-
-class LightGCNSettings(ProductSettings):
-    """Of LightGCN."""
-
-    section = "lightgcn"
-    layers: int = Field(default=3, ge=0, le=16)
-    """Propagations over the graph of interactions."""
 
 
 KIND = RecommenderKind(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -12,10 +11,8 @@ from torch import Tensor
 from sparserec.protocols import Histories
 from sparserec.recommenders.base import ROWS, Batch, RecommenderKind, Served, row_norms
 from sparserec.recommenders.product import ProductScorer
-from sparserec.section import Settings
+from sparserec.recommenders.settings import ProductSettings, Similarity
 from sparserec.tables import Table
-
-Similarity = Literal["cosine", "dot"]
 
 
 class MF:
@@ -62,14 +59,6 @@ class MF:
         if self._similarity == "dot":
             return Served(items, users)
         return Served(items, users, 1 / row_norms(items), 1 / row_norms(users))
-
-
-class ProductSettings(Settings):
-    """Of recommenders whose scores are products of a user's and an item's row."""
-
-    section = "product"
-    similarity: Similarity = "dot"
-    """How a user row and an item row make a score."""
 
 
 KIND = RecommenderKind(

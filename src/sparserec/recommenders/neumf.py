@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from sparserec.errors import SparserecError
 from sparserec.protocols import Histories
 from sparserec.recommenders.base import ROWS, Batch, RecommenderKind, Served
 from sparserec.recommenders.network import network, network_of_pairs
-from sparserec.section import Settings
+from sparserec.recommenders.settings import NeuMFSettings
 from sparserec.tables import Table
 
 PAIRS = 1 << 17
@@ -144,14 +142,6 @@ def weights(dim: int, hidden: Sequence[int], generator: np.random.Generator) -> 
     last = generator.standard_normal((1, inputs), dtype=np.float32) * np.float32(0.1)
     matrices["output"] = np.hstack([np.ones((1, dim), np.float32), last, np.zeros((1, 1), np.float32)])
     return matrices
-
-
-class NeuMFSettings(Settings):
-    """Of NeuMF."""
-
-    section = "neumf"
-    hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(32, 16), min_length=1)
-    """Outputs of each layer of the network."""
 
 
 KIND = RecommenderKind(

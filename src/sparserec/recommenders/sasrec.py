@@ -8,14 +8,13 @@ from typing import cast
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor
 
 from sparserec.errors import SparserecError
 from sparserec.protocols import Histories
 from sparserec.recommenders.base import Batch, Drop, RecommenderKind, Served
 from sparserec.recommenders.sequences import Sequences, TimedHistory, places
-from sparserec.section import Settings
+from sparserec.recommenders.settings import SASRecSettings
 from sparserec.tables import Table
 
 
@@ -154,18 +153,6 @@ def _timed(history: Histories) -> TimedHistory:
     if not hasattr(history, "timestamps"):
         raise SparserecError("sequences need histories with timestamps")
     return cast(TimedHistory, history)
-
-
-class SASRecSettings(Settings):
-    """Of SASRec."""
-
-    section = "sasrec"
-    length: int = Field(default=50, ge=1)
-    """Newest items of a history that are looked at."""
-    blocks: int = Field(default=2, ge=1, le=16)
-    """Blocks of attention."""
-    dropout: float = Field(default=0.2, ge=0, lt=1)
-    """Share of the numbers that are set to 0 at each place of the network in training."""
 
 
 KIND = RecommenderKind(

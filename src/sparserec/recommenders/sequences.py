@@ -30,10 +30,13 @@ class TimedHistory(Protocol):
 
 
 class Sequences:
-    """The items of each user, oldest first; of equal times the lower item index first.
+    """The items of each user, oldest first; those of one time in an order drawn from the seed of the split.
+
+    The order of two items of one time depends on the user, the items and the seed alone: it is the same in a part and
+    in all of a history. Item order would do harm: what is asked for would be guessed by its place in the catalogue.
 
     Args:
-        history: with timestamps.
+        history: with timestamps; its `seed`, if it has one, draws the order.
 
     Raises:
         SparserecError: when it has none.
@@ -44,7 +47,8 @@ class Sequences:
             raise SparserecError("sequences need timestamps: name their column (--timestamp), or choose another model")
         self.indptr = history.indptr
         rows = np.repeat(np.arange(len(history.indptr) - 1), np.diff(history.indptr))
-        ordered = history.indices[np.lexsort((history.timestamps, rows))].astype(np.int64)
+        chance = scattered(rows, history.indices, getattr(history, "seed", 0))
+        ordered = history.indices[np.lexsort((chance, history.timestamps, rows))].astype(np.int64)
         self._items = np.append(ordered, -1)  # so that there is something to read where nobody has a history
 
     def last(self, users: np.ndarray, length: int) -> np.ndarray:
@@ -52,6 +56,20 @@ class Sequences:
         ends = self.indptr[users + 1]
         places = ends[:, None] - np.arange(length, 0, -1)
         return np.where(places >= self.indptr[users][:, None], self._items[np.maximum(places, 0)], -1)
+
+
+def scattered(users: np.ndarray, items: np.ndarray, seed: int) -> np.ndarray:
+    """(n,) uint64 that look drawn at random, one for each user, item and seed.
+
+    Source: the finaliser of SplitMix64, Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (2014).
+    """
+    mixed = users.astype(np.uint64) << np.uint64(32) | items.astype(np.uint64)
+    for number in (np.uint64(seed & (1 << 64) - 1), np.uint64(0)):
+        mixed = mixed ^ number
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+            mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+        mixed = mixed ^ (mixed >> np.uint64(31))
+    return mixed
 
 
 def places(sequences: Tensor) -> Tensor:

@@ -8,28 +8,26 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from sparserec import recommenders, starts, tables, training
 from sparserec.axes import RECOMMENDERS
-from sparserec.errors import SparserecError
-from sparserec.files import filling
+from sparserec.course import Course, Lines, Listener, News
+from sparserec.errors import SparserecError, option
+from sparserec.files import filling, sweep, together
+from sparserec.forks import start_threads
 from sparserec.interactions import Dataset, Split
-from sparserec.recommenders import Recommender
-from sparserec.runs.data import cut, read
-from sparserec.runs.refit import FINAL, everything
+from sparserec.runs.data import KEPT, cut, keep, read
+from sparserec.runs.refit import FINAL, adds_something, everything
 from sparserec.runs.run import Run
-from sparserec.runs.threads import set_threads
+from sparserec.runs.threads import checked_threads, set_threads
 from sparserec.settings import RunConfig, load_config
-from sparserec.starts import Context, begin, decided, has_teacher, remove_start, same_teacher
-from sparserec.tables import choose_device, device_name
-from sparserec.training import Reporter, Task, Trainer, build_plan, build_trainer, needs_teacher
-from sparserec.training.build import build_view
 
 
 def train(
-    data: Dataset | str | os.PathLike[str],
+    data: Any,
     /,
     out: str | os.PathLike[str] | None = None,
     *,
@@ -39,18 +37,21 @@ def train(
     device: str = "auto",
     resume: bool = False,
     teacher_from: str | os.PathLike[str] | None = None,
-    report: Reporter | None = None,
+    report: training.Reporter | None = None,
     stage: Callable[[str], None] | None = None,
+    follow: Listener | None = None,
+    verbose: bool = False,
     **settings: Any,
 ) -> Run:
     """Train a recommender and return its run.
 
-    The validation part is cut from the training data; the test part is not looked at. With `refit` the model is then
-    trained once more on both parts, with what validation chose. Ctrl-C ends the training
-    early and leaves a run folder that can be evaluated, exported and resumed; `Run.ended` says so.
+    Settings are chosen on a validation part, by a first training that sees neither that nor the test part. With
+    `refit`, which is the rule, the model is then trained once more with what was chosen: on everything, or, where the
+    test part is held out (`data={"holdout": True}`, a named split, a test file), on all but that. Ctrl-C ends the
+    training early and leaves a run folder that can be evaluated, exported and resumed; `Run.ended` says so.
 
     Args:
-        data: what `sparserec.load` returned, or a file or folder to load.
+        data: what `sparserec.load` returned, or what it takes: a path, a frame, a sparse matrix.
         out: the run folder; a new temporary folder when None.
         recipe: name of a recipe of the package.
         config: a complete `RunConfig`, or a TOML file, instead of a recipe.
@@ -62,59 +63,125 @@ def train(
         teacher_from: a run folder of the same data, seed and teacher settings whose teacher is taken, with its rank: it
             is about half of the time. With another budget a run by itself may have chosen another rank.
         report: called with a `Progress` after every step.
-        stage: called with a few words when a long stage begins.
-        **settings: single settings of `RunConfig`, put over the recipe or file.
+        stage: called with a few words when a stage begins, and for whatever else there is to say.
+        follow: called with `sparserec.course.News`: which stage of how many, how far it is, and the time left.
+        verbose: print these as lines.
+        **settings: single settings of `RunConfig`, put over the recipe or file. Columns and a budget are ceilings: a
+            small catalogue takes what is of use.
 
     Raises:
         SparserecError: for settings or data that cannot be used; nothing is left half-written.
     """
-    report_stage = stage or (lambda words: None)
+    start_threads()
+    course = Course(_listeners(stage, follow, verbose))
     chosen = _settle(recipe, config, settings)
+    threads = checked_threads(threads)
+    if device not in ("auto", "cpu"):  # which may be refused; to ask loads torch, which else waits for the data
+        tables.choose_device(device, RECOMMENDERS[chosen.model].on_gpu)
+    dataset = data if isinstance(data, Dataset) else _read(data, chosen, course)
+    for words in (read_words(dataset), *dataset.notes):
+        course.note(words)
+    if dataset.untimed and RECOMMENDERS[chosen.model].next_item:
+        raise SparserecError(f"{chosen.model} learns from the order in time: {dataset.untimed}")
+    chosen, split = _fitted_to(_with_reading(chosen, dataset), dataset, course)
     set_threads(threads)
-    where = choose_device(device, RECOMMENDERS[chosen.model].on_gpu)
-    dataset = data if isinstance(data, Dataset) else _read(data, chosen, report_stage)
-    chosen = _with_reading(chosen, dataset)
-    report_stage("splitting")
-    split = cut(dataset, chosen.data)
+    where = tables.choose_device(device, RECOMMENDERS[chosen.model].on_gpu)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="sparserec-"))
+    for place in (folder, folder / FINAL):  # what an earlier call left that was killed
+        sweep(place)
     run = _opened(folder, chosen, split, resume)
     known = run is not None
     lender = _teacher_run(teacher_from, chosen, split) if teacher_from is not None else None
-    context = Context(chosen, split, folder, report_stage, where, lender)
-    report_stage("building the initial mask")
+    context = starts.Context(chosen, split, folder, course, where, lender)
+    from sparserec.runs.said import planned_run
+
+    course.plan(planned_run(chosen, split, lent=lender is not None))
     with filling(folder), _leaving_nothing(folder, unless=known):
-        model, task = begin(context)
-        run = run or Run.create(folder, chosen, split, dataset.source)
-    with _stop_on_interrupt() as stop:
-        session = _Session(report, stop)
-        trainer = session.trainer(context, model, task)
-        if known:
-            report_stage("resuming")
-            trainer.resume()
-        report_stage("training" if where.type == "cpu" else f"training on {device_name(where)}")
-        run.ended = trainer.run()
-        refits = run.ended != "interrupted" and chosen.refit and split.valid.nnz > 0
-        if refits and not _refit(run, context, session):
-            run.ended = "interrupted"
+        model, task = starts.begin(context)
+        if run is None:
+            with together(*([] if dataset.from_path else [folder / KEPT])):
+                if not dataset.from_path:
+                    keep(folder, dataset)
+                run = Run.create(folder, chosen, split, dataset.source)
+    session = _Session(report)
+    trainer = session.trainer(context, model, task)
+    if known:
+        trainer.resume()
+    course.begin("training")
+    if where.type != "cpu":
+        course.detail(f"training on {tables.device_name(where)}")
+    run.ended = session.run(trainer)
+    refits = run.ended != "interrupted" and chosen.refit and adds_something(split, run.holds_out)
+    if refits and not _refit(run, context, session):
+        run.ended = "interrupted"
+    if run.ended != "interrupted":
+        course.end()
     return run
+
+
+def _listeners(
+    stage: Callable[[str], None] | None, follow: Listener | None, verbose: bool
+) -> Callable[[News], None] | None:
+    """One listener of several."""
+    lines = [Lines(verbose=True)] if verbose else []
+    told: list[Listener] = [*lines, *([follow] if follow else [])]
+    if stage is not None:
+        told.append(lambda news: None if news.kind in ("count", "end") else stage(news.words))
+
+    def tell(news: News) -> None:
+        for listener in told:
+            listener(news)
+
+    return tell if told else None
+
+
+def _fitted_to(config: RunConfig, dataset: Dataset, course: Course) -> tuple[RunConfig, Split]:
+    """The settings as the data allow them, and the data cut; says what was read and how large the file will be."""
+    from sparserec.runs.said import size_words, training_words  # late: it loads what is needed beyond reading
+
+    training.refuse_impossible(config)
+    config = config.settled(test_file=dataset.test is not None)
+    split = cut(dataset, config.data)
+    starts.refuse_hopeless(config, split, dataset.source)
+    fit = starts.fitted(config, split)
+    for words in (*split.notes, *fit.notes, *size_words(fit.config, split), training_words(fit.config, split)):
+        course.note(words)
+    return fit.config, split
 
 
 @dataclass(frozen=True)
 class _Session:
-    """Whom both trainings of a run tell of their progress, and who may stop them."""
+    """What both trainings of a run have in common: whom they tell of each step, and that Ctrl-C stops them."""
 
-    report: Reporter | None
-    stop: Callable[[], bool]
+    report: training.Reporter | None
+    wish: threading.Event = field(default_factory=threading.Event)
 
     def trainer(
-        self, context: Context, model: Recommender, task: Task, until: int | None = None, rounds: bool | None = None
-    ) -> Trainer:
+        self,
+        context: starts.Context,
+        model: recommenders.Recommender,
+        task: training.Task,
+        until: int | None = None,
+        rounds: bool | None = None,
+    ) -> training.Trainer:
         """The training of a model in the folder of a context; `until` and `rounds` as for `build_plan`."""
         config, split = context.config, context.split
-        plan, view = build_plan(config, split, model, until, rounds), build_view(config, model)
-        return build_trainer(
-            config, split, model, task, plan, context.folder, report=self.report, stop=self.stop, view=view
+        plan = training.build_plan(config, split, model, until, rounds)
+        view = training.build_view(config, model, starts.bytes_beside_ids(config, split.train.items, None))
+
+        def report(progress: training.Progress) -> None:
+            context.course.count(progress.step, progress.steps)
+            if self.report is not None:
+                self.report(progress)
+
+        return training.build_trainer(
+            config, split, model, task, plan, context.folder, report=report, stop=self.wish.is_set, view=view
         )
+
+    def run(self, trainer: training.Trainer) -> str:
+        """Train; the first Ctrl-C is a wish to stop after a step, a second one interrupts at once."""
+        with _wished_on_interrupt(self.wish):
+            return trainer.run()
 
 
 def _opened(folder: Path, config: RunConfig, split: Split, resume: bool) -> Run | None:
@@ -124,9 +191,18 @@ def _opened(folder: Path, config: RunConfig, split: Split, resume: bool) -> Run 
     if not resume:
         raise SparserecError(f"{folder} holds a run already; resume it (--resume) or choose another folder")
     run = Run.open(folder, split)
+    if run.config != config and run.config == _with_holdout(config, run.holds_out):
+        raise SparserecError(
+            f"{folder}: that run {'holds' if run.holds_out else 'does not hold'} its test part out; go on with "
+            f"{option('holdout', run.holds_out)}, or train into a new folder"
+        )
     if run.config != config:  # before anything of the run is written over
         raise SparserecError(f"{folder}: was made with other data or another configuration; train into a new folder")
     return run
+
+
+def _with_holdout(config: RunConfig, holdout: bool) -> RunConfig:
+    return config.model_copy(update={"data": config.data.model_copy(update={"holdout": holdout})})
 
 
 @contextmanager
@@ -136,49 +212,64 @@ def _leaving_nothing(folder: Path, unless: bool) -> Iterator[None]:
         yield
     except SparserecError:
         if not unless:
-            remove_start(folder)
+            starts.remove_start(folder)
         raise
 
 
 def _teacher_run(folder: str | os.PathLike[str], config: RunConfig, split: Split) -> Path:
     """The folder of a run whose teacher is the one of this configuration."""
     other = Run.open(folder, split)
-    if not needs_teacher(config):
+    if not training.needs_teacher(config):
         raise SparserecError(f"loss {config.loss} with {config.epochs} epochs has no teacher to take from {folder}")
-    if not same_teacher(other.config, config):
+    if not starts.same_teacher(other.config, config):
         raise SparserecError(
             f"{folder} has another teacher, or none: dim, init_power, seed and the settings of teacher must be the same"
         )
-    if not has_teacher(other.folder):
+    if not starts.has_teacher(other.folder):
         raise SparserecError(f"{folder} has no teacher yet: resume it, or take another run's")
     return other.folder
 
 
-def _refit(run: Run, first: Context, session: _Session) -> bool:
-    """Train once more on the training and validation parts together; whether it came to its end.
+def _lends_again(folder: Path | None, run: Run) -> Path | None:
+    """The folder of the second training of the run that lent its teacher, if that was on the same interactions."""
+    if folder is None or Run.open(folder).holds_out != run.holds_out or not starts.has_teacher(folder / FINAL):
+        return None
+    return folder / FINAL
+
+
+def _refit(run: Run, first: starts.Context, session: _Session) -> bool:
+    """Train once more, on everything or on all but a test part that is held out; whether it came to its end.
 
     What validation chose is taken as it is: the teacher's settings, and the number of epochs.
     """
     folder = run.folder / FINAL
     if (folder / "best.safetensors").exists():
         return True
-    first.report("once more with all interactions, validation included")
-    until, rounds = int(run.valid_metrics()["epoch"]) + 1, run.is_rounded
-    lender = first.teacher_run and first.teacher_run / FINAL
+    course = first.course
+    course.second()
+    until, rounds = run.chosen_epoch + 1, run.is_rounded
+    lender = _lends_again(first.teacher_run, run)
     context = replace(
         first,
-        config=decided(run.config, run.folder),
-        split=everything(first.split),
+        config=starts.decided(run.config, run.folder),
+        split=everything(first.split, run.holds_out),
         folder=folder,
-        teacher_run=lender if lender and has_teacher(lender) else None,
+        teacher_run=lender,
         earlier_run=run.folder if first.recommender.from_histories else None,
     )
-    with filling(folder):
-        model, task = begin(context)
+    from sparserec.runs.said import planned_run
+
+    borrowed = first.teacher_run is not None
+    course.plan(planned_run(run.config, first.split, borrowed, context.config, until, lender is not None))
+    try:
+        with filling(folder):
+            model, task = starts.begin(context)
+    except KeyboardInterrupt:  # there is a run already, which this would only have made better
+        return False
     trainer = session.trainer(context, model, task, until, rounds)
     trainer.resume()
-    first.report("training")
-    return trainer.run() != "interrupted"
+    course.begin("training")
+    return session.run(trainer) != "interrupted"
 
 
 def _settle(
@@ -191,9 +282,20 @@ def _settle(
     return load_config(recipe, Path(config) if config is not None else None, **settings)
 
 
-def _read(data: str | os.PathLike[str], config: RunConfig, report_stage: Callable[[str], None]) -> Dataset:
-    report_stage(f"reading {data}")
+def _read(data: Any, config: RunConfig, course: Course) -> Dataset:
+    course.note(
+        f"reading {os.fspath(data)} ..." if isinstance(data, str | os.PathLike) else "reading the interactions ..."
+    )
     return read(data, config.data)
+
+
+def read_words(dataset: Dataset) -> str:
+    """Users, items and interactions that were read, and what was folded or left out."""
+    facts = dataset.interactions
+    words = f"{facts.n_users:,} users, {facts.n_items:,} items, {facts.nnz:,} interactions from {dataset.source}"
+    if dataset.test is not None:
+        words += f"; {dataset.test.nnz:,} in its test file"
+    return words
 
 
 def _with_reading(config: RunConfig, dataset: Dataset) -> RunConfig:
@@ -204,11 +306,10 @@ def _with_reading(config: RunConfig, dataset: Dataset) -> RunConfig:
 
 
 @contextmanager
-def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
+def _wished_on_interrupt(wish: threading.Event) -> Iterator[None]:
     """Turn the first Ctrl-C into a wish to stop; a second one interrupts at once."""
-    wish = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield wish.is_set
+        yield
         return
     before = signal.getsignal(signal.SIGINT)
 
@@ -218,6 +319,6 @@ def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
 
     signal.signal(signal.SIGINT, ask)
     try:
-        yield wish.is_set
+        yield
     finally:
         signal.signal(signal.SIGINT, before)

@@ -1,25 +1,26 @@
-"""A run's data: read and cut as its configuration says."""
+"""A run's data: read and cut as its configuration says, and kept in its folder where it came from memory."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
 
-from sparserec.interactions import Dataset, Split, load, split
+from sparserec.errors import SparserecError
+from sparserec.interactions import Dataset, Interactions, Split, load, split
+from sparserec.interactions.request import Request
 from sparserec.settings import DataConfig
 
+READING = tuple(part.name for part in fields(Request))
+"""Names of the settings that say how data is read, which are the arguments of `load`."""
+KEPT = "interactions.safetensors"
+"""The interactions of a run whose data came from memory, in its folder."""
 
-def read(source: str | os.PathLike[str], config: DataConfig) -> Dataset:
-    """Read interactions from a file or folder."""
-    return load(
-        source,
-        user=config.user,
-        item=config.item,
-        timestamp=config.timestamp,
-        rating=config.rating,
-        min_rating=config.min_rating,
-        kcore=config.kcore,
-        format=config.format,
-    )
+
+def read(source: Any, config: DataConfig, instead: Mapping[str, Any] | None = None) -> Dataset:
+    """Read interactions from whatever `load` takes; `instead` has arguments that replace those of the configuration."""
+    return load(source, **{name: getattr(config, name) for name in READING} | dict(instead or {}))
 
 
 def cut(dataset: Dataset, config: DataConfig) -> Split:
@@ -32,3 +33,46 @@ def cut(dataset: Dataset, config: DataConfig) -> Split:
         valid_users=config.valid_users,
         valid_fraction=config.valid_fraction,
     )
+
+
+def keep(folder: Path, dataset: Dataset) -> None:
+    """Write the interactions of a data set that can't be read again into a run's folder; its ids are there already."""
+    import torch  # late, as in `kept`: to read data takes none of it
+
+    from sparserec.training.checkpoint import prefixed, save_state
+
+    tensors = {}
+    for name, part in (("train", dataset.interactions), ("test", dataset.test)):
+        if part is not None:
+            arrays = {"indptr": part.indptr, "indices": part.indices, "timestamps": part.timestamps}
+            tensors |= prefixed(name, {key: torch.tensor(array) for key, array in arrays.items() if array is not None})
+    save_state(folder / KEPT, tensors, {"untimed": dataset.untimed})
+
+
+def kept(folder: Path, source: str) -> Dataset | None:
+    """The data set that a run's folder keeps; None where it keeps none.
+
+    Raises:
+        SparserecError: the file is damaged.
+    """
+    path = folder / KEPT
+    if not path.exists():
+        return None
+    from sparserec.runs.ids import load_ids
+    from sparserec.training.checkpoint import load_state, section
+
+    tensors, facts = load_state(path)
+    users, items = load_ids(folder / "ids.safetensors")
+
+    def part(name: str) -> Interactions | None:
+        arrays = {key: tensor.numpy() for key, tensor in section(name, tensors).items()}
+        return Interactions.restored(arrays, users, items) if arrays else None
+
+    try:
+        train, test = part("train"), part("test")
+        if train is None:
+            raise SparserecError("'train' is missing")
+    except (SparserecError, KeyError, TypeError, ValueError) as error:
+        raise SparserecError(f"{path}: not the interactions of this run ({error}); train it anew") from None
+    untimed = str(facts.get("untimed", ""))
+    return Dataset(train, test, source, train.timestamps is not None, untimed=untimed)

@@ -13,7 +13,8 @@ from sparserec.axes import EXPLORERS, TABLES
 from sparserec.protocols import EmbeddingRows
 from sparserec.recommenders import Served
 from sparserec.settings import RunConfig
-from sparserec.sparsity import made_sparse, parse_budget
+from sparserec.sparsity import made_sparse
+from sparserec.starts import bytes_beside_ids
 from sparserec.tables import DenseTable, SparseTable
 from sparserec.vocabulary import Vocabulary
 
@@ -27,6 +28,7 @@ def write_artefact(
     fingerprint: str,
     metrics: dict[str, float],
     parameters: int,
+    degrees: np.ndarray | None = None,
 ) -> ByteReport:
     """Write a model as one artefact; scales are multiplied into the rows first. Same model, same bytes.
 
@@ -41,22 +43,38 @@ def write_artefact(
         fingerprint: of the data, goes into the model card.
         metrics: validation metrics of the model, go into the card; anything that depends on the clock is left out.
         parameters: active parameters of the model's tables.
+        degrees: (n_items,) how many users took each item, to leave a user table out; None to write it.
     """
     whole = TABLES[EXPLORERS[config.method].table].of_matrix is not None
     served = _as_tables(served, None if whole else parameters, config.seed)
+    if degrees is not None:
+        served = without_users(served, degrees)
     return write(
         path,
         items=table_data(served.items, served.item_scale),
         users=table_data(served.users, served.user_scale) if served.users is not None else None,
         item_ids=items,
         user_ids=users if served.users is not None else None,
-        recipe=config.model_dump(exclude_none=True),
+        recipe=config.as_recipe(),
         data_fingerprint=fingerprint,
         metrics={f"valid.{name}": value for name, value in sorted(metrics.items()) if name not in ("seconds", "epoch")},
         values_dtype=config.values,
         history_factors=served.history_weights,
-        budget=parse_budget(config.budget, len(items)) if config.budget and config.values == "coded" else None,
+        budget=bytes_beside_ids(config, items, users if served.users is not None else None),
+        ids=config.ids != "none",
     )
+
+
+def without_users(served: Served, degrees: np.ndarray) -> Served:
+    """A model without its user table: users are weighted sums of the item rows of their histories.
+
+    An item that d users took counts d ** -0.5 of its row, as in LightGCN's propagation: what everybody took says little
+    of anybody. Models whose users are sums of histories anyway stay as they are.
+    """
+    if served.users is None:
+        return served
+    weights = np.maximum(degrees, 1).astype(np.float32) ** np.float32(-0.5)
+    return replace(served, users=None, user_scale=None, history_weights=weights)
 
 
 def _as_tables(served: Served, budget: int | None, seed: int) -> Served:

@@ -45,7 +45,12 @@ class RunConfig(Settings):
     density: float = Field(default=0.1, gt=0, le=1)
     """Share of active parameters; ignored when `budget` is given."""
     budget: str | None = None
-    """Bytes of the exported file without its list of ids: "16B/item", "500kB" or "2MB"."""
+    """Bytes that the exported file may have: "500kB" or "2MB" bound all of it, ids and header included, as it is
+    downloaded; "16B/item" bounds it without its list of ids. It is a ceiling: more than is of use is not taken."""
+    ids: Literal["none"] | None = None
+    """With "none", the exported file is without raw ids: items and users are known by the numbers of their rows."""
+    least_budget: str | None = None
+    """Bytes that the budget of a recipe has at least: the fixed parts of a file of few items take more than theirs."""
     loss: str = "softmax"
     """The objective, a name of `sparserec.axes.OBJECTIVES`; those over lists learn from a teacher and need a
     recommender that ranks the catalogue, such as fism."""
@@ -78,9 +83,9 @@ class RunConfig(Settings):
     rounding: float = Field(default=0.005, ge=0, le=1)
     """Share of validation NDCG@20 that "coded" values may cost fism. Where they cost more, the last quarter of the
     epochs is trained with values rounded as in the file; with 1 it never is."""
-    refit: bool = False
-    """Train once more with what validation chose, on the training and validation parts together, for the test part and
-    the exported file."""
+    refit: bool | None = None
+    """Train once more with what validation chose, for the exported file: on everything, or on the training and
+    validation parts where the test part is held out (`data.holdout`). None does where it is not held out."""
     seed: int = Field(default=0, ge=0)
     """Seed of everything random in training."""
     recipe: str = "mf"
@@ -132,6 +137,25 @@ class RunConfig(Settings):
             elif part:
                 dumped[section] = part
         return dumped
+
+    def settled(self, test_file: bool) -> RunConfig:
+        """The same with what hangs on the data decided: whether the test part is held out, and whether there is a
+        second training.
+
+        Args:
+            test_file: whether a test file came with the data.
+        """
+        held_out = self.data.holds_out(test_file)
+        data = self.data.model_copy(update={"holdout": held_out})
+        return self.model_copy(update={"data": data, "refit": not held_out if self.refit is None else self.refit})
+
+    def as_recipe(self) -> dict[str, Any]:
+        """The settings as a file has them in its model card: what is not set is left out, and so is a test part that
+        was held out, as it was in files from before there was a choice."""
+        settings = self.model_dump(exclude_none=True)
+        if settings["data"].get("holdout"):
+            del settings["data"]["holdout"]
+        return settings
 
     def of(self, settings: type[S]) -> S:
         """The settings of this class: those given, else its defaults."""

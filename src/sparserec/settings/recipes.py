@@ -42,6 +42,8 @@ def load_config(recipe: str | None = None, file: Path | None = None, **overrides
     settings, origin = (_read(file), str(file)) if file else _recipe(name)
     if overrides.get("density") is not None and overrides.get("budget") is None:
         settings.pop("budget", None)
+    if overrides.get("density") is not None or overrides.get("budget") is not None:
+        settings.pop("least_budget", None)
     if overrides.get("epochs") is not None:
         settings.pop("small_epochs", None)
     for name, value in overrides.items():
@@ -70,7 +72,7 @@ def _recipe_of(model: str | None) -> str:
 def _recipe(name: str) -> tuple[dict[str, Any], str]:
     if name not in recipe_names():
         raise SparserecError(f"unknown recipe {name!r}; there are: {', '.join(recipe_names())}")
-    text = (resources.files("sparserec") / "recipes" / f"{name}.toml").read_text()
+    text = (resources.files("sparserec") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
     return {**tomllib.loads(text), "recipe": name}, f"recipe {name}"
 
 

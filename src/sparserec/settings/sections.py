@@ -14,15 +14,14 @@ from sparserec.section import Settings
 
 def known_sections() -> dict[str, type[Settings]]:
     """The sections of all kinds that have settings, by name."""
-    kinds = (kind for registry in AXES.values() for kind in registry.values())
-    every = (getattr(kind, "settings", Settings) for kind in kinds)
-    return {settings.section: settings for settings in every if settings.section}
+    every = (registry.settings_of(name) for registry in AXES.values() for name in registry)
+    return {settings.section: settings for settings in every if settings is not None}
 
 
 def built_in_sections() -> set[str]:
     """Names of the sections of kinds that come with the package."""
-    kinds = (registry[name] for registry in AXES.values() for name in registry.built_in)
-    return {kind.settings.section for kind in kinds if hasattr(kind, "settings") and kind.settings.section}
+    every = (registry.settings_of(name) for registry in AXES.values() for name in registry.built_in)
+    return {settings.section for settings in every if settings is not None}
 
 
 def chosen_sections(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> set[str]:
@@ -33,8 +32,8 @@ def chosen_sections(settings: Mapping[str, Any], defaults: Mapping[str, Any]) ->
         (registry, settings.get(key, defaults[key]))
         for registry, key in ((RECOMMENDERS, "model"), (EXPLORERS, "method"), (STARTS, "init"), (OBJECTIVES, "loss"))
     ]
-    kinds = [registry[name] for registry, name in [*names, (TEACHERS, trained)] if name in registry]
-    return {kind.settings.section for kind in kinds if kind.settings.section}
+    every = (registry.settings_of(name) for registry, name in [*names, (TEACHERS, trained)] if name in registry)
+    return {settings.section for settings in every if settings is not None}
 
 
 def gathered(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

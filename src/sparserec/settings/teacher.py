@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, field_validator
 
 from sparserec.axes import TEACHERS
@@ -24,8 +26,12 @@ class TeacherConfig(Settings):
     """Singular values of the teacher; None chooses among all that were found, a half and a quarter of them."""
     neighbours: float | None = Field(default=None, ge=0)
     """Weight of the item-item graph beside the low-pass filter; None chooses among 0, 0.3, 1 and 3 on validation."""
+    spectrum: Literal["whole"] | None = None
+    """With "whole", filters with a plateau and a linear model of each item's neighbours are tried too, which see beyond
+    the singular vectors that were found. They were not there when the figures of docs/results were measured."""
     steepness: float | None = Field(default=None, ge=0)
-    """Of a plateau in the place of a power; None chooses on validation among 0, which is none, 2 and 3."""
+    """Of a plateau in the place of a power; None chooses on validation among 0, which is none, 2 and 3, where the
+    spectrum is "whole"."""
     ideal: float | None = Field(default=None, ge=0)
     """What the first 512 vectors count more where there is a plateau; None chooses among 0, 0.2 and 0.4."""
     exponent: float | None = Field(default=None, ge=0, le=1)
@@ -42,7 +48,8 @@ class TeacherConfig(Settings):
     ease_items: int = Field(default=12_000, ge=0)
     """Items up to which EASE is tried: its matrix has their square of numbers, and takes time with their cube."""
     local: float | None = Field(default=None, ge=0, lt=1)
-    """Share of EASE with few neighbours an item, where items are more than `ease_items`; None chooses as for `ease`."""
+    """Share of a linear model with few neighbours an item; None chooses as for `ease`, where the spectrum is "whole" and
+    items are more than `ease_items`."""
     local_neighbours: int = Field(default=64, ge=1, le=1024)
     """Neighbours an item that it has: the most similar ones."""
     regularisation: float | None = Field(default=None, gt=0)

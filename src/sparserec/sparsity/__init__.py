@@ -1,20 +1,27 @@
 """Sparsity: exact budgets, initial masks, and the explorers that move them."""
 
-from sparserec.sparsity.budget import parse_budget
-from sparserec.sparsity.explorers import (
-    EXPLORERS,
-    Explorer,
-    ExplorerConfig,
-    ExplorerKind,
-    Policy,
-    Revision,
-    make_explorer,
-)
-from sparserec.sparsity.initial import masks_of_factors, nmf_factors, random_mask, spectral_factors, varimax
-from sparserec.sparsity.local import local_factors
-from sparserec.sparsity.masks import CsrMask, budget_of
-from sparserec.sparsity.resparsify import made_sparse
-from sparserec.sparsity.spectral import HistoryStart, Spectrum, history_start, item_spectrum
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sparserec.deferred import deferred
+
+if TYPE_CHECKING:
+    from sparserec.sparsity.budget import bounds_whole_file, parse_budget
+    from sparserec.sparsity.explorers import (
+        EXPLORERS,
+        Explorer,
+        ExplorerConfig,
+        ExplorerKind,
+        Policy,
+        Revision,
+        make_explorer,
+    )
+    from sparserec.sparsity.initial import masks_of_factors, nmf_factors, random_mask, spectral_factors, varimax
+    from sparserec.sparsity.local import local_factors
+    from sparserec.sparsity.masks import CsrMask, budget_of
+    from sparserec.sparsity.resparsify import made_sparse
+    from sparserec.sparsity.spectral import HistoryStart, Spectrum, history_start, item_spectrum
 
 __all__ = [
     "EXPLORERS",
@@ -26,6 +33,7 @@ __all__ = [
     "Policy",
     "Revision",
     "Spectrum",
+    "bounds_whole_file",
     "budget_of",
     "history_start",
     "item_spectrum",
@@ -39,3 +47,16 @@ __all__ = [
     "spectral_factors",
     "varimax",
 ]
+
+__getattr__ = deferred(
+    __name__,
+    {
+        "budget": ["bounds_whole_file", "parse_budget"],
+        "explorers": ["EXPLORERS", "Explorer", "ExplorerConfig", "ExplorerKind", "Policy", "Revision", "make_explorer"],
+        "initial": ["masks_of_factors", "nmf_factors", "random_mask", "spectral_factors", "varimax"],
+        "local": ["local_factors"],
+        "masks": ["CsrMask", "budget_of"],
+        "resparsify": ["made_sparse"],
+        "spectral": ["HistoryStart", "Spectrum", "history_start", "item_spectrum"],
+    },
+)

@@ -12,7 +12,9 @@ _PATTERN = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*(/\s*item)?\s*$")
 
 
 def parse_budget(text: str, n_items: int) -> int:
-    """Bytes of the exported file without its list of ids, from "16B/item", "500kB" or "2MB".
+    """Bytes from "16B/item", "500kB" or "2MB": of the whole exported file, or by the item without its list of ids.
+
+    `bounds_whole_file` tells which.
 
     Raises:
         SparserecError: when the text is none of these.
@@ -25,3 +27,8 @@ def parse_budget(text: str, n_items: int) -> int:
         )
     size = Fraction(match[1]) * units[match[2].lower()] * (n_items if match[3] else 1)
     return int(size)
+
+
+def bounds_whole_file(text: str) -> bool:
+    """Whether a budget that `parse_budget` reads is one of the whole file, ids and header included."""
+    return "/" not in text

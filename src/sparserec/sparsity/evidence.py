@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from numba import njit, prange
+from numba import prange
 from torch import Tensor
+
+from sparserec.kernels import kernel
 
 Accumulation = Literal["signed", "absolute", "decay", "last"]
 
@@ -42,7 +44,7 @@ def _add(evidence: Tensor, positions: Tensor, gradients: Tensor) -> None:
         evidence[positions] += gradients
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def _add_rows(evidence, positions, gradients):
     """Add a step's gradients in place: without the copies of rows that an index makes."""
     for w in prange(len(positions)):

@@ -11,12 +11,10 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 import torch
-from numba import njit, prange
-from sklearn.decomposition import NMF
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.extmath import randomized_svd
+from numba import prange
 
 from sparserec.errors import SparserecError
+from sparserec.kernels import kernel
 from sparserec.sparsity.masks import CsrMask, largest, pointers
 
 
@@ -97,19 +95,30 @@ def nmf_factors(
     """
     check_dim(interactions, dim)
     matrix = normalised(interactions) if normalise else interactions
-    columns: Any = dim  # its annotation knows only "auto"
-    model = NMF(columns, init="nndsvda", max_iter=max_iter, tol=1e-4, random_state=seed)
-    with warnings.catch_warnings():
-        # The mask needs the factors' support, which settles long before the objective does.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        users = model.fit_transform(matrix)
-    items = model.components_.T
+    users, items = _nmf(matrix, dim, "nndsvda", max_iter, seed)
+    if not (np.isfinite(users).all() and np.isfinite(items).all()):
+        # Singular values of interactions of low rank come out as small negative numbers, whose roots are none.
+        users, items = _nmf(matrix, dim, "random", max_iter, seed)
     if balance:
         user_norm = np.maximum(np.linalg.norm(users, axis=0), 1e-12)
         item_norm = np.maximum(np.linalg.norm(items, axis=0), 1e-12)
         middle = np.sqrt(user_norm * item_norm)
         users, items = users * (middle / user_norm), items * (middle / item_norm)
     return users.astype(np.float32), items.astype(np.float32)
+
+
+def _nmf(matrix: sp.csr_array, dim: int, init: str, max_iter: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Factors (n_users, dim) and (n_items, dim) of a nonnegative matrix, not finite where the initialisation fails."""
+    from sklearn.decomposition import NMF  # scikit-learn is loaded by what factorises, not by every training
+    from sklearn.exceptions import ConvergenceWarning
+
+    columns: Any = dim  # its annotation knows only "auto"
+    model = NMF(columns, init=init, max_iter=max_iter, tol=1e-4, random_state=seed)
+    with warnings.catch_warnings(), np.errstate(invalid="ignore"):
+        # The mask needs the factors' support, which settles long before the objective does.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        users = model.fit_transform(matrix)
+    return users, model.components_.T
 
 
 def spectral_factors(
@@ -129,6 +138,8 @@ def spectral_factors(
     Returns:
         user factors (n_users, dim) and item factors (n_items, dim), float32, signed.
     """
+    from sklearn.utils.extmath import randomized_svd
+
     check_dim(interactions, dim)
     power_iterations: Any = 4  # its annotation knows only "auto"
     left, singular, right = randomized_svd(normalised(interactions), dim, n_iter=power_iterations, random_state=seed)
@@ -313,7 +324,7 @@ def _settle(lengths: np.ndarray, missing: int, dim: int, generator: np.random.Ge
         missing -= int(np.sign(missing)) * len(chosen)
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def _draw_columns(indptr, dim, seeds, columns):
     """Distinct ascending columns for each row by selection sampling; each row has a seed of its own."""
     for row in prange(len(indptr) - 1):

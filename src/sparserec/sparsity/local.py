@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
-from numba import njit, prange
+from numba import prange
+
+from sparserec.kernels import kernel
 
 BLOCK_CELLS = 20_000_000
 """Similarities that are held at a time while neighbours are found."""
@@ -91,7 +93,7 @@ def local_factors(
     return sp.csr_array((scaled.astype(np.float32), (items, at)), shape=(len(self_similarities), len(chosen)))
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def _best(indptr, indices, data, first, nearest, similarities):
     count = nearest.shape[1]
     for row in prange(len(indptr) - 1):
@@ -120,7 +122,7 @@ def _best(indptr, indices, data, first, nearest, similarities):
             similarities[item, at] = value
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _lead(order, nearest, similarities, root, degrees, near):
     leads = np.zeros(len(order), dtype=np.bool_)
     out = np.empty(len(order), dtype=np.int64)

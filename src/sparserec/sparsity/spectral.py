@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils.extmath import randomized_range_finder
 
 from sparserec.sparsity.initial import (
     PLAIN,
@@ -70,6 +69,8 @@ def item_spectrum(
         iterations: power iterations of the range finder.
         normalisation: by what interactions are divided.
     """
+    from sklearn.utils.extmath import randomized_range_finder
+
     check_dim(interactions, dim)
     matrix = normalised(interactions, normalisation)
     n_users, n_items = (int(side) for side in matrix.shape or ())

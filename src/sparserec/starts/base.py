@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from sparserec.axes import RECOMMENDERS
+from sparserec.course import Course
 from sparserec.interactions import Split
 from sparserec.recommenders import RecommenderKind, Side
 from sparserec.section import NoSettings, Settings
@@ -29,7 +30,7 @@ class Context:
         config: the run's.
         split: only `train` and `valid` are read.
         folder: the run folder; stages leave their results there.
-        report: told in a few words when something long begins, and what was chosen.
+        course: told which stage begins, how far it is, and what was chosen.
         device: where tables are trained.
         teacher_run: the folder of another run, of the same data and teacher settings, whose teacher is taken.
         earlier_run: the folder of a training on nearly the same interactions that decided everything: its table says
@@ -39,7 +40,7 @@ class Context:
     config: RunConfig
     split: Split
     folder: Path
-    report: Callable[[str], None] = lambda words: None
+    course: Course = field(default_factory=Course)
     device: torch.device = CPU
     teacher_run: Path | None = None
     earlier_run: Path | None = None

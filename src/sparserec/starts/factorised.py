@@ -22,6 +22,7 @@ NORMAL_SCALE = 0.01
 
 def sparse_tables(context: Context) -> dict[str, SparseStart]:
     """Sparse tables by name at their initial mask and values, under one budget."""
+    context.course.begin("table")
     config, settings = context.config, context.config.of(StartSettings)
     counts, sides = row_counts(context), context.recommender.tables
     budget = active_parameters(config, context.split, config.dim)
@@ -54,6 +55,7 @@ def unbudgeted_matrices(context: Context) -> dict[str, np.ndarray]:
     """The same for tables that stay dense, which have no budget."""
     if context.config.budget is not None:
         raise SparserecError("a dense table has no budget to keep: choose dim instead, or another method")
+    context.course.begin("table")
     return dense_matrices(context)
 
 

@@ -36,14 +36,15 @@ def choose_filters(context: Context, spectrum: Spectrum) -> list[GraphFilter]:
     First those with a power, then plateaus, which take the place of the power where they are worth it.
     """
     users = judged_users(context.config, context.split)
+    context.course.begin("filter")
     if len(users):
-        context.report("choosing the teacher on the validation part")
+        context.course.detail("choosing the teacher on the validation part")
     make = filters_of(context, spectrum)
     judged = _with_powers(context, make, len(spectrum.singular), users)
     judged = _with_plateaus(context, make, judged, users)
     for quality, closed in judged:
-        validated = f"; valid ndcg@20 {quality:.4f}" if quality else ""
-        context.report(f"filter: rank {closed.rank}, {_words(closed.response)}{validated}")
+        validated = f": validation NDCG@20 {quality:.4f}" if quality else ""
+        context.course.detail(f"filter: rank {closed.rank}, {_words(closed.response)}{validated}")
     return [closed for _, closed in judged]
 
 
@@ -90,7 +91,7 @@ def _with_plateaus(
     settings, judges = context.config.teacher, bool(len(users))
     if settings.steepness is not None and not settings.steepness:
         return judged
-    if settings.steepness is None and (not judges or settings.power is not None):
+    if settings.steepness is None and not (settings.spectrum and judges and settings.power is None):
         return judged
     rank = max(closed.rank for _, closed in judged)
     exponents = _candidates(settings.exponent, thresholds.EXPONENTS, judges)

@@ -101,7 +101,7 @@ class Tables:
         from it than narrow ones. Columns for groups of items join where validation asks for them.
         """
         context, asked = self._context, self._context.config.teacher.columns
-        context.report("building the initial table")
+        context.course.begin("table")
         if not STARTS[context.config.init].widths:
             return self.whole(), taught[0] if taught else None
         judges = len(judged_users(context.config, context.split)) > 0
@@ -128,7 +128,9 @@ class Tables:
         table = self._of_rank(teacher, part)
         judged = after_an_epoch(self._context, table, teacher.lists)
         rank = teacher.facts["rank"]
-        self._context.report(f"{table.dim} columns, teacher of rank {rank}: {judged:.4f} after an epoch")
+        self._context.course.detail(
+            f"{table.dim} columns with the teacher of rank {rank}: validation NDCG@20 {judged:.4f} after an epoch"
+        )
         return judged, table
 
     def _of_rank(self, teacher: Lists | None, part: int = 1) -> FirstTable:
@@ -155,7 +157,7 @@ class Tables:
         users = judged_users(context.config, context.split)
         if asked is None and not len(users):
             return plain
-        context.report("adding columns for groups of items")
+        context.course.detail("adding columns for groups of items")
         train = context.split.train
         matrix = normalised(train.csr(), self._spectrum.normalisation)
         most = min(LOCAL_COLUMNS, MOST_COLUMNS - plain.columns)
@@ -165,7 +167,7 @@ class Tables:
         wide = self._made(plain.columns, groups * share, more)
         if asked is None and table_quality(context, plain, users) >= table_quality(context, wide, users):
             return plain
-        context.report(f"{more} groups of items have a column each")
+        context.course.detail(f"{more} groups of items have a column each")
         return wide
 
 

@@ -40,18 +40,27 @@ class Lists:
 
 def lists_stage(context: Context, teachings: Sequence[Teaching]) -> list[Lists]:
     """The lists of each teacher: those in the run folder, or written there."""
+    context.course.begin("lists")
     train, users = context.split.train, taught_users(context.config, context.split)
-    results = []
-    for teaching in teachings:
+    results, all_users = [], len(users) * len(teachings)
+    for number, teaching in enumerate(teachings):
+        ranked = number * len(users)
         facts = teaching.facts()
         path = context.folder / (FILE if len(teachings) == 1 else f"teacher-{facts['rank']}.npy")
         if path.exists():
             results.append(Lists(facts, open_lists(path, users, train.n_items), path))
             continue
         whom = "every user" if len(users) == train.n_users else f"{len(users):,} of {train.n_users:,} users"
-        context.report(f"ranking the catalogue for {whom} with the teacher of rank {facts['rank']}")
+        context.course.detail(f"ranking the catalogue for {whom} with the teacher of rank {facts['rank']}")
         scorer = teaching.scorer(train.csr())
-        lists = write_lists(path, scorer, train, context.config.teacher.length, users=users)
+        lists = write_lists(
+            path,
+            scorer,
+            train,
+            context.config.teacher.length,
+            progress=lambda done, of, ranked=ranked: context.course.count(ranked + done, all_users),
+            users=users,
+        )
         results.append(Lists(facts, lists, path))
     return results
 

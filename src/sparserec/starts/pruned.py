@@ -18,7 +18,7 @@ from sparserec.starts.budget import active_parameters
 from sparserec.starts.factorised import dense_matrices, filled
 from sparserec.starts.stages import belongs
 from sparserec.tables import DenseTable, Table, TableKind
-from sparserec.training import assemble, build_plan, build_task, build_trainer, load_state, save_state
+from sparserec.training import Reporter, assemble, build_plan, build_task, build_trainer, load_state, save_state
 from sparserec.training.checkpoint import as_tensors, section
 from sparserec.training.plan import dense_epochs
 
@@ -37,6 +37,7 @@ def pruned_tables(
     """
     result = context.folder / "pruned.safetensors"
     budget = active_parameters(context.config, context.split, context.config.dim)  # one too small is refused at once
+    context.course.begin("table")
     first = dense_matrices(context)
     if not belongs(result, context.fingerprint):
         kind = TABLES[EXPLORERS[context.config.method].pruned_from or ""]
@@ -66,13 +67,18 @@ def _trained_dense(
     others = {name: DenseTable(matrix.copy()) for name, matrix in matrices.items()}
     epochs = dense_epochs(config)
     dense = config.model_copy(update={"method": "dense", "epochs": epochs, "patience": epochs})
-    context.report(f"training dense tables for {epochs} of {config.epochs} epochs")
+    context.course.begin("dense")
+    context.course.detail(f"training dense tables for {epochs} of {config.epochs} epochs")
     model = assemble(dense, {**tables, **others}, split.train, context.device)
     plan = replace(build_plan(dense, split, model), fingerprint=context.fingerprint)
-    trainer = build_trainer(dense, split, model, build_task(dense, split), plan, phase)
+    trainer = build_trainer(dense, split, model, build_task(dense, split), plan, phase, report=_counted(context))
     trainer.resume()
     trainer.run()
     return tables, others
+
+
+def _counted(context: Context) -> Reporter:
+    return lambda progress: context.course.count(progress.step, progress.steps)
 
 
 def prune(

@@ -35,10 +35,14 @@ def spectrum_stage(context: Context, judge: Callable[[Spectrum], float] | None) 
     if stored := load_stage(path, context.fingerprint):
         facts, arrays = stored
         return Spectrum(arrays["singular"], arrays["items"], Normalisation(**facts))
+    context.course.begin("spectrum")
     dim, train = width(context.config, context.split), context.split.train
     numbers = context.config.of(StartSettings).start_numbers
     if numbers // train.n_items < min(context.config.dim, train.n_users - 1):
-        context.report(f"start_numbers allows {dim} singular vectors")
+        context.course.note(
+            f"the catalogue is large: {dim:,} of {context.config.dim:,} columns are used, as the setting "
+            f"start_numbers, {numbers:,}, allows no more"
+        )
     if context.teacher_run is None:
         spectrum = choose_spectrum(context, dim, judge)
     else:
@@ -64,22 +68,22 @@ def choose_spectrum(context: Context, dim: int, judge: Callable[[Spectrum], floa
     config, split = context.config, context.split
     users, usual = judged_users(config, split), usual_normalisation(config.teacher)
     others = other_normalisations(config.teacher, usual)
-    context.report(f"finding {dim} singular vectors")
+    context.course.detail(f"finding {dim} singular vectors")
     chosen = item_spectrum(split.train.csr(), dim, seed=config.seed, normalisation=usual)
     if not len(users) or not others or not _worth_trying(context, usual, others, users):
         return chosen
-    context.report("choosing how interactions are normalised")
+    context.course.detail("choosing how interactions are normalised")
     judge = judge or (lambda spectrum: _best_filter(context, spectrum, users))
     best = judge(chosen)
-    summary = f"smoothing {usual.smoothing:g}, user power {usual.user_power:g}: {best:.4f}"
+    summary = f"validation NDCG@20: smoothing {usual.smoothing:g}, user power {usual.user_power:g} {best:.4f}"
     for other in others:
         spectrum = item_spectrum(split.train.csr(), dim, seed=config.seed, normalisation=other)
         quality = judge(spectrum)
-        summary += f"; {other.smoothing:g}, {other.user_power:g}: {quality:.4f}"
+        summary += f"; {other.smoothing:g}, {other.user_power:g} {quality:.4f}"
         margin = 1 + thresholds.WORTH_NORMALISATION if chosen.normalisation == usual else 1
         if quality >= margin * best:
             chosen, best = spectrum, quality
-    context.report(summary)
+    context.course.detail(summary)
     return chosen
 
 

@@ -137,10 +137,11 @@ def choose_teachers(context: Context, spectrum: Spectrum) -> list[Teaching]:
     users = judged_users(context.config, context.split)
     teachings = [Teaching(closed, how) for closed in choose_filters(context, spectrum)]
     judged: list[float] | None = None
-    for kind in {settings.trained: TEACHERS[settings.trained], **joining()}.values():
+    for name, kind in {settings.trained: TEACHERS[settings.trained], **joining()}.items():
         asked = kind.share(settings)
         if asked == 0 or (asked is None and not len(users)):
             continue
+        context.course.begin(name)
         teacher = kind.train(context, spectrum)
         if teacher is None:
             continue
@@ -164,8 +165,9 @@ def _with_best_shares(
         by_share = one.by_share(context.split, users)
         best = max(by_share, key=lambda share: by_share[share])
         share = best if by_share[best] >= (1 + thresholds.WORTH_SHARE) * by_share[0.0] else 0.0
-        words = f"valid ndcg@20 {by_share[share]:.4f}; without {by_share[0.0]:.4f}"
-        context.report(f"rank {one.closed.rank}: share of {one.members[-1].kind.words} {share:g}, {words}")
+        found = f"validation NDCG@20 {by_share[share]:.4f}, without it {by_share[0.0]:.4f}"
+        words = one.members[-1].kind.words
+        context.course.detail(f"beside the filter of rank {one.closed.rank}: {share:g} of {words}; {found}")
         settled.append(one.with_share(share))
         judged.append(by_share[share])
     return settled, judged

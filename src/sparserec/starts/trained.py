@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from sparserec.files import make_folder
 from sparserec.protocols import Scorer
-from sparserec.recommenders.lightgcn import LightGCNSettings
+from sparserec.recommenders.settings import LightGCNSettings
 from sparserec.settings import load_config
 from sparserec.sparsity import Spectrum
 from sparserec.starts import thresholds
@@ -43,7 +43,6 @@ def train_vectors(context: Context, spectrum: Spectrum) -> PooledTeacher | None:
     train, settings = context.split.train, context.config.teacher
     if not settings.epochs:
         return None
-    context.report("training a teacher")
     users = taught_users(context.config, context.split)
     dim = min(settings.dim, len(spectrum.singular), max(16, POOLED_NUMBERS // train.n_items))
     root = np.sqrt(degrees_of(train, spectrum.normalisation))[:, None]
@@ -60,8 +59,14 @@ def train_vectors(context: Context, spectrum: Spectrum) -> PooledTeacher | None:
         train.csr() if len(users) == train.n_users else train.csr()[users],
         vectors,
         pooled,
-        lambda done, loss: context.report(f"teacher: epoch {done}/{pooled.epochs}, loss {loss:.4f}"),
+        lambda done, loss: _epoch(context, done, pooled.epochs, loss),
     )
+
+
+def _epoch(context: Context, done: int, epochs: int, loss: float) -> None:
+    """An epoch of a trained teacher is over."""
+    context.course.count(done, epochs)
+    context.course.detail(f"teacher: epoch {done} of {epochs}, loss {loss:.4f}")
 
 
 def train_lightgcn(context: Context, spectrum: Spectrum) -> Scorer | None:
@@ -72,7 +77,6 @@ def train_lightgcn(context: Context, spectrum: Spectrum) -> Scorer | None:
     settings, train = context.config.teacher, context.split.train
     if not settings.epochs:
         return None
-    context.report("training a teacher")
     config = load_config(
         "lightgcn",
         method="dense",
@@ -98,7 +102,7 @@ def train_lightgcn(context: Context, spectrum: Spectrum) -> Scorer | None:
     def report(progress: Progress) -> None:
         if len(progress.log) > reported[0]:
             reported[0] = len(progress.log)
-            context.report(f"teacher: epoch {reported[0]}/{config.epochs}, loss {progress.loss:.4f}")
+            _epoch(context, reported[0], config.epochs, progress.loss)
 
     make_folder(folder)
     plan = build_plan(config, split, model)
@@ -115,19 +119,19 @@ def choose_ease(context: Context, spectrum: Spectrum) -> EaseTeacher | None:
     users = judged_users(context.config, split)
     if settings.ease is None and (not len(users) or split.train.n_items > settings.ease_items):
         return None
-    context.report("finding a linear model")
     values = thresholds.REGULARISATIONS if settings.regularisation is None else (settings.regularisation,)
     values = values if len(users) else values[:1]
     if len(values) == 1:
         return ease(split.train.csr(), values[0])
     best, highest = None, -1.0
-    for value in values:
+    for number, value in enumerate(values):
+        context.course.count(number, len(values))
         teacher = ease(split.train.csr(), value)
         judged = quality(OfHistories(teacher, split.train.csr()), split, users)
         if judged > highest:
             best, highest = teacher, judged
     assert best is not None
-    context.report(f"EASE: regularisation {best.regularisation:g}; valid ndcg@20 {highest:.4f}")
+    context.course.detail(f"EASE: regularisation {best.regularisation:g}, validation NDCG@20 {highest:.4f}")
     return best
 
 
@@ -135,9 +139,8 @@ def choose_local(context: Context, spectrum: Spectrum) -> LocalEase | None:
     """EASE with few neighbours an item, its regularisation chosen likewise; None where EASE itself can be tried."""
     settings, split = context.config.teacher, context.split
     users = judged_users(context.config, split)
-    if settings.local is None and (not len(users) or split.train.n_items <= settings.ease_items):
+    if settings.local is None and not (settings.spectrum and len(users) and split.train.n_items > settings.ease_items):
         return None
-    context.report("finding a linear model of each item's neighbours")
     common = CommonInteractions(split.train.csr(), min(settings.local_neighbours, split.train.n_items))
     values = thresholds.LOCAL_REGULARISATIONS if settings.regularisation is None else (settings.regularisation,)
     models = [local_ease(common, value) for value in (values if len(users) else values[1:2])]
@@ -145,7 +148,8 @@ def choose_local(context: Context, spectrum: Spectrum) -> LocalEase | None:
         return models[0]
     judged = [quality(OfHistories(model, split.train.csr()), split, users) for model in models]
     best = int(np.argmax(judged))
-    context.report(f"neighbours: regularisation {models[best].regularisation:g}; valid ndcg@20 {judged[best]:.4f}")
+    regularisation = models[best].regularisation
+    context.course.detail(f"neighbours: regularisation {regularisation:g}, validation NDCG@20 {judged[best]:.4f}")
     return models[best]
 
 

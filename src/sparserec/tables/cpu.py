@@ -9,8 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from sparserec.kernels import kernel
 
-@njit(parallel=True, cache=True, nogil=True)
+
+@kernel(parallel=True)
 def gather(values, columns, indptr, rows, out):
     """Write the rows (B,) of a sparse table into `out` (B, dim) float32."""
     for b in prange(len(rows)):
@@ -20,7 +22,7 @@ def gather(values, columns, indptr, rows, out):
             out[b, columns[slot]] = values[slot]
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def multiply(values, columns, indptr, rows, transposed, out):
     """Write the products of sparse rows (B,) with a dense matrix, given as (dim, K), into `out` (B, K) float32."""
     for b in prange(len(rows)):
@@ -33,7 +35,7 @@ def multiply(values, columns, indptr, rows, transposed, out):
                 out[b, k] += value * column[k]
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def pool(values, columns, indptr, rows, offsets, weights, out):
     """Write weighted sums of sparse rows into `out` (B, dim): bag b sums `weights[e]` times row `rows[e]`."""
     for b in prange(len(offsets) - 1):
@@ -45,7 +47,7 @@ def pool(values, columns, indptr, rows, offsets, weights, out):
                 out[b, columns[slot]] += weight * values[slot]
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def pool_back(values, columns, indptr, rows, offsets, gradients, out):
     """Write the gradients of the weights of `pool` into `out` (L,), from those of its sums (B, dim)."""
     for b in prange(len(offsets) - 1):
@@ -82,7 +84,7 @@ def _places(bits, places):
     return count
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def multiply_back(values, columns, indptr, rows, gradients, out):
     """Write the gradient of the matrix, as (dim, K), into `out`, from the gradients (B, K) of `multiply`'s products."""
     width, bits = gradients.shape[1], gradients.view(np.int32)
@@ -108,7 +110,7 @@ def multiply_back(values, columns, indptr, rows, gradients, out):
                         target[places[i]] += value * gradient[places[i]]
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def multiply_few(factors, matrix, out):
     """Write the product of `factors` (W, K), mostly 0, with a matrix (K, C) into `out` (W, C)."""
     bits = factors.view(np.int32)
@@ -121,7 +123,7 @@ def multiply_few(factors, matrix, out):
                 out[w, c] += factor * row[c]
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def read_columns(values, columns, indptr, first, out):
     """Write the columns from number `first` on of every row of a sparse table into `out` (n_rows, w) float32."""
     width = out.shape[1]
@@ -133,7 +135,7 @@ def read_columns(values, columns, indptr, first, out):
                 out[row, column] = values[slot]
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def add_columns(columns, indptr, first, gradients, out):
     """Add the gradients (n_rows, w) of the columns from number `first` on to those of the active ones, `out` (nnz,)."""
     width = gradients.shape[1]
@@ -145,7 +147,7 @@ def add_columns(columns, indptr, first, gradients, out):
 
 
 # Reassociation lets the compiler use vector instructions for the inner products; their order is the same in each run.
-@njit(parallel=True, cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+@kernel(parallel=True, fastmath={"reassoc", "contract", "nsz"})
 def reduce_active(
     gradients, sources, weights, products, transposed, order, bounds, touched, columns, indptr, offsets, out
 ):
@@ -184,7 +186,7 @@ def reduce_active(
                     out[base + k] += total
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def add_full(gradients, sources, weights, first, order, bounds, groups, out):
     """Add by row the `gradients` (G, C) of the touched rows number `groups` (W,), all C of each, to `out` (W, C).
 
@@ -201,7 +203,7 @@ def add_full(gradients, sources, weights, first, order, bounds, groups, out):
                     out[w, c] += weight * gradient[c]
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def adam(
     values, mean, square, age, first_slot, offsets, gradients, correct, lr, beta1, beta2, epsilon, decay, relative
 ):
@@ -233,7 +235,7 @@ def adam(
             values[slot] -= step * m * correct[0, a] / (np.sqrt(s * correct[1, a]) + epsilon)
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def merge_sources(keep, columns, indptr, grow_indptr, grow_columns, new_indptr, new_columns, source):
     """Merge kept and grown coordinates row by row, columns ascending.
 
@@ -262,7 +264,7 @@ def merge_sources(keep, columns, indptr, grow_indptr, grow_columns, new_indptr, 
             g += 1
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def move(old, source, out):
     """`out[i] = old[source[i]]`, or 0 where the source is -1."""
     for i in prange(len(source)):

@@ -3,7 +3,7 @@
 Below them, what needs no operator because nothing is traced or differentiated there: the same choice of kernels.
 """
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: PyTorch 2.4 takes no annotations that are text.
 
 from collections.abc import Sequence
 

@@ -142,6 +142,7 @@ class SparseTable:
 
     # -- gradients --------------------------------------------------------------------------------------------------
 
+    @torch.no_grad()  # a matrix of one column may be left as it stands in the graph of the loss
     def _reduce(self) -> tuple[SlotGradients, Tensor, Tensor] | None:
         """Sum what the backward pass left by row, once."""
         if self._reduced is None and (self.inbox or self.product_inbox):

@@ -67,7 +67,7 @@ def write_lists(
         )
         for first in range(0, len(users), BLOCK):
             some = users[first : first + BLOCK]
-            scores = np.array(scorer.score(some), dtype=np.float32, copy=None)
+            scores = np.asarray(scorer.score(some), dtype=np.float32)
             mask_history(scores, history.indptr, history.indices, some)
             block = np.empty((len(some), length), dtype=RECORD)
             block["item"] = top_k(scores, length)

@@ -6,6 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 from numba import njit, prange
 
+from sparserec.kernels import kernel
+
 BLOCK = 512
 """Items whose common interactions with all others are counted at a time."""
 KEPT = 1024
@@ -95,7 +97,7 @@ def _where(matrix: sp.csr_array, kept: np.ndarray) -> sp.csr_array:
     return sp.csr_array((matrix.data[kept], matrix.indices[kept], indptr), shape=matrix.shape)
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def _best_of_rows(indptr, scores, count):
     """Which entries (nnz,) are among the `count` of the highest score in their row; ties go to the first."""
     kept = np.ones(len(scores), dtype=np.bool_)
@@ -123,7 +125,7 @@ def _entry(indptr, indices, data, row, column):
     return data[first] if first < end and indices[first] == column else np.float32(0)
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def _solve(indptr, indices, data, degrees, pattern_starts, pattern, regularisation, weights):
     """Write the weights (nnz of the pattern,) of each item's nearest items; see `local_ease`.
 

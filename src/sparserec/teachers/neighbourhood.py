@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
-from numba import get_num_threads, njit, prange
+from numba import get_num_threads, prange
+
+from sparserec.kernels import kernel
 
 
 class Neighbourhood:
@@ -33,7 +35,7 @@ class Neighbourhood:
         _add_neighbourhood(*of_known, *of_takers, *of_rows, weight, alike, met, scores)
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def _add_neighbourhood(
     starts,
     items,

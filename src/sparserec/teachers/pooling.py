@@ -7,14 +7,16 @@ again where they are needed. Every number is written by one thread, in an order 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
+
+from sparserec.kernels import kernel
 
 SHORTEST = np.float32(1e-12)
 """Length that a vector counts as at least."""
 
 
 # Reassociation lets the compiler use vector instructions for the sums; their order is the same in each run.
-@njit(parallel=True, cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+@kernel(parallel=True, fastmath={"reassoc", "contract", "nsz"})
 def cosines(pooled, owner, into, known, weights, out, ranked, cosines_of, lengths):
     """Write the cosine of pooled[owner] - weights * into[known] with out[ranked] into `found`, for each entry.
 
@@ -42,7 +44,7 @@ def cosines(pooled, owner, into, known, weights, out, ranked, cosines_of, length
         cosines_of[e] = product / lengths[0, e] / lengths[1, e]
 
 
-@njit(parallel=True, cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+@kernel(parallel=True, fastmath={"reassoc", "contract", "nsz"})
 def cosines_back_to_sums(
     pooled, owner, into, known, weights, out, ranked, cosines_of, lengths, gradients, offsets, of_pooled, of_weights
 ):
@@ -70,7 +72,7 @@ def cosines_back_to_sums(
             of_weights[e] = -lost
 
 
-@njit(parallel=True, cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+@kernel(parallel=True, fastmath={"reassoc", "contract", "nsz"})
 def cosines_back_to_items(
     pooled, owner, into, known, weights, out, ranked, cosines_of, lengths, gradients, order, bounds, of_into, of_out
 ):

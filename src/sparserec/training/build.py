@@ -14,7 +14,7 @@ from sparserec.interactions import Split
 from sparserec.objectives import NegativeSampler
 from sparserec.recommenders import Histories, Recommender
 from sparserec.settings import RunConfig
-from sparserec.sparsity import Explorer, ExplorerConfig, make_explorer, parse_budget
+from sparserec.sparsity import Explorer, ExplorerConfig, make_explorer
 from sparserec.tables import CPU, RowAdam, SparseTable, Table
 from sparserec.teachers import TeacherLists
 from sparserec.training.plan import Plan, takes_relative
@@ -67,11 +67,17 @@ def build_sampler(config: RunConfig, split: Split) -> NegativeSampler:
     )
 
 
-def build_view(config: RunConfig, model: Recommender) -> FileView | None:
-    """The model as its file will have it, where values are coded to a budget; None for others."""
-    if config.budget is None or config.values != "coded" or not RECOMMENDERS[config.model].from_histories:
+def build_view(config: RunConfig, model: Recommender, budget: int | None) -> FileView | None:
+    """The model as its file will have it, where values are coded to a budget; None for others.
+
+    Args:
+        config: of the run.
+        model: the model.
+        budget: bytes of the file without its raw ids, or None.
+    """
+    if budget is None or config.values != "coded" or not RECOMMENDERS[config.model].from_histories:
         return None
-    return FileView(model, parse_budget(config.budget, model.tables["items"].n_rows))
+    return FileView(model, budget)
 
 
 def build_optimizers(config: RunConfig, model: Recommender) -> dict[str, RowAdam]:

@@ -12,7 +12,7 @@ from sparserec.axes import EXPLORERS, OBJECTIVES, RECOMMENDERS
 from sparserec.interactions import Split
 from sparserec.recommenders import Recommender
 from sparserec.settings import RunConfig
-from sparserec.sparsity.explorers.pruning import PruningSettings
+from sparserec.sparsity.settings import PruningSettings
 from sparserec.tables import SparseTable, Table
 
 SMALLEST_BATCH = 32

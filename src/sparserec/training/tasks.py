@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sparserec.errors import SparserecError, option
 from sparserec.interactions import Interactions
 from sparserec.objectives import DistillationLoss, Lesson, NegativeSampler, Objective
 from sparserec.recommenders import ROWS, Batch, RanksCatalogue, RanksNext, Recommender, Side, rows_of
@@ -82,6 +83,11 @@ class NextItemTask:
     def __init__(self, train: Interactions, sampler: NegativeSampler, objective: Objective):
         self._users = np.flatnonzero(train.user_degrees() >= 2)
         self.size = len(self._users)
+        if not self.size:
+            raise SparserecError(
+                "no user has two interactions in the training part, so there is nothing that came next to learn from: "
+                f"choose {option('model', 'fism')} or {option('model', 'mf')}, which need no order"
+            )
         self._sequences = Sequences(train)
         self._sampler, self._objective = sampler, objective
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from sparserec.artefact.codecs.base import GAPS, Budget, Decoded, Graph, Part, Side, ValuesCodec
-from sparserec.artefact.codecs.parts import Factors, HistoryFactors, Ids, Structure
+from sparserec.artefact.codecs.ids import CODED_IDS, PLAIN_IDS, decode_ids, encode_ids, id_version
+from sparserec.artefact.codecs.parts import Factors, HistoryFactors, Structure
 from sparserec.artefact.codecs.plain import Float16, Int8
 from sparserec.artefact.codecs.sequence import Entries, NumberSequence, RiceCoded
 from sparserec.artefact.codecs.stepped import Coded
@@ -18,8 +19,8 @@ from sparserec.errors import SparserecError
 CODECS: dict[str, ValuesCodec] = {codec.name: codec for codec in (Int8(), Float16(), Coded())}
 """How values can be stored, by name; `values` of a configuration is one of these names."""
 
-STRUCTURE, FACTORS, HISTORY_FACTORS, IDS = Structure(), Factors(), HistoryFactors(), Ids()
-PARTS: tuple[Part, ...] = (STRUCTURE, FACTORS, HISTORY_FACTORS, IDS)
+STRUCTURE, FACTORS, HISTORY_FACTORS = Structure(), Factors(), HistoryFactors()
+PARTS: tuple[Part, ...] = (STRUCTURE, FACTORS, HISTORY_FACTORS, PLAIN_IDS, CODED_IDS)
 """What a side has beside its values."""
 
 __all__ = [
@@ -27,7 +28,6 @@ __all__ = [
     "FACTORS",
     "GAPS",
     "HISTORY_FACTORS",
-    "IDS",
     "PARTS",
     "STRUCTURE",
     "Budget",
@@ -41,6 +41,9 @@ __all__ = [
     "ValuesCodec",
     "alternatives",
     "codec_of",
+    "decode_ids",
+    "encode_ids",
+    "id_version",
     "items_only",
     "named_codec",
     "raw_ids",

@@ -12,9 +12,10 @@ import numpy as np
 
 from sparserec.artefact import rice
 from sparserec.artefact.codecs.sequence import NumberSequence
-from sparserec.artefact.csr import Table, TableData, flat_values
+from sparserec.artefact.csr import Table, flat_values
 from sparserec.artefact.quantise import check_finite
 from sparserec.artefact.schema import type_name
+from sparserec.artefact.thinning import fewest_left_out
 from sparserec.errors import SparserecError
 
 GAPS = ("gaps_low", "gaps_high")
@@ -82,7 +83,7 @@ class Budget:
     """
 
     limit: int
-    file_bytes: Callable[[Mapping[str, TableData]], Callable[[Mapping[str, Mapping[str, np.ndarray]]], int]]
+    file_bytes: Callable[[Mapping[str, Table]], Callable[[Mapping[str, Mapping[str, np.ndarray]]], int]]
 
 
 class Graph(Protocol):
@@ -153,7 +154,6 @@ class ValuesCodec(Part, ABC):
         table_bytes: bytes that each table takes besides.
         estimated: whether these are an estimate; else they are exact.
         dense: whether dense tables can be stored so.
-        budgeted: whether `fit` keeps a budget of bytes.
     """
 
     value_bits: float
@@ -161,7 +161,6 @@ class ValuesCodec(Part, ABC):
     table_bytes: int = 0
     estimated: bool = False
     dense: bool = False
-    budgeted: bool = False
 
     def bytes_of(self, nnz: int, dim: int) -> int:
         """Bytes that the values of a table of `dim` columns take, exact unless `estimated`."""
@@ -170,13 +169,21 @@ class ValuesCodec(Part, ABC):
     def fit(self, tables: Mapping[str, Table], budget: Budget | None) -> tuple[Mapping[str, Table], Mapping[str, Any]]:
         """The tables by side as they will be stored, and for each what `encode` is given with it.
 
+        Here, a sparse table that takes more than the budget goes without as many of its smallest values as it takes.
+
         Raises:
             SparserecError: when the values can't be stored so, or not within the budget.
         """
-        assert budget is None
         for table in tables.values():
             check_finite(flat_values(table))
-        return tables, dict.fromkeys(tables)
+        settings = dict.fromkeys(tables)
+        if budget is None:
+            return tables, settings
+
+        def bytes_with(tables: Mapping[str, Table]) -> int:
+            return budget.file_bytes(tables)({side: self.encode(table, None) for side, table in tables.items()})
+
+        return fewest_left_out(tables, bytes_with, budget.limit), settings
 
     @abstractmethod
     def encode(self, table: Table, setting: Any) -> dict[str, np.ndarray]:

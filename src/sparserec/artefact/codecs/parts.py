@@ -1,4 +1,4 @@
-"""The parts of a side beside its values: where these are, factors, and raw ids."""
+"""The parts of a side beside its values and ids: where values are, and factors."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ import numpy as np
 
 from sparserec.artefact import gaps, history, rice
 from sparserec.artefact.codecs.base import GAPS, Graph, Part, Side
-from sparserec.artefact.codecs.sequence import Entries, NumberSequence, RiceCoded, Shapes, joined, most_bits, rice_code
+from sparserec.artefact.codecs.sequence import NumberSequence, RiceCoded, Shapes, joined, most_bits, rice_code
 from sparserec.artefact.codecs.stepped import stored_rice
 from sparserec.artefact.csr import TableData
 from sparserec.artefact.quantise import to_float16
 from sparserec.errors import SparserecError
-from sparserec.vocabulary import Vocabulary
 
 
 class GapSequence(NumberSequence):
     """The gaps."""
 
     kinds = GAPS
+
+    def most(self, shapes: Shapes) -> int:
+        """One for each bit of the high parts."""
+        return most_bits(shapes[GAPS[1]])
 
     def numbers(self, tensors: Mapping[str, np.ndarray], cells: int) -> np.ndarray:
         """As for `NumberSequence`."""
@@ -120,34 +123,3 @@ class HistoryFactors(Part):
         shrunk = graph.add("Exp", graph.add("Mul", numbers, graph.number(-step, np.float64)))
         factors = graph.add("Mul", shrunk, graph.number(largest, np.float64))
         return graph.cast(graph.cast(factors, np.float32), np.float64)
-
-
-class Ids(Part):
-    """Raw ids of the rows."""
-
-    name = "ids"
-    tensors: ClassVar = {"ids": "U8", "id_offsets": "U32"}
-    raw_ids = True
-    sequences: ClassVar = {"id_offsets": Entries("id_offsets", running=True)}
-
-    def encode(self, side: str, ids: Vocabulary) -> dict[str, np.ndarray]:
-        """The tensors of a side, by kind."""
-        if len(ids.blob) >= 2**32:
-            raise SparserecError(f"the raw ids of {side} take {len(ids.blob):,} bytes; at most 4 GiB fit a file")
-        return {"ids": ids.blob, "id_offsets": ids.offsets.astype(np.uint32)}
-
-    def decode(self, side: Side) -> Vocabulary:
-        """The ids of a side; those of the file, not a copy."""
-        blob, offsets = side.tensors.get("ids"), side.tensors.get("id_offsets")
-        if blob is None or offsets is None or blob.ndim != 1 or offsets.shape != (side.n + 1,):
-            raise SparserecError(f"'{side.name}.ids' and {side.n + 1} '{side.name}.id_offsets' must be there")
-        if offsets[0] != 0 or offsets[-1] != len(blob) or (offsets[1:] < offsets[:-1]).any():
-            raise SparserecError(f"'{side.name}.id_offsets' must ascend from 0 to the length of '{side.name}.ids'")
-        ids = Vocabulary(blob, offsets)
-        try:
-            twice = ids.has_duplicates()
-        except UnicodeDecodeError:
-            raise SparserecError(f"'{side.name}.ids' holds an id that is not UTF-8") from None
-        if twice:
-            raise SparserecError(f"'{side.name}.ids' holds an id twice")
-        return ids

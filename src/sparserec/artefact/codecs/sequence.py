@@ -5,6 +5,7 @@ In the file, one more value moves all later bits. As numbers, Rice codes and all
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 
@@ -26,6 +27,10 @@ class NumberSequence(ABC):
     """
 
     kinds: tuple[str, ...]
+
+    def most(self, shapes: Shapes) -> int:
+        """The most numbers of tensors of these types and shapes, by kind: here one a bit, and one."""
+        return 1 + sum(8 * DTYPES[dtype].itemsize * math.prod(shape) for dtype, shape in shapes.values())
 
     @abstractmethod
     def numbers(self, tensors: Mapping[str, np.ndarray], cells: int) -> np.ndarray:
@@ -58,6 +63,10 @@ class Entries(NumberSequence):
     def __init__(self, kind: str, *, running: bool = False):
         self.kinds, self._running = (kind,), running
 
+    def most(self, shapes: Shapes) -> int:
+        """One an entry."""
+        return math.prod(shapes[self.kinds[0]][1])
+
     def numbers(self, tensors: Mapping[str, np.ndarray], cells: int) -> np.ndarray:
         """As for `NumberSequence`."""
         tensor = np.ascontiguousarray(tensors[self.kinds[0]]).reshape(-1)
@@ -71,7 +80,7 @@ class Entries(NumberSequence):
         if self._running:
             numbers = np.cumsum(numbers)
         dtype = DTYPES[type_of]
-        size = int(np.prod(shape, dtype=np.int64))
+        size = math.prod(shape)
         if len(numbers) != size or ((numbers < 0) | (numbers >> 8 * dtype.itemsize)).any():
             raise SparserecError(f"the numbers of {name!r} do not fit its type and shape")
         return {kind: numbers.astype(f"<u{dtype.itemsize}").view(dtype).reshape(shape)}
@@ -86,6 +95,10 @@ class RiceCoded(NumberSequence):
 
     def __init__(self, stem: str):
         self.kinds = (f"{stem}_low", f"{stem}_high")
+
+    def most(self, shapes: Shapes) -> int:
+        """One for each bit of the high parts, and the shift."""
+        return 1 + most_bits(shapes[self.kinds[1]])
 
     def numbers(self, tensors: Mapping[str, np.ndarray], cells: int) -> np.ndarray:
         """As for `NumberSequence`."""
@@ -116,7 +129,7 @@ def rice_code(name: str, numbers: np.ndarray, shift: int, bits: int) -> tuple[np
 
 def most_bits(shape: tuple[str, tuple[int, ...]]) -> int:
     """Bits of a tensor of bytes, of this type and shape."""
-    return 8 * int(np.prod(shape[1], dtype=np.int64))
+    return 8 * math.prod(shape[1])
 
 
 def joined(blocks: Iterable[np.ndarray]) -> np.ndarray:

@@ -45,7 +45,6 @@ class Coded(ValuesCodec):
     """Normally distributed ones take 3.71 with a step of 0.43 mean absolute values."""
     table_bytes = 4
     estimated = True
-    budgeted = True
 
     def fit(
         self, tables: Mapping[str, Table], budget: Budget | None

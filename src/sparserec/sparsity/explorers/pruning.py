@@ -12,20 +12,9 @@ instead of when few enough are left.
 
 from __future__ import annotations
 
-from pydantic import Field
-
-from sparserec.section import Settings
 from sparserec.sparsity.explorers.base import ExplorerKind
 from sparserec.sparsity.explorers.static import STATIC
-
-
-class PruningSettings(Settings):
-    """Of methods that prune."""
-
-    section = "pruning"
-    dense_share: float = Field(default=0.5, ge=0, le=1)
-    """Share of the epochs for which dense tables are trained, rounded down but at least one epoch."""
-
+from sparserec.sparsity.settings import PruningSettings
 
 MAGNITUDE = ExplorerKind(
     policy=lambda settings: STATIC,
