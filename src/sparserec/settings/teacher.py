@@ -48,8 +48,8 @@ class TeacherConfig(Settings):
     ease_items: int = Field(default=12_000, ge=0)
     """Items up to which EASE is tried: its matrix has their square of numbers, and takes time with their cube."""
     local: float | None = Field(default=None, ge=0, lt=1)
-    """Share of a linear model with few neighbours an item; None chooses as for `ease`, where the spectrum is "whole" and
-    items are more than `ease_items`."""
+    """Share of a linear model with few neighbours an item; None chooses as for `ease`, where the spectrum is "whole"
+    and items are more than `ease_items`."""
     local_neighbours: int = Field(default=64, ge=1, le=1024)
     """Neighbours an item that it has: the most similar ones."""
     regularisation: float | None = Field(default=None, gt=0)

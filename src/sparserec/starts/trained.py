@@ -143,7 +143,7 @@ def choose_local(context: Context, spectrum: Spectrum) -> LocalEase | None:
         return None
     common = CommonInteractions(split.train.csr(), min(settings.local_neighbours, split.train.n_items))
     values = thresholds.LOCAL_REGULARISATIONS if settings.regularisation is None else (settings.regularisation,)
-    models = [local_ease(common, value) for value in (values if len(users) else values[1:2])]
+    models = [local_ease(common, value) for value in (values if len(users) else values[len(values) // 2 :][:1])]
     if len(models) == 1:
         return models[0]
     judged = [quality(OfHistories(model, split.train.csr()), split, users) for model in models]
@@ -167,10 +167,10 @@ def local_arrays(teacher: LocalEase) -> dict[str, np.ndarray]:
     """What it is made of again."""
     weights = teacher.weights
     return {
-        "data": weights.data,
-        "indices": weights.indices,
-        "indptr": weights.indptr,
-        "regularisation": np.float64(teacher.regularisation),
+        "data": np.asarray(weights.data),
+        "indices": np.asarray(weights.indices),
+        "indptr": np.asarray(weights.indptr),
+        "regularisation": np.array(teacher.regularisation),
     }
 
 

@@ -25,9 +25,9 @@ class Response:
     without neighbours is the ideal low-pass filter, power 1 the truncated graph, a mixture GF-CF.
 
     A **plateau** rises from 0 at x = 0 to 1 at x = 1 and is flat around the middle: with `steepness` t it is
-    1/2 - |1 - 2x|^t / 2 below x = 1/2 and 1/2 + |1 - 2x|^t / 2 beyond. Of the vectors that are not known it takes a line
-    through 0 instead, `neighbours` times x: near 0 the plateau is one. So the whole spectrum counts, for one look at
-    the graph.
+    1/2 - |1 - 2x|^t / 2 below x = 1/2 and 1/2 + |1 - 2x|^t / 2 beyond. Of the vectors that are not known it takes a
+    line through 0 instead, `neighbours` times x: near 0 the plateau is one. So the whole spectrum counts, for one look
+    at the graph.
 
     Source: Shen et al., "How powerful is graph convolution for recommendation?" (arXiv 2108.07567); the plateau and the
     exponent of the degrees are those of ChebyCF, "Graph spectral filtering with Chebyshev interpolation for

@@ -24,11 +24,12 @@ class LocalEase:
 
     def __init__(self, weights: sp.csr_array, regularisation: float):
         self.weights, self.regularisation = weights, regularisation
-        self.n_items = int(weights.shape[0])
+        self.n_items = len(weights.indptr) - 1
 
     def score_histories(self, histories: sp.csr_array) -> np.ndarray:
         """Binary histories (B, n_items) -> scores of all items (B, n_items) float32."""
-        return (sp.csr_array(histories, dtype=np.float32) @ self.weights).toarray()
+        scores: sp.csr_array = sp.csr_array(histories, dtype=np.float32) @ self.weights  # type: ignore[assignment]
+        return scores.toarray()
 
 
 class CommonInteractions:
@@ -55,7 +56,7 @@ class CommonInteractions:
         for first in range(0, len(root), BLOCK):
             part = sp.csr_array(by_item[first : first + BLOCK] @ taken)
             part.sort_indices()  # so that of equals the first are taken
-            rows = first + np.repeat(np.arange(part.shape[0]), np.diff(part.indptr))
+            rows = first + np.repeat(np.arange(len(part.indptr) - 1), np.diff(part.indptr))
             other = rows != part.indices
             similar = np.where(other, part.data / (root[rows] * root[part.indices]), -1).astype(np.float32)
             remembered = _best_of_rows(part.indptr, similar, KEPT) & other

@@ -27,7 +27,7 @@ class Neighbourhood:
             weight: of what is added.
             scores: (B, n_items) float32, C-contiguous.
         """
-        alike = np.zeros((get_num_threads(), self._rows.shape[0]), dtype=np.float32)
+        alike = np.zeros((get_num_threads(), len(self._rows.indptr) - 1), dtype=np.float32)
         met = np.empty(alike.shape, dtype=np.int32)
         of_known, of_takers, of_rows = (
             (one.indptr, one.indices, one.data) for one in (known, self._takers, self._rows)
