@@ -28,8 +28,7 @@ class LocalEase:
 
     def score_histories(self, histories: sp.csr_array) -> np.ndarray:
         """Binary histories (B, n_items) -> scores of all items (B, n_items) float32."""
-        scores: sp.csr_array = sp.csr_array(histories, dtype=np.float32) @ self.weights  # type: ignore[assignment]
-        return scores.toarray()
+        return sp.csr_array(sp.csr_array(histories, dtype=np.float32) @ self.weights).toarray()
 
 
 class CommonInteractions:
