@@ -157,6 +157,7 @@ TEACHERS: Registry[TeacherKind] = Registry(
         "pooled": "sparserec.starts.trained:POOLED",
         "lightgcn": "sparserec.starts.trained:LIGHTGCN",
         "ease": "sparserec.starts.trained:EASE",
+        "local": "sparserec.starts.trained:LOCAL",
     },
     {"lightgcn": "sparserec.recommenders.settings:LightGCNSettings"},
 )

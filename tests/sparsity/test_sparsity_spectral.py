@@ -10,7 +10,7 @@ from sparserec.errors import SparserecError
 from sparserec.sparsity import CsrMask, HistoryStart, Spectrum, history_start, item_spectrum, spectral
 from sparserec.sparsity.initial import Normalisation, normalised
 from sparserec.sparsity.spectral import TYPICAL_VALUE
-from sparserec.teachers import GraphFilter
+from sparserec.teachers import GraphFilter, Response
 
 N_USERS, N_ITEMS = 60, 40
 
@@ -86,7 +86,7 @@ def test_another_normalisation_has_a_spectrum_and_scores_of_its_own(how):
     _, singular, _ = np.linalg.svd(normalised(matrix, how).toarray().astype(np.float64))
     np.testing.assert_allclose(found.singular, singular[:12], rtol=2e-2)
     start = history_start(found, degrees, N_ITEMS * 12, power=0.25)
-    teacher = GraphFilter(normalised(matrix, how), found.singular, found.items, how.degrees(degrees), power=0.25)
+    teacher = GraphFilter(normalised(matrix, how), found.singular, found.items, how.degrees(degrees), Response(0.25))
     np.testing.assert_allclose(
         scores_of(start, 12, histories), teacher.score_histories(histories), rtol=1e-3, atol=1e-4
     )
@@ -158,7 +158,7 @@ def test_with_every_entry_the_scores_are_those_of_the_spectral_filter(dim, power
     matrix, histories = interactions(), interactions(30, seed=9)
     spectrum, degrees = item_spectrum(matrix, dim), degrees_of(matrix)
     start = history_start(spectrum, degrees, N_ITEMS * dim, power=power)
-    teacher = GraphFilter(normalised(matrix), spectrum.singular, spectrum.items, degrees, power=power)
+    teacher = GraphFilter(normalised(matrix), spectrum.singular, spectrum.items, degrees, Response(power))
     np.testing.assert_allclose(
         scores_of(start, dim, histories), teacher.score_histories(histories), rtol=1e-3, atol=1e-3
     )
@@ -246,7 +246,7 @@ def test_many_columns_are_turned_by_a_rotation_too(monkeypatch):
     matrix = interactions()
     spectrum, degrees = item_spectrum(matrix, 4), degrees_of(matrix)
     start = history_start(spectrum, degrees, N_ITEMS * 4)
-    teacher = GraphFilter(normalised(matrix), spectrum.singular, spectrum.items, degrees, power=0.25)
+    teacher = GraphFilter(normalised(matrix), spectrum.singular, spectrum.items, degrees, Response(0.25))
     np.testing.assert_allclose(scores_of(start, 4, matrix), teacher.score_histories(matrix), rtol=1e-3, atol=1e-3)
 
 

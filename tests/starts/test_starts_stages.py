@@ -9,6 +9,7 @@ import sparserec
 from sparserec.errors import SparserecError
 from sparserec.starts import history, lists, spectrum, stages, teaching
 from sparserec.starts.stages import load_stage, save_stage
+from sparserec.training import load_state
 
 FISM = {"recipe": "fism", "dim": 32, "budget": "30B/item", "batch_size": 64, "epochs": 2, "threads": 1}
 TEACHER = {"length": 40, "epochs": 2, "dim": 16, "ease": 0.25, "share": 0.5}
@@ -127,3 +128,33 @@ def test_a_damaged_stage_is_refused_with_its_name(tmp_path, damage):
         path.write_bytes(damage)
     with pytest.raises(SparserecError, match=r"x\.stage: not readable as a stage"):
         load_stage(path, "mine")
+
+
+WHOLE = {**TEACHER, "spectrum": "whole", "ease": None, "ease_items": 0, "share": None, "local_neighbours": 8}
+
+
+def test_the_whole_spectrum_is_chosen_by_validation_and_goes_on_where_it_was_interrupted(
+    catalogue, tmp_path, monkeypatch
+):
+    settings = {**FISM, "teacher": WHOLE}
+    said = []
+    run = sparserec.train(catalogue, tmp_path / "whole", follow=lambda news: said.append(news.words), **settings)
+    run.export(tmp_path / "whole.safetensors")
+    assert any("fitting a linear teacher of neighbours" in words for words in said)
+    assert any(words.startswith("neighbours: regularisation") for words in said)
+    with monkeypatch.context() as patch:
+        counted(patch, refuse="lists")
+        with pytest.raises(KeyboardInterrupt):
+            sparserec.train(catalogue, tmp_path / "run", **settings)
+    assert (tmp_path / "run" / "teacher.stage").exists()
+    sparserec.train(catalogue, tmp_path / "run", resume=True, **settings).export(tmp_path / "run.safetensors")
+    assert (tmp_path / "run.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
+
+
+def test_a_plateau_that_is_asked_for_is_what_the_run_remembers(catalogue, tmp_path):
+    teacher = {**TEACHER, "steepness": 2.0, "neighbours": 1.5, "ideal": 0.2, "exponent": 0.4, "local": 0.25}
+    run = sparserec.train(catalogue, tmp_path / "run", **FISM, teacher=teacher)
+    facts = load_state(run.folder / "start.safetensors")[1]["teacher"]
+    assert {name: facts[name] for name in ("steepness", "neighbours", "ideal", "exponent", "local")} == {
+        name: teacher[name] for name in ("steepness", "neighbours", "ideal", "exponent", "local")
+    }

@@ -3,10 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from numba import get_num_threads, set_num_threads
 
 from sparserec.sparsity import item_spectrum
 from sparserec.sparsity.initial import normalised
-from sparserec.teachers import GraphFilter, graph_filter, scores_of_all
+from sparserec.teachers import GraphFilter, Response, graph_filter, scores_of_all
 
 FULL = 12
 
@@ -21,7 +22,7 @@ def interactions(n_users=20, n_items=FULL, seed=0):
 def made(matrix, rank, **settings):
     spectrum = item_spectrum(matrix, rank)
     degrees = np.asarray(matrix.sum(axis=0)).ravel().astype(np.int64)
-    return GraphFilter(normalised(matrix), spectrum.singular, spectrum.items, degrees, **settings)
+    return GraphFilter(normalised(matrix), spectrum.singular, spectrum.items, degrees, Response(**settings))
 
 
 def dense(matrix, histories, rank, power, neighbours):
@@ -50,7 +51,7 @@ def test_a_cut_spectrum_is_the_filter_of_that_rank():
     matrix = interactions()
     spectrum = item_spectrum(matrix, 8)
     degrees = np.asarray(matrix.sum(axis=0)).ravel()
-    cut = GraphFilter(normalised(matrix), spectrum.singular[:3], spectrum.items[:, :3], degrees, power=0.25)
+    cut = GraphFilter(normalised(matrix), spectrum.singular[:3], spectrum.items[:, :3], degrees, Response(0.25))
     np.testing.assert_allclose(cut.score_histories(matrix), dense(matrix, matrix, 3, 0.25, 0.0), rtol=1e-4, atol=1e-4)
 
 
@@ -68,12 +69,40 @@ def test_the_ideal_low_pass_filter_of_full_rank_gives_the_history_back():
     np.testing.assert_allclose(made(matrix, FULL).score_histories(matrix), matrix.toarray(), atol=1e-4)
 
 
-def test_blocks_of_neighbours_change_nothing(monkeypatch):
+def test_the_number_of_threads_changes_nothing():
     matrix = interactions()
     teacher = made(matrix, 3, neighbours=1.0)
-    whole = teacher.score_histories(matrix)
-    monkeypatch.setattr(graph_filter, "BLOCK", 3)
-    np.testing.assert_allclose(teacher.score_histories(matrix), whole, rtol=1e-6)
+    before = get_num_threads()
+    found = []
+    for threads in (1, before):
+        set_num_threads(threads)
+        found.append(teacher.score_histories(matrix))
+    np.testing.assert_array_equal(*found)
+
+
+def plateau_of(value, steepness):
+    away = abs(1 - 2 * value) ** steepness / 2
+    return 0.5 - away if value <= 0.5 else 0.5 + away
+
+
+@pytest.mark.parametrize("exponent", [0.5, 0.3])
+@pytest.mark.parametrize("steepness", [1.0, 2.0, 3.0])
+@pytest.mark.parametrize("rank", [1, 4, FULL])
+def test_a_plateau_on_known_vectors_and_a_line_beyond(rank, steepness, exponent, monkeypatch):
+    monkeypatch.setattr(graph_filter, "IDEAL", 3)
+    matrix, histories = interactions(), interactions(15, seed=7)
+    response = Response(neighbours=1.5, steepness=steepness, ideal=0.2, exponent=exponent)
+    spectrum = item_spectrum(matrix, rank)
+    degrees = np.asarray(matrix.sum(axis=0)).ravel()
+    found = GraphFilter(normalised(matrix), spectrum.singular, spectrum.items, degrees, response)
+    graph = normalised(matrix).toarray().astype(np.float64)
+    _, singular, right = np.linalg.svd(graph)
+    middle = np.zeros((FULL, FULL))
+    for place, (value, vector) in enumerate(zip(singular**2 / singular[0] ** 2, right, strict=True)):
+        weight = plateau_of(value, steepness) + (0.2 if place < 3 else 0) if place < rank else 1.5 * value
+        middle += weight * np.outer(vector, vector)
+    expected = (histories.toarray() / degrees**exponent) @ middle * degrees**exponent
+    np.testing.assert_allclose(found.score_histories(histories), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_the_scorer_takes_users_by_index_and_an_empty_history_scores_zero():
@@ -110,8 +139,12 @@ def test_scores_of_several_filters_are_those_of_each(seed):
             spectrum.singular[:rank],
             spectrum.items[:, :rank],
             degrees,
-            power=float(generator.choice([0.0, 0.25, 0.5])),
-            neighbours=float(generator.choice([0.0, 1.0])) if seed else 0.0,
+            Response(
+                power=float(generator.choice([0.0, 0.25, 0.5])),
+                neighbours=float(generator.choice([0.0, 1.0])) if seed else 0.0,
+                steepness=float(generator.choice([0.0, 2.0])) if seed else 0.0,
+                exponent=float(generator.choice([0.3, 0.5])),
+            ),
         )
         for rank in generator.integers(0, 10, 6)
     ]

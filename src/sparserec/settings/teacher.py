@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, field_validator
 
 from sparserec.axes import TEACHERS
@@ -24,6 +26,17 @@ class TeacherConfig(Settings):
     """Singular values of the teacher; None chooses among all that were found, a half and a quarter of them."""
     neighbours: float | None = Field(default=None, ge=0)
     """Weight of the item-item graph beside the low-pass filter; None chooses among 0, 0.3, 1 and 3 on validation."""
+    spectrum: Literal["whole"] | None = None
+    """With "whole", filters with a plateau and a linear model of each item's neighbours are tried too, which see beyond
+    the singular vectors that were found. They were not there when the figures of docs/results were measured."""
+    steepness: float | None = Field(default=None, ge=0)
+    """Of a plateau in the place of a power; None chooses on validation among 0, which is none, 2 and 3, where the
+    spectrum is "whole"."""
+    ideal: float | None = Field(default=None, ge=0)
+    """What the first 512 vectors count more where there is a plateau; None chooses among 0, 0.2 and 0.4."""
+    exponent: float | None = Field(default=None, ge=0, le=1)
+    """Of the interactions of an item, by which it is divided before a filter with a plateau and multiplied after it;
+    None chooses among 0.5, 0.4 and 0.3."""
     share: float | None = Field(default=None, ge=0, lt=1)
     """Share of the trained teacher in the average; None chooses among 0, 0.25, 0.5 and 0.75 on validation."""
     trained: str = "pooled"
@@ -34,8 +47,13 @@ class TeacherConfig(Settings):
     are at most `ease_items`, and takes none where they are more."""
     ease_items: int = Field(default=12_000, ge=0)
     """Items up to which EASE is tried: its matrix has their square of numbers, and takes time with their cube."""
+    local: float | None = Field(default=None, ge=0, lt=1)
+    """Share of a linear model with few neighbours an item; None chooses as for `ease`, where the spectrum is "whole"
+    and items are more than `ease_items`."""
+    local_neighbours: int = Field(default=64, ge=1, le=1024)
+    """Neighbours an item that it has: the most similar ones."""
     regularisation: float | None = Field(default=None, gt=0)
-    """Of EASE; None chooses among 100, 400 and 1600 on the validation part."""
+    """Of EASE; None chooses on the validation part among 100, 400 and 1600, with few neighbours among 5, 20 and 80."""
     epochs: int = Field(default=8, ge=0)
     """Passes over the users to train the trained teacher; 0 trains none."""
     dim: int = Field(default=256, ge=1)

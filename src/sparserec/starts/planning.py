@@ -20,6 +20,7 @@ WORDS = {
     "spectrum": "finding what is taken together",
     "filter": "fitting a teacher to it",
     "ease": "fitting a linear teacher",
+    "local": "fitting a linear teacher of neighbours",
     "lists": "ranking the catalogue with the teacher",
     "table": "making the first table",
     "dense": "training dense tables that are pruned",
@@ -77,6 +78,7 @@ def planned_stages(
         "spectrum": work.spectrum,
         "filter": work.filters,
         "ease": work.ease,
+        "local": work.local,
         "lists": work.lists,
         "table": work.table,
         "dense": lambda: work.training(dense_epochs(config)),
@@ -106,6 +108,8 @@ def _can_be(name: str, settings: TeacherConfig, n_items: int) -> bool:
         return False
     if name == "ease":
         return settings.ease is not None or n_items <= settings.ease_items
+    if name == "local":
+        return settings.local is not None or (settings.spectrum is not None and n_items > settings.ease_items)
     return settings.epochs > 0
 
 
@@ -156,6 +160,14 @@ class _Work:
         """A Cholesky factorisation and an inverse, and scores of validation users, for each regularisation."""
         values = len(thresholds.REGULARISATIONS) if self._tries else 1
         return values * self._items**3 / (2 * MULTIPLIED) + self._shares()
+
+    def local(self) -> float:
+        """Users that items share, and a small system of equations an item for each regularisation."""
+        settings = self._config.teacher
+        shared = self._nnz * self._nnz / max(self._users, 1)
+        systems = self._items * settings.local_neighbours**2 * (settings.local_neighbours / 6 + 12) / SCATTERED
+        values = len(thresholds.LOCAL_REGULARISATIONS) if self._tries else 1
+        return shared * 4 / SCATTERED + values * systems + self._shares()
 
     def lists(self) -> float:
         """Scores of all users, and their order."""

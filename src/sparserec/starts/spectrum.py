@@ -17,7 +17,7 @@ from sparserec.starts.budget import width
 from sparserec.starts.judging import judged_users, qualities
 from sparserec.starts.settings import StartSettings
 from sparserec.starts.stages import load_stage, save_stage
-from sparserec.teachers import GraphFilter
+from sparserec.teachers import GraphFilter, Response
 from sparserec.training.checkpoint import load_state
 
 FILE = "spectrum.stage"
@@ -135,7 +135,7 @@ def _quality(
     matrix, degrees = normalised(train.csr(), how), degrees_of(train, how)
     power = context.config.of(StartSettings).init_power
     filters = [
-        GraphFilter(matrix, spectrum.singular[:rank], spectrum.items[:, :rank], degrees, power=power, neighbours=weight)
+        GraphFilter(matrix, spectrum.singular[:rank], spectrum.items[:, :rank], degrees, Response(power, weight))
         for rank in ranks
         for weight in weights
     ]

@@ -20,7 +20,7 @@ from sparserec.starts.base import Context
 from sparserec.starts.filters import choose_filters, filters_of
 from sparserec.starts.judging import KnownScores, judged_users, quality
 from sparserec.starts.stages import load_stage, save_stage
-from sparserec.teachers import AverageScorer, GraphFilter, HistoryTeacher, OfHistories, Raised, TeacherKind
+from sparserec.teachers import AverageScorer, GraphFilter, HistoryTeacher, OfHistories, Raised, Response, TeacherKind
 
 FILE = "teacher.stage"
 
@@ -106,9 +106,8 @@ class Teaching:
             facts |= member.kind.facts(member.teacher, member.share)
         return {
             **asdict(self.normalisation),
-            "power": closed.power,
+            **asdict(closed.response),
             "rank": closed.rank,
-            "neighbours": closed.neighbours,
             **facts,
         }
 
@@ -187,8 +186,7 @@ def _remembered(teachings: list[Teaching]) -> tuple[dict[str, Any], dict[str, np
     facts = [
         {
             "rank": one.closed.rank,
-            "power": one.closed.power,
-            "neighbours": one.closed.neighbours,
+            "response": asdict(one.closed.response),
             "members": [(names[id(member.kind)], member.share) for member in one.members],  # in their order
         }
         for one in teachings
@@ -211,7 +209,7 @@ def _restored(
     teachings = []
     for one in facts["teachers"]:
         members = tuple(Member(TEACHERS[name], teachers[name], share) for name, share in one["members"])
-        teachings.append(Teaching(make(one["rank"], one["power"], one["neighbours"]), how, members))
+        teachings.append(Teaching(make(one["rank"], Response(**one["response"])), how, members))
     return teachings
 
 

@@ -16,6 +16,16 @@ POWERS = (0.0, 0.125, 0.25, 0.5)
 """Exponents of the singular values of filters."""
 NEIGHBOURS = (0.0, 0.3, 1.0, 3.0)
 """Weights of the graph itself beside a filter."""
+EXPONENTS = (0.5, 0.4, 0.3)
+"""Exponents of the degrees that are tried with a plateau."""
+STEEPNESSES = (2.0, 3.0)
+"""Of plateaus."""
+SLOPES = (1.0, 1.5, 2.0)
+"""Weights of the graph beside a plateau: of the line that stands for the vectors that are not known."""
+IDEALS = (0.0, 0.2, 0.4)
+"""What the first vectors count more."""
+WORTH_PLATEAU = 0.01
+"""Relative gain that makes a plateau worth while."""
 RANKS = (1, 2, 4)
 """Parts of the singular values that were computed: ranks of filters."""
 TRIED = 2
@@ -30,6 +40,8 @@ WORTH_SHARE = 0.01
 """Relative gain that makes another teacher worth while."""
 REGULARISATIONS = (100.0, 400.0, 1600.0)
 """Of EASE."""
+LOCAL_REGULARISATIONS = (5.0, 20.0, 80.0)
+"""Of EASE with few neighbours an item."""
 JUDGED_USERS = 3000
 """Validation users on whom choices are made: with a thousand the choice of a power hung on the seed."""
 JUDGED_BLOCK = 512

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+import scipy.sparse as sp
 
 from sparserec.files import make_folder
 from sparserec.protocols import Scorer
@@ -19,12 +21,15 @@ from sparserec.starts.judging import judged_users, quality, taught_users
 from sparserec.starts.settings import StartSettings
 from sparserec.starts.spectrum import degrees_of
 from sparserec.teachers import (
+    CommonInteractions,
     EaseTeacher,
+    LocalEase,
     OfHistories,
     PooledSettings,
     PooledTeacher,
     TeacherKind,
     ease,
+    local_ease,
     train_pooled,
 )
 from sparserec.training import Progress, assemble, build_plan, build_task, build_trainer
@@ -130,9 +135,50 @@ def choose_ease(context: Context, spectrum: Spectrum) -> EaseTeacher | None:
     return best
 
 
+def choose_local(context: Context, spectrum: Spectrum) -> LocalEase | None:
+    """EASE with few neighbours an item, its regularisation chosen likewise; None where EASE itself can be tried."""
+    settings, split = context.config.teacher, context.split
+    users = judged_users(context.config, split)
+    if settings.local is None and not (settings.spectrum and len(users) and split.train.n_items > settings.ease_items):
+        return None
+    common = CommonInteractions(split.train.csr(), min(settings.local_neighbours, split.train.n_items))
+    values = thresholds.LOCAL_REGULARISATIONS if settings.regularisation is None else (settings.regularisation,)
+    models = [local_ease(common, value) for value in (values if len(users) else values[len(values) // 2 :][:1])]
+    if len(models) == 1:
+        return models[0]
+    judged = [quality(OfHistories(model, split.train.csr()), split, users) for model in models]
+    best = int(np.argmax(judged))
+    regularisation = models[best].regularisation
+    context.course.detail(f"neighbours: regularisation {regularisation:g}, validation NDCG@20 {judged[best]:.4f}")
+    return models[best]
+
+
 def ease_facts(teacher: EaseTeacher | None, share: float) -> dict[str, float]:
     """What a run remembers of EASE."""
     return {"ease": share} | ({} if teacher is None else {"regularisation": teacher.regularisation})
+
+
+def local_facts(teacher: LocalEase | None, share: float) -> dict[str, float]:
+    """What a run remembers of EASE with few neighbours an item."""
+    return {"local": share} | ({} if teacher is None else {"regularisation": teacher.regularisation})
+
+
+def local_arrays(teacher: LocalEase) -> dict[str, np.ndarray]:
+    """What it is made of again."""
+    weights = teacher.weights
+    return {
+        "data": np.asarray(weights.data),
+        "indices": np.asarray(weights.indices),
+        "indptr": np.asarray(weights.indptr),
+        "regularisation": np.array(teacher.regularisation),
+    }
+
+
+def local_of(arrays: Mapping[str, np.ndarray]) -> LocalEase:
+    """The teacher of these arrays."""
+    n_items = len(arrays["indptr"]) - 1
+    weights = sp.csr_array((arrays["data"], arrays["indices"], arrays["indptr"]), shape=(n_items, n_items))
+    return LocalEase(weights, float(arrays["regularisation"]))
 
 
 POOLED = TeacherKind(
@@ -152,4 +198,15 @@ EASE = TeacherKind(
     facts=ease_facts,
     words="EASE",
     summary="a linear model in closed form, where items are few",
+)
+LOCAL = TeacherKind(
+    train=choose_local,
+    share=lambda settings: settings.local,
+    exponent=1.0,
+    joins=True,
+    facts=local_facts,
+    arrays=local_arrays,
+    restore=local_of,
+    words="the linear model of neighbours",
+    summary="EASE with few neighbours an item, for catalogues of any size",
 )

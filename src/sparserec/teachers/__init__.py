@@ -4,23 +4,28 @@ from sparserec.protocols import Scorer
 from sparserec.teachers.average import AverageScorer, OfHistories, Raised
 from sparserec.teachers.base import HistoryTeacher, TeacherKind
 from sparserec.teachers.ease import EaseTeacher, ease
-from sparserec.teachers.graph_filter import GraphFilter, scores_of_all
+from sparserec.teachers.graph_filter import GraphFilter, Response, scores_of_all
 from sparserec.teachers.lists import TeacherLists, open_lists, write_lists
+from sparserec.teachers.local_ease import CommonInteractions, LocalEase, local_ease
 from sparserec.teachers.pooled import PooledSettings, PooledTeacher, train_pooled
 
 __all__ = [
     "AverageScorer",
+    "CommonInteractions",
     "EaseTeacher",
     "GraphFilter",
     "HistoryTeacher",
+    "LocalEase",
     "OfHistories",
     "PooledSettings",
     "PooledTeacher",
     "Raised",
+    "Response",
     "Scorer",
     "TeacherKind",
     "TeacherLists",
     "ease",
+    "local_ease",
     "open_lists",
     "scores_of_all",
     "train_pooled",
