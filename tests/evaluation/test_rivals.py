@@ -69,7 +69,7 @@ def test_who_took_the_one_took_the_other():
         *([2 * pair, 2 * pair + 1] for pair in range(10) for _ in range(5)), *([2 * pair] for pair in range(10))
     )
     relevant = csr(*([[]] * 50), *([2 * pair + 1] for pair in range(10)))
-    found = rivals(history, relevant, train=history, valid=relevant, n_items=20, ks=(1, 5))
+    found = rivals(history, relevant, train=history, valid=relevant, learned=history, n_items=20, ks=(1, 5))
     assert list(found) == ["popularity", "neighbours"]
     assert found["neighbours"]["recall@1"] == 1
     assert found["popularity"]["recall@1"] < 0.2
@@ -81,9 +81,9 @@ def test_who_took_the_one_took_the_other():
 def test_without_validation_and_beyond_the_limit_it_says_so():
     nothing = csr(*([[]] * 5))
     relevant = csr([2], [], [1], [], [])
-    note = rivals(TAKEN, relevant, train=TAKEN, valid=nothing, n_items=5)["neighbours"].note
+    note = rivals(TAKEN, relevant, train=TAKEN, valid=nothing, learned=TAKEN, n_items=5)["neighbours"].note
     assert "100 neighbours, shrinkage 5, not tuned, as there is no validation part" in note
-    note = rivals(TAKEN, relevant, train=TAKEN, valid=nothing, n_items=5, limit=9)["neighbours"].note
+    note = rivals(TAKEN, relevant, train=TAKEN, valid=nothing, learned=TAKEN, n_items=5, limit=9)["neighbours"].note
     assert "of the histories of" in note
     assert "of 4 users, as all would take too long" in note
 
@@ -107,7 +107,10 @@ def test_the_test_part_chooses_nothing():
         csr(*(sorted(generator.choice(30, size, replace=False).tolist()) for _ in range(50))) for size in (6, 2, 2, 2)
     ]
     train, valid, test, other = parts
-    notes = {rivals(train, part, train=train, valid=valid, n_items=30)["neighbours"].note for part in (test, other)}
+    notes = {
+        rivals(train, part, train=train, valid=valid, learned=train, n_items=30)["neighbours"].note
+        for part in (test, other)
+    }
     assert len(notes) == 1
 
 

@@ -126,8 +126,6 @@ def train(
         raise SparserecError("give either --density or --budget, not both")
     for text in set_ or []:
         put(given, text)
-    if not no_export:
-        _check_export(recipe, config, given)
     conditions = {"threads": threads, "device": device, "resume": resume, "teacher_from": teacher_from}
     progress = TrainingProgress(quiet, verbose)
     try:
@@ -135,7 +133,8 @@ def train(
             from sparserec.runs import train as run_training
 
             told = {"report": progress.report, "follow": progress.follow}
-            run = run_training(data, out, recipe=recipe, config=config, **conditions, **told, **given)
+            how = {"recipe": recipe, "config": config, "exportable": not no_export}
+            run = run_training(data, out, **how, **conditions, **told, **given)
     except KeyboardInterrupt:
         _say_how_to_go_on(progress)
         sys.exit(130)
@@ -144,19 +143,6 @@ def train(
         sys.exit(130)
     if not quiet:
         _print_summary(run, out, data)
-
-
-def _check_export(recipe: str | None, config: Path | None, given: dict) -> None:
-    """Raises SparserecError for settings of a model that no file for devices can hold."""
-    from sparserec.settings import load_config
-
-    model = load_config(recipe, config, **given).model
-    if not RECOMMENDERS[model].exports:
-        able = ", ".join(name for name, kind in RECOMMENDERS.items() if kind.exports)
-        raise SparserecError(
-            f"a model of {model} can't be exported, as a file for devices holds rows alone: train one of {able} "
-            "(--model) for a device, or add --no-export to train it all the same, for research"
-        )
 
 
 def _say_how_to_go_on(progress: TrainingProgress, run: Run | None = None) -> None:

@@ -41,6 +41,7 @@ def rivals(
     *,
     train: Histories,
     valid: Histories,
+    learned: Histories,
     n_items: int,
     ks: Sequence[int] = (20,),
     exclude_history: bool = True,
@@ -49,10 +50,11 @@ def rivals(
     """Popularity and neighbours, measured as a model is.
 
     Args:
-        history: what each user is known to have taken when they are measured; both learn from it.
+        history: what each user is known to have taken when they are measured.
         relevant: the held-out items.
         train: what neighbour models learn from while one is chosen.
         valid: what they are chosen by; may hold nothing.
+        learned: what both learn from in the end: what the model that they stand beside was trained on.
         n_items: size of the catalogue.
         ks: as for `evaluate`, as is
         exclude_history: this.
@@ -62,14 +64,14 @@ def rivals(
         metrics by the names "popularity" and "neighbours", each with a note on what it is.
     """
     how = {"ks": ks, "exclude_history": exclude_history}
-    popularity = evaluate(Popularity(history, n_items), history, relevant, **how)
+    popularity = evaluate(Popularity(learned, n_items), history, relevant, **how)
     settings, chosen = _chosen(train, valid, n_items, exclude_history, limit)
-    known = within(history, limit)
+    known = within(learned, limit)
     found, values = nearest(known, n_items, settings.neighbours, (settings.shrink,), settings.damping)
     similarities = as_matrix(found[0], values[0], settings.neighbours)
     neighbours = evaluate(Neighbours(similarities, history), history, relevant, **how)
     words = f"cosines of items, {settings.neighbours} neighbours, shrinkage {settings.shrink:g}, {chosen}"
-    everybody = int(np.count_nonzero(np.diff(history.indptr)))
+    everybody = int(np.count_nonzero(np.diff(learned.indptr)))
     if known.users < everybody:
         words += f"; of the histories of {known.users:,} of {everybody:,} users, as all would take too long"
     return {

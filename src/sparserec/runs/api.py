@@ -41,6 +41,7 @@ def train(
     stage: Callable[[str], None] | None = None,
     follow: Listener | None = None,
     verbose: bool = False,
+    exportable: bool = False,
     **settings: Any,
 ) -> Run:
     """Train a recommender and return its run.
@@ -66,6 +67,7 @@ def train(
         stage: called with a few words when a stage begins, and for whatever else there is to say.
         follow: called with `sparserec.course.News`: which stage of how many, how far it is, and the time left.
         verbose: print these as lines.
+        exportable: refuse a recommender that no file for devices can hold before it is trained.
         **settings: single settings of `RunConfig`, put over the recipe or file. Columns and a budget are ceilings: a
             small catalogue takes what is of use.
 
@@ -83,6 +85,8 @@ def train(
         course.note(words)
     if dataset.untimed and RECOMMENDERS[chosen.model].next_item:
         raise SparserecError(f"{chosen.model} learns from the order in time: {dataset.untimed}")
+    if exportable:
+        _check_export(chosen.model)
     chosen, split = _fitted_to(_with_reading(chosen, dataset), dataset, course)
     set_threads(threads)
     where = tables.choose_device(device, RECOMMENDERS[chosen.model].on_gpu)
@@ -280,6 +284,19 @@ def _settle(
             raise SparserecError("give either a complete configuration or a recipe with settings, not both")
         return config
     return load_config(recipe, Path(config) if config is not None else None, **settings)
+
+
+def _check_export(model: str) -> None:
+    if not RECOMMENDERS[model].exports:
+        able = ", ".join(name for name, kind in RECOMMENDERS.items() if kind.exports)
+        raise SparserecError(
+            f"a model of {model} can't be exported, as a file for devices holds rows alone: train one of {able} "
+            f"({option('model')}) for a device, or {_all_the_same()} to train it all the same, for research"
+        )
+
+
+def _all_the_same() -> str:
+    return "add --no-export" if option("model").startswith("--") else "leave exportable=True out"
 
 
 def _read(data: Any, config: RunConfig, course: Course) -> Dataset:

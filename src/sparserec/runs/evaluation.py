@@ -105,7 +105,10 @@ def evaluate_on_device(
     by_history = from_history or not recommender.has_users
     scorer = _OnDevice(recommender, history if by_history else None)
     metrics = evaluate(scorer, history, relevant, ks=ks, exclude_history=exclude_history)
-    return with_rivals(metrics, split, part, ks, exclude_history) if compare else metrics
+    if not compare:
+        return metrics
+    refitted = part == "test" and recommender.card.recipe.get("refit")
+    return with_rivals(metrics, split, part, split.history("test") if refitted else split.train, ks, exclude_history)
 
 
 class _OnDevice:

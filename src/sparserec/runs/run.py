@@ -17,7 +17,7 @@ from sparserec.axes import RECOMMENDERS
 from sparserec.errors import SparserecError
 from sparserec.files import make_folder, together, write_text
 from sparserec.forks import start_threads
-from sparserec.interactions import Split
+from sparserec.interactions import Interactions, Split
 from sparserec.runs.data import cut, kept, read
 from sparserec.runs.refit import FINAL, everything
 from sparserec.settings import RunConfig, load_config
@@ -245,14 +245,16 @@ class Run:
         relevant = split.valid if part == "valid" else split.test
         if relevant.nnz == 0:
             raise SparserecError(without_part(part, split.kind, self.facts.source))
-        model, _ = self.best(refitted=part == "test" and self.is_refitted and self.holds_out)
+        refitted = part == "test" and self.is_refitted and self.holds_out
+        model, _ = self.best(refitted=refitted)
         history = split.history(part)
         scorer = model.scorer(history)
         metrics = evaluate(scorer, history, relevant, ks=ks, per_user=per_user, exclude_history=exclude_history)
         if exclude_history:
             self._remember(part, metrics.as_dict())
         if compare:
-            metrics = with_rivals(metrics, split, part, ks, exclude_history)
+            learned = everything(split).train if refitted else split.train
+            metrics = with_rivals(metrics, split, part, learned, ks, exclude_history)
         return replace(metrics, measured_on=self.measured_on(part))
 
     def compare(
@@ -350,8 +352,10 @@ class Run:
         return int(np.sum([table.nnz for table in model.tables.values()]))
 
 
-def with_rivals(metrics: Metrics, split: Split, part: str, ks: tuple[int, ...], exclude_history: bool) -> Metrics:
-    """The same metrics with those of popularity and neighbours on the same part beside them."""
+def with_rivals(
+    metrics: Metrics, split: Split, part: str, learned: Interactions, ks: tuple[int, ...], exclude_history: bool
+) -> Metrics:
+    """The same metrics with those of popularity and neighbours beside them, which learn from the same interactions."""
     from sparserec.evaluation import rivals
 
     relevant = split.valid if part == "valid" else split.test
@@ -360,6 +364,7 @@ def with_rivals(metrics: Metrics, split: Split, part: str, ks: tuple[int, ...], 
         relevant,
         train=split.train,
         valid=split.valid,
+        learned=learned,
         n_items=split.train.n_items,
         ks=ks,
         exclude_history=exclude_history,
