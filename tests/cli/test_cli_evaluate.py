@@ -35,7 +35,8 @@ def test_rivals_in_json_and_in_python(sparserec, trained, ratings):
         assert rival == {**compared[name].as_dict(), "note": compared[name].note}
     split = opened.split()
     history = split.history("test")
-    expected = evaluate(Popularity(history, history.n_items), history, split.test, ks=(5, 10))
+    learned = Popularity(split.train, history.n_items)  # as the model, which has not seen the validation part
+    expected = evaluate(learned, history, split.test, ks=(5, 10))
     assert compared["popularity"].as_dict() == expected.as_dict()
     code, out, _ = sparserec("evaluate", trained[0], ratings, "--json", "--no-rivals")
     assert (code, "rivals" in json.loads(out)) == (0, False)

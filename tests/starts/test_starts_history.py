@@ -475,6 +475,7 @@ def test_a_run_remembers_its_teacher_and_lists_as_long_as_asked_for(small, fism,
     sparserec.train(small, tmp_path / "run", **{**fism, "epochs": 1}, teacher=TEACHER)
     facts = facts_of(tmp_path / "run" / "start.safetensors")
     usual = {"user_power": 1.0, "smoothing": 0.0}
+    usual |= {"steepness": 0.0, "ideal": 0.0, "exponent": 0.5, "local": 0.0}
     assert facts["teacher"] == {**usual, "power": 0.25, "rank": 48, "neighbours": 0.0, "share": 0.0, "ease": 0.0}
     lists = np.load(tmp_path / "run" / "teacher.npy")
     assert lists.shape == (300, 40)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sparserec.cli.console import print_json, print_table, say, tell
+from sparserec.cli.console import print_json, print_table, say
 from sparserec.cli.reading import reads
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def evaluate(
     from sparserec.runs import evaluate_path, set_threads
 
     if not as_json:
-        tell(f"ranking all items for the users of {data} ...")
+        say(f"ranking all items for the users of {data} ...")
     set_threads(threads)
     notes: list[str] = []
     lengths = tuple(k or [20])
