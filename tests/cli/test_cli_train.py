@@ -116,7 +116,7 @@ LONG = ("--model", "fism", "--dim", 64, "--budget", "60B/item", "--threads", 1)
     ("words", "settings"),
     [
         ("reading", ()),
-        ("training a teacher ...", ("--set", "teacher.epochs=5000")),
+        pytest.param("training a teacher ...", ("--set", "teacher.epochs=5000"), marks=pytest.mark.slow),
         ("of 14: training ...", ("--set", "epochs=5000", "--set", "patience=5000", "--set", "teacher.epochs=1")),
         ("once more, on everything: training a teacher ...", ("--epochs", 1, "--set", "teacher.share=0.5")),
     ],

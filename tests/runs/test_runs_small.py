@@ -83,11 +83,18 @@ def train(pairs, folder, **given):
 
 EVERY = ("2 by 2, all but one", "an item that everybody has", "20 items")
 """Catalogues on which all settings are tried; on the others some are."""
+QUICK = ("by default", "one column")
+"""Settings that are tried on every catalogue each time, and all settings on the first; the rest is slow together."""
 SOME = ("by default", "much too large a budget", "one column", "recipe mf", "recipe lightgcn")
 
 
 @pytest.mark.parametrize(
-    ("name", "asked"), [(name, asked) for name in TINY for asked in (WORKING if name in EVERY else SOME)]
+    ("name", "asked"),
+    [
+        pytest.param(name, asked, marks=[] if name == EVERY[0] or asked in QUICK else pytest.mark.slow)
+        for name in TINY
+        for asked in (WORKING if name in EVERY else SOME)
+    ],
 )
 def test_every_recipe_works_on_every_small_catalogue(tmp_path, name, asked):
     run = train(TINY[name], tmp_path / "run", **WORKING[asked])
