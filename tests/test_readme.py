@@ -78,12 +78,14 @@ def test_the_shell_block(shell_block):
     assert "bytes" in printed
 
 
+@pytest.mark.slow
 def test_the_shell_goes_on_with_what_the_python_block_made(python_block):
     first, *others = SHELL.splitlines()
     assert first.startswith("sparserec train ")
     run(python_block[0], "bash", "-ec", "\n".join(others))
 
 
+@pytest.mark.slow
 def test_a_run_of_the_python_block_is_opened_and_evaluated_later(python_block):
     later = 'from sparserec import Run; print(Run.open("run").evaluate("test").as_dict())'
     assert "recall@20" in run(python_block[0], "python", "-c", later)

@@ -136,6 +136,7 @@ def test_ctrl_c_at_any_moment_says_what_is_left_and_how_to_go_on(ratings, tmp_pa
         assert "can be used as it is: its model was trained on the training part" in said
 
 
+@pytest.mark.slow
 def test_the_command_that_is_told_goes_on(ratings, tmp_path):
     folder = tmp_path / "it's a run"
     settings = (*QUICK[:-4], "--set", "batch_size=8", "--set", "patience=90", "--epochs", 60, "--threads", 1)

@@ -89,6 +89,7 @@ def test_what_is_not_there_is_said_in_a_sentence(commands):
         assert err.startswith(b"error: "), err
 
 
+@pytest.mark.slow
 def test_a_run_folder_with_such_a_name(script, ratings):
     code = """
 import os, sys

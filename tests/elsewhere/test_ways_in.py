@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import sparserec
 
 SOURCE = str(Path(sparserec.__file__).resolve().parents[1])
@@ -27,6 +29,7 @@ print(asyncio.run(cell()))
 """
 
 
+@pytest.mark.slow
 def test_in_a_thread_in_a_running_loop_and_from_standard_input(ratings):
     environment = {**os.environ, "PYTHONPATH": SOURCE, "OMP_NUM_THREADS": "1"}
     folder = ratings.parent

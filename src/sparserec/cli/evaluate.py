@@ -59,7 +59,7 @@ def evaluate(
     """
     from sparserec.runs import evaluate_path, set_threads
 
-    if not as_json:
+    if not as_json and model.exists():
         say(f"ranking all items for the users of {data} ...")
     set_threads(threads)
     notes: list[str] = []
