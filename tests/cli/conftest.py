@@ -40,6 +40,12 @@ QUICK = (
 
 
 @pytest.fixture(scope="session")
+def quick():
+    """Options of a training that takes a moment and holds its test part out."""
+    return QUICK
+
+
+@pytest.fixture(scope="session")
 def trained(ratings, tmp_path_factory):
     """A run folder and its exported file."""
     folder = tmp_path_factory.mktemp("trained")

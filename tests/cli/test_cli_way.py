@@ -10,25 +10,10 @@ import time
 
 import pytest
 
-QUICK = (
-    "--holdout",
-    "--model",
-    "mf",
-    "--dim",
-    16,
-    "--epochs",
-    2,
-    "--quiet",
-    "--set",
-    "batch_size=256",
-    "--set",
-    "n_negatives=32",
-)
 
-
-def test_train_evaluate_export_inspect_recommend(sparserec, ratings, tmp_path):
+def test_train_evaluate_export_inspect_recommend(sparserec, ratings, tmp_path, quick):
     run, file = tmp_path / "run", tmp_path / "model.safetensors"
-    code, out, _ = sparserec("train", ratings, "--out", run, "--density", 0.3, *[a for a in QUICK if a != "--quiet"])
+    code, out, _ = sparserec("train", ratings, "--out", run, "--density", 0.3, *[a for a in quick if a != "--quiet"])
     assert code == 0
     assert re.search(r"^Trained for 2 epochs; epoch \d was best: validation NDCG@20 0\.\d{4}", out, re.MULTILINE)
     assert re.search(r"trained on .*; it has [\d,]+ active parameters", out)
@@ -124,11 +109,11 @@ def test_version(sparserec):
     assert sparserec("--version")[1].strip() == package.__version__
 
 
-def test_settings_by_name_reach_the_run(sparserec, ratings, tmp_path):
+def test_settings_by_name_reach_the_run(sparserec, ratings, tmp_path, quick):
     def train(budget):
         options = ("--method", "set", "--init", "random", "--seed", 3, "--min-rating", 4, "--split", "leave-last")
         settings = ("--set", "exploration.rounds=1", "--set", "lr=0.01", "--budget", budget)
-        return sparserec("train", ratings, "--out", tmp_path / "run", *QUICK, *options, *settings)
+        return sparserec("train", ratings, "--out", tmp_path / "run", *quick, *options, *settings)
 
     code, _, err = train("20B/item")
     assert code == 2  # the file's fixed parts alone are larger than 20 bytes for each of 80 items
@@ -156,9 +141,9 @@ def test_a_configuration_file_gives_the_same_run(sparserec, ratings, trained, tm
     assert (tmp_path / "again.safetensors").read_bytes() == trained[1].read_bytes()
 
 
-def test_interrupted_then_resumed(ratings, tmp_path):
+def test_interrupted_then_resumed(ratings, tmp_path, quick):
     command = [sys.executable, "-c", "from sparserec.cli import main; main()", "train", str(ratings), "--out"]
-    quick = [str(a) for a in QUICK if a != "--quiet"]
+    quick = [str(a) for a in quick if a != "--quiet"]
     settings = [*quick, "--density", "0.3", "--epochs", "400", "--set", "patience=400", "--set", "data.valid_users=1.0"]
     run = tmp_path / "run"
     with subprocess.Popen([*command, str(run), *settings], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -188,10 +189,11 @@ def test_a_file_trained_on_everything_says_so_and_is_not_measured_on_what_it_has
         assert evaluate_path(tmp_path / "run", ratings, part).users > 0
 
 
-def test_a_stopped_second_training_on_everything_goes_on_to_the_same_bytes(data, tmp_path, monkeypatch):
+@contextmanager
+def stopping_the_second(monkeypatch):
+    """Stop a training on everything after its first step, as Ctrl-C does."""
     from sparserec.training.trainer import Trainer
 
-    whole = sparserec.train(data, tmp_path / "whole", **MF)
     real = Trainer._step
 
     def step_then_stop(self, *args):
@@ -200,6 +202,12 @@ def test_a_stopped_second_training_on_everything_goes_on_to_the_same_bytes(data,
 
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "_step", step_then_stop)
+        yield
+
+
+def test_a_stopped_second_training_on_everything_goes_on_to_the_same_bytes(data, tmp_path, monkeypatch):
+    whole = sparserec.train(data, tmp_path / "whole", **MF)
+    with stopping_the_second(monkeypatch):
         part = sparserec.train(data, tmp_path / "part", **MF)
     assert part.ended == "interrupted"
     assert not part.is_refitted
@@ -213,21 +221,12 @@ def test_a_stopped_second_training_on_everything_goes_on_to_the_same_bytes(data,
 @pytest.mark.parametrize("stops", [False, True])
 def test_users_without_enough_to_validate_are_trained_twice_too(tmp_path, monkeypatch, stops):
     """Two interactions each: no validation part, so the last epoch is the one that counts."""
-    from sparserec.training.trainer import Trainer
-
     users, items = Vocabulary.of(f"u{n}" for n in range(60)), Vocabulary.of(f"i{n}" for n in range(20))
     rows = np.repeat(np.arange(60), 2)
     facts = Interactions.of(rows, (rows * 7 + np.tile([0, 3], 60)) % 20, users, items)
     given = Dataset(facts, None, "made up", False)
     if stops:
-        real = Trainer._step
-
-        def step_then_stop(self, *args):
-            real(self, *args)
-            self._stop = lambda: self._folder.name == "final"
-
-        with monkeypatch.context() as patch:
-            patch.setattr(Trainer, "_step", step_then_stop)
+        with stopping_the_second(monkeypatch):
             part = sparserec.train(given, tmp_path / "run", **MF)
         assert part.ended == "interrupted"
         assert not part.is_refitted  # half of a training is of no use

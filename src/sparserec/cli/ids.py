@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparserec.errors import SparserecError
+from sparserec.files import read_bytes
 
 if TYPE_CHECKING:
     from sparserec.device import Recommender
@@ -51,12 +52,7 @@ def ids_of_file(file: Path) -> list[str]:
 
 def _text_of(file: Path) -> str:
     try:
-        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-        return data.decode("utf-8")
-    except FileNotFoundError:
-        raise SparserecError(f"{file}: no such file") from None
-    except OSError as error:
-        raise SparserecError(f"{file}: cannot be read ({error.strerror or error})") from None
+        return (sys.stdin.buffer.read() if str(file) == "-" else read_bytes(file)).decode("utf-8")
     except UnicodeDecodeError:
         raise SparserecError(f"{file}: not text in UTF-8") from None
 

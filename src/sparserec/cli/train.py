@@ -133,7 +133,7 @@ def train(
             from sparserec.runs import train as run_training
 
             told = {"report": progress.report, "follow": progress.follow}
-            how = {"recipe": recipe, "config": config, "exportable": not no_export}
+            how = {"recipe": recipe, "config": config, "export": not no_export}
             run = run_training(data, out, **how, **conditions, **told, **given)
     except KeyboardInterrupt:
         _say_how_to_go_on(progress)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, overload
 
 import numpy as np
 
 from sparserec.artefact import patch as patches
-from sparserec.artefact.reader import Artefact, DecodedTable, read
+from sparserec.artefact.reader import Artefact, read
 from sparserec.artefact.reader import read_bytes as artefact_of
 from sparserec.artefact.schema import ModelCard
+from sparserec.device.contents import Contents, Taste
 from sparserec.device.explain import Recommendation
 from sparserec.device.ids import Id, ItemIds, Unknown, checked_count, checked_unknown, listed
 from sparserec.device.matrix import Matrix, row_vector, rows_sum
@@ -23,50 +23,6 @@ from sparserec.device.standing import resemblance, standing
 from sparserec.device.topk import top_k
 from sparserec.errors import SparserecError
 from sparserec.files import read_bytes, write_bytes
-from sparserec.vocabulary import Ids
-
-
-@dataclass(frozen=True)
-class Taste:
-    """Whose taste is asked about, as rows; `history` and `dislikes` have none in common.
-
-    Attributes:
-        vector: (dim,) float64.
-        history: (h,) intp, rows of what the user took.
-        dislikes: (d,) intp, rows of what they do not like.
-    """
-
-    vector: np.ndarray
-    history: np.ndarray
-    dislikes: np.ndarray
-
-
-@dataclass(frozen=True)
-class Contents:
-    """What a recommender keeps of an artefact, whose decoded item rows can then go.
-
-    Attributes:
-        card: the model card.
-        items: the item table, by row when it is sparse.
-        factors: of the items, or None.
-        users: the user rows, or None.
-        item_ids: raw ids of the items.
-        user_ids: raw ids of the users, or None.
-    """
-
-    card: ModelCard
-    items: ByRow | DecodedTable
-    factors: np.ndarray | None
-    users: DecodedTable | None
-    item_ids: Ids
-    user_ids: Ids | None
-
-    @classmethod
-    def of(cls, artefact: Artefact, *, reuse: bool = False) -> Contents:
-        """Take from a checked artefact what is needed; with `reuse`, its item rows can't be used afterwards."""
-        rows = artefact.items
-        items = rows if rows.dense else ByRow(rows, reuse=reuse)
-        return cls(artefact.card, items, rows.factors, artefact.users, artefact.item_ids, artefact.user_ids)
 
 
 class Recommender:
@@ -255,10 +211,8 @@ class Recommender:
         """
         k = checked_count(k)
         left_out = self._asked.distinct(exclude, "exclude", "excluded item", unknown)
-        chosen = self._candidates(candidates, unknown)
+        rows = self._left(left_out, candidates, unknown)
         numbers, lengths = self._standing()
-        rows = np.arange(self.n_items) if chosen is None else np.sort(chosen)
-        rows = rows[~np.isin(rows, left_out)]
         best = rows[np.lexsort((rows, -lengths[rows], -numbers[rows]))[:k]]
         return self._named(best, numbers[best])
 
@@ -292,10 +246,8 @@ class Recommender:
         k = checked_count(k)
         row = self._asked.rows([item], "item")
         left_out = np.concatenate((row, self._asked.distinct(exclude, "exclude", "excluded item", unknown)))
-        chosen = self._candidates(candidates, unknown)
+        rows = self._left(left_out, candidates, unknown)
         alike = resemblance(self._items, int(row[0]))
-        rows = np.arange(self.n_items) if chosen is None else np.sort(chosen)
-        rows = rows[~np.isin(rows, left_out)]
         best = rows[np.argsort(-alike[rows], kind="stable")[:k]]
         return self._named(best, alike[best])
 
@@ -453,6 +405,12 @@ class Recommender:
     def _candidates(self, candidates: Iterable[Id] | None, unknown: Unknown) -> np.ndarray | None:
         checked_unknown(unknown)
         return None if candidates is None else self._asked.distinct(candidates, "candidates", "candidate item", unknown)
+
+    def _left(self, left_out: np.ndarray, candidates: Iterable[Id] | None, unknown: Unknown) -> np.ndarray:
+        """Rows that can be answered, ascending."""
+        chosen = self._candidates(candidates, unknown)
+        rows = np.arange(self.n_items) if chosen is None else np.sort(chosen)
+        return rows[~np.isin(rows, left_out)]
 
     def _standing(self) -> tuple[np.ndarray, np.ndarray]:
         """What `popular` orders items by, and the lengths of their rows, (n,) float64 both."""

@@ -41,7 +41,7 @@ def train(
     stage: Callable[[str], None] | None = None,
     follow: Listener | None = None,
     verbose: bool = False,
-    exportable: bool = False,
+    export: bool = False,
     **settings: Any,
 ) -> Run:
     """Train a recommender and return its run.
@@ -67,7 +67,7 @@ def train(
         stage: called with a few words when a stage begins, and for whatever else there is to say.
         follow: called with `sparserec.course.News`: which stage of how many, how far it is, and the time left.
         verbose: print these as lines.
-        exportable: refuse a recommender that no file for devices can hold before it is trained.
+        export: whether a file for devices is to be made: refuses a recommender that none can hold before it is trained.
         **settings: single settings of `RunConfig`, put over the recipe or file. Columns and a budget are ceilings: a
             small catalogue takes what is of use.
 
@@ -85,7 +85,7 @@ def train(
         course.note(words)
     if dataset.untimed and RECOMMENDERS[chosen.model].next_item:
         raise SparserecError(f"{chosen.model} learns from the order in time: {dataset.untimed}")
-    if exportable:
+    if export:
         _check_export(chosen.model)
     chosen, split = _fitted_to(_with_reading(chosen, dataset), dataset, course)
     set_threads(threads)
@@ -291,12 +291,9 @@ def _check_export(model: str) -> None:
         able = ", ".join(name for name, kind in RECOMMENDERS.items() if kind.exports)
         raise SparserecError(
             f"a model of {model} can't be exported, as a file for devices holds rows alone: train one of {able} "
-            f"({option('model')}) for a device, or {_all_the_same()} to train it all the same, for research"
+            f"({option('model')}) for a device, or give {option('export', False)} to train it all the same, for "
+            "research"
         )
-
-
-def _all_the_same() -> str:
-    return "add --no-export" if option("model").startswith("--") else "leave exportable=True out"
 
 
 def _read(data: Any, config: RunConfig, course: Course) -> Dataset:

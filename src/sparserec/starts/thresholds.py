@@ -40,8 +40,8 @@ WORTH_SHARE = 0.01
 """Relative gain that makes another teacher worth while."""
 REGULARISATIONS = (100.0, 400.0, 1600.0)
 """Of EASE."""
-LOCAL_REGULARISATIONS = (5.0, 20.0, 80.0)
-"""Of EASE with few neighbours an item."""
+LOCAL_REGULARISATIONS = (20.0, 5.0, 80.0)
+"""Of EASE with few neighbours an item; the first where nothing can be judged."""
 JUDGED_USERS = 3000
 """Validation users on whom choices are made: with a thousand the choice of a power hung on the seed."""
 JUDGED_BLOCK = 512

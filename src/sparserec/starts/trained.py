@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -33,6 +35,8 @@ from sparserec.teachers import (
     train_pooled,
 )
 from sparserec.training import Progress, assemble, build_plan, build_task, build_trainer
+
+Linear = TypeVar("Linear", EaseTeacher, LocalEase)
 
 POOLED_NUMBERS = 40_000_000
 """Numbers in a table of trained vectors at most: very large catalogues get fewer columns."""
@@ -115,52 +119,46 @@ def train_lightgcn(context: Context, spectrum: Spectrum) -> Scorer | None:
 
 def choose_ease(context: Context, spectrum: Spectrum) -> EaseTeacher | None:
     """EASE with the regularisation that validation likes best; None where items are too many."""
-    settings, split = context.config.teacher, context.split
-    users = judged_users(context.config, split)
-    if settings.ease is None and (not len(users) or split.train.n_items > settings.ease_items):
+    settings, train = context.config.teacher, context.split.train
+    judges = len(judged_users(context.config, context.split)) > 0
+    if settings.ease is None and (not judges or train.n_items > settings.ease_items):
         return None
-    values = thresholds.REGULARISATIONS if settings.regularisation is None else (settings.regularisation,)
-    values = values if len(users) else values[:1]
-    if len(values) == 1:
-        return ease(split.train.csr(), values[0])
-    best, highest = None, -1.0
-    for number, value in enumerate(values):
-        context.course.count(number, len(values))
-        teacher = ease(split.train.csr(), value)
-        judged = quality(OfHistories(teacher, split.train.csr()), split, users)
-        if judged > highest:
-            best, highest = teacher, judged
-    assert best is not None
-    context.course.detail(f"EASE: regularisation {best.regularisation:g}, validation NDCG@20 {highest:.4f}")
-    return best
+    return _best_regularised(context, thresholds.REGULARISATIONS, partial(ease, train.csr()), "EASE")
 
 
 def choose_local(context: Context, spectrum: Spectrum) -> LocalEase | None:
     """EASE with few neighbours an item, its regularisation chosen likewise; None where EASE itself can be tried."""
-    settings, split = context.config.teacher, context.split
-    users = judged_users(context.config, split)
-    if settings.local is None and not (settings.spectrum and len(users) and split.train.n_items > settings.ease_items):
+    settings, train = context.config.teacher, context.split.train
+    judges = len(judged_users(context.config, context.split)) > 0
+    if settings.local is None and not (settings.spectrum and judges and train.n_items > settings.ease_items):
         return None
-    common = CommonInteractions(split.train.csr(), min(settings.local_neighbours, split.train.n_items))
-    values = thresholds.LOCAL_REGULARISATIONS if settings.regularisation is None else (settings.regularisation,)
-    models = [local_ease(common, value) for value in (values if len(users) else values[len(values) // 2 :][:1])]
-    if len(models) == 1:
-        return models[0]
-    judged = [quality(OfHistories(model, split.train.csr()), split, users) for model in models]
-    best = int(np.argmax(judged))
-    regularisation = models[best].regularisation
-    context.course.detail(f"neighbours: regularisation {regularisation:g}, validation NDCG@20 {judged[best]:.4f}")
-    return models[best]
+    common = CommonInteractions(train.csr(), min(settings.local_neighbours, train.n_items))
+    return _best_regularised(context, thresholds.LOCAL_REGULARISATIONS, partial(local_ease, common), "neighbours")
 
 
-def ease_facts(teacher: EaseTeacher | None, share: float) -> dict[str, float]:
-    """What a run remembers of EASE."""
-    return {"ease": share} | ({} if teacher is None else {"regularisation": teacher.regularisation})
+def _best_regularised(
+    context: Context, values: tuple[float, ...], fit: Callable[[float], Linear], words: str
+) -> Linear:
+    """The model that validation likes best; of the first regularisation where nothing can be judged."""
+    split, asked = context.split, context.config.teacher.regularisation
+    users = judged_users(context.config, split)
+    if asked is not None or not len(users):
+        return fit(values[0] if asked is None else asked)
+    best, highest = None, -1.0
+    for number, value in enumerate(values):
+        context.course.count(number, len(values))
+        model = fit(value)
+        judged = quality(OfHistories(model, split.train.csr()), split, users)
+        if judged > highest:
+            best, highest = model, judged
+    assert best is not None
+    context.course.detail(f"{words}: regularisation {best.regularisation:g}, validation NDCG@20 {highest:.4f}")
+    return best
 
 
-def local_facts(teacher: LocalEase | None, share: float) -> dict[str, float]:
-    """What a run remembers of EASE with few neighbours an item."""
-    return {"local": share} | ({} if teacher is None else {"regularisation": teacher.regularisation})
+def linear_facts(name: str, teacher: EaseTeacher | LocalEase | None, share: float) -> dict[str, float]:
+    """What a run remembers of a linear model, its share by its name in `[teacher]`."""
+    return {name: share} | ({} if teacher is None else {"regularisation": teacher.regularisation})
 
 
 def local_arrays(teacher: LocalEase) -> dict[str, np.ndarray]:
@@ -195,7 +193,7 @@ EASE = TeacherKind(
     share=lambda settings: settings.ease,
     exponent=1.0,
     joins=True,
-    facts=ease_facts,
+    facts=partial(linear_facts, "ease"),
     words="EASE",
     summary="a linear model in closed form, where items are few",
 )
@@ -204,7 +202,7 @@ LOCAL = TeacherKind(
     share=lambda settings: settings.local,
     exponent=1.0,
     joins=True,
-    facts=local_facts,
+    facts=partial(linear_facts, "local"),
     arrays=local_arrays,
     restore=local_of,
     words="the linear model of neighbours",
