@@ -44,7 +44,7 @@ def test_scores_are_those_of_the_formula(rank, power, neighbours):
     found = teacher.score_histories(histories)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, dense(matrix, histories, rank, power, neighbours), rtol=1e-4, atol=1e-4)
-    assert (teacher.n_items, teacher.rank, teacher.power, teacher.neighbours) == (FULL, rank, power, neighbours)
+    assert (teacher.n_items, teacher.rank, teacher.response) == (FULL, rank, Response(power, neighbours))
 
 
 def test_a_cut_spectrum_is_the_filter_of_that_rank():

@@ -97,16 +97,6 @@ class GraphFilter:
         self._graph_weight = response.of_graph(singular)
         self._graph = Neighbourhood(matrix)
 
-    @property
-    def power(self) -> float:
-        """Exponent of the eigenvalues."""
-        return self.response.power
-
-    @property
-    def neighbours(self) -> float:
-        """Weight of the graph."""
-        return self.response.neighbours
-
     def score_histories(self, histories: sp.csr_array) -> np.ndarray:
         """Binary histories (B, n_items) -> scores of all items (B, n_items) float32."""
         known = self._scaled(histories)
