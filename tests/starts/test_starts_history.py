@@ -312,8 +312,8 @@ def chosen(small, **settings):
 )
 def test_settings_of_the_teacher_that_are_given_are_obeyed(small, wanted):
     teacher = chosen(small, teacher=wanted)
-    for name, value in wanted.items():
-        assert getattr(teacher, name) == value
+    found = {"rank": teacher.rank, "power": teacher.response.power, "neighbours": teacher.response.neighbours}
+    assert {name: found[name] for name in wanted} == wanted
 
 
 def test_a_rank_beyond_the_spectrum_takes_all_of_it(small):
@@ -322,9 +322,9 @@ def test_a_rank_beyond_the_spectrum_takes_all_of_it(small):
 
 def test_the_teacher_is_chosen_among_its_options(small):
     teacher = chosen(small)
-    assert teacher.power in thresholds.POWERS
+    assert teacher.response.power in thresholds.POWERS
     assert teacher.rank in (64, 32, 16)
-    assert teacher.neighbours in thresholds.NEIGHBOURS
+    assert teacher.response.neighbours in thresholds.NEIGHBOURS
 
 
 def test_of_powers_about_as_good_the_largest_and_of_the_graph_only_what_is_worth_it():
