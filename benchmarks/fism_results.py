@@ -230,7 +230,7 @@ def dense_teacher(job: Job, data, known: dict, call: dict) -> dict:
         relevant, history = split.valid if part == "valid" else split.test, split.history(part)
         figures |= metrics_of(part, evaluate(teacher.scorer(history.csr()), history, relevant))
         # A share of the graph itself needs the interactions too: an item a number, and where each user's begin.
-        graph = 4 * learned.train.nnz + 8 * (learned.train.n_users + 1) if teacher.closed.neighbours else 0
+        graph = 4 * learned.train.nnz + 8 * (learned.train.n_users + 1) if teacher.closed.response.neighbours else 0
         members = [member.teacher for member in teacher.members if member.share]
         pooled = sum(2 * member.dim for member in members if isinstance(member, PooledTeacher))
         figures |= table_of(split, 4 * (teacher.closed.rank + pooled) * learned.train.n_items + graph)
