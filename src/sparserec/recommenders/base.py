@@ -39,7 +39,10 @@ class Served:
         users: the user table, or None for a recommender that works from histories.
         item_scale: (n_items,) float32, multiplied into the item rows before they are written; None for ones.
         user_scale: (n_users,) float32, likewise for the user rows.
-        history_weights: (n_items,) float32 > 0, multiplied into the rows of a history before they are summed.
+        history_weights: (n_items,) float32 > 0, multiplied into the rows of a history before they are summed; None for
+            ones.
+        age_decay: one or two numbers in (0, 1], what an item of a history counts for each newer one: of its row, and of
+            its item column where the last n_items columns are such; None where order does not count.
     """
 
     items: EmbeddingRows
@@ -47,6 +50,7 @@ class Served:
     item_scale: np.ndarray | None = None
     user_scale: np.ndarray | None = None
     history_weights: np.ndarray | None = None
+    age_decay: tuple[float, ...] | None = None
 
 
 class Recommender(Protocol):

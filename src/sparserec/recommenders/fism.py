@@ -21,26 +21,41 @@ class FISM:
     One table serves both sides. The weights w are learned as their logarithms. An output factor for each item, the
     other half of the published form, is part of the row y_j here: w_i takes it back on the side of the history.
 
+    Where order counts, an item of age a, which so many of the history are newer than, counts decay^a times its weight.
+    A table may then have item columns, the last n_items ones: item i of a history adds decay^a, with a decay of their
+    own, to column i of the user's vector, and no more than its other columns by its row. A table of nothing else is a
+    sparse item-item model.
+
     Source: Kabbur, Ning and Karypis, "FISM: factored item similarity models for top-N recommender systems", 2013.
 
     Args:
         items: (n_items, dim) table.
         weights: (n_items, 1) table of the logarithms of the history weights.
         history: what each user is known to have taken while the model is trained.
+        ages: (1, 1) or (2, 1) table of decays in (0, 1], which is not trained: that of rows, and that of item columns
+            where the table has them; None where order does not count. With it, histories need timestamps.
     """
 
-    def __init__(self, items: Table, weights: Table, history: Histories):
+    def __init__(self, items: Table, weights: Table, history: Histories, ages: Table | None = None):
         self.tables: Mapping[str, Table] = {"items": items, "weights": weights}
-        self._history = history
+        self.age_decay: tuple[float, ...] | None = None
+        self._rows = items.dim
+        if ages is not None:
+            self.tables = {**self.tables, "ages": ages}
+            self.age_decay = tuple(ages.values.tolist())
+            self._rows -= items.n_rows * (len(self.age_decay) > 1)
+        self._history = self.in_order(history)
         self._every = torch.arange(items.n_rows)
+
+    def in_order(self, history: Histories) -> Histories:
+        """Histories as the model reads them: oldest first where order counts."""
+        return history if self.age_decay is None else Ordered.of(history)
 
     def scores(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Scores of the positives (B,) and of the negatives (B, K), the positive taken out of the history."""
-        items, weights = self.tables["items"], self.tables["weights"]
+        items = self.tables["items"]
         positives = items.lookup(batch.positives)
-        taken = torch.from_numpy(_taken(self._history, batch.users.numpy(), batch.positives.numpy()))
-        share = weights.lookup(batch.positives).exp() * taken[:, None]
-        users = self.users(batch.users) - share * positives
+        users = self._without(batch.users.numpy(), batch.positives.numpy())
         if batch.negatives.dim() == 1:
             negative = items.product(batch.negatives, users).T
         else:
@@ -50,25 +65,47 @@ class FISM:
 
     def users(self, users: Tensor) -> Tensor:
         """Vectors (B, dim) of users (B,) from their training histories, differentiable."""
-        return self._pool(*rows_of(self._history, users.numpy()))
+        return self.pool(*rows_of(self._history, users.numpy()))
 
     def catalogue_scores(self, users: Tensor) -> Tensor:
         """Scores (n_items, B) of the whole catalogue for users (B,), differentiable; the work is B x nnz."""
         return self.tables["items"].product(self._every, self.users(users))
 
-    def _pool(self, offsets: np.ndarray, rows: np.ndarray) -> Tensor:
-        entries = torch.from_numpy(rows)
+    def pool(self, offsets: np.ndarray, rows: np.ndarray) -> Tensor:
+        """Vectors (B, dim) of histories one after the other, as `rows_of` has them, differentiable."""
+        entries, bounds = torch.from_numpy(rows), torch.from_numpy(offsets)
+        if not self._rows:  # of item columns alone
+            return self._item_columns(offsets, rows)
         weights = self.tables["weights"].lookup(entries).squeeze(1).exp()
-        return self.tables["items"].pool(entries, torch.from_numpy(offsets), weights)
+        if self.age_decay is not None:
+            weights = weights * torch.from_numpy(_decayed(self.age_decay[0], offsets))
+        pooled = self.tables["items"].pool(entries, bounds, weights)
+        if self._rows == self.tables["items"].dim:
+            return pooled
+        return torch.cat([pooled[:, : self._rows], self._item_columns(offsets, rows)], dim=1)
+
+    def _item_columns(self, offsets: np.ndarray, rows: np.ndarray) -> Tensor:
+        assert self.age_decay is not None
+        vectors = np.zeros((len(offsets) - 1, self.tables["items"].n_rows), dtype=np.float32)
+        who = np.repeat(np.arange(len(vectors)), np.diff(offsets))
+        vectors[who, rows] = _decayed(self.age_decay[-1], offsets)
+        return torch.from_numpy(vectors)
+
+    def _without(self, users: np.ndarray, positives: np.ndarray) -> Tensor:
+        """Vectors (B, dim) of users from what is left of their histories without an item each."""
+        offsets, rows = rows_of(self._history, users)
+        other = rows != np.repeat(positives, np.diff(offsets))
+        counts = np.concatenate(([0], np.cumsum(other)))[offsets]
+        return self.pool(counts, rows[other])
 
     def scorer(self, history: Histories) -> FISMScorer:
         """The model as it is now, for full ranking of users with these histories."""
-        return FISMScorer(self, history)
+        return FISMScorer(self, self.in_order(history))
 
     def served(self) -> Served:
         """The model as it is now."""
-        weights = self.tables["weights"].values.detach().exp().numpy()
-        return Served(self.tables["items"], history_weights=weights)
+        weights = self.tables["weights"].values.detach().exp().numpy() if self._rows else None
+        return Served(self.tables["items"], history_weights=weights, age_decay=self.age_decay)
 
 
 class FISMScorer:
@@ -81,21 +118,22 @@ class FISMScorer:
     @torch.no_grad()
     def score(self, users: np.ndarray) -> np.ndarray:
         """Users (B,) int64 -> scores (B, n_items) float32."""
-        vectors = self._model._pool(*rows_of(self._history, np.asarray(users)))
+        vectors = self._model.pool(*rows_of(self._history, np.asarray(users)))
         every = torch.arange(self.n_items)
         scores = large(len(vectors), self.n_items)
         return scores.copy_(self._model.tables["items"].product(every, vectors).T).numpy()
 
 
-def _taken(history: Histories, users: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """Whether each item (B,) is in the history of the user (B,) beside it, as float32 ones and zeros."""
-    offsets, rows = rows_of(history, users)
-    hits = (rows == np.repeat(items, np.diff(offsets))).astype(np.float32)
-    return np.add.reduceat(np.append(hits, 0), offsets[:-1]).astype(np.float32) * (np.diff(offsets) > 0)
+def _decayed(decay: float, offsets: np.ndarray) -> np.ndarray:
+    """decay^age of the items of histories one after the other, oldest first, (offsets[-1],) float32."""
+    ages = np.repeat(offsets[1:], np.diff(offsets)) - 1 - np.arange(offsets[-1])
+    return (decay**ages).astype(np.float32)
 
 
 KIND = RecommenderKind(
-    make=lambda tables, history, settings: FISM(tables["items"], tables["weights"], history),
+    make=lambda tables, history, settings: FISM(
+        tables["items"], tables["weights"], history, tables.get("ages")
+    ),
     tables={"items": "items"},
     learns_lists=True,
     from_histories=True,
