@@ -179,7 +179,7 @@ def model_bytes(path: Path, name: str) -> bytes:
 def test_without_the_encoding_its_files_are_refused(added, tmp_path):
     model(tmp_path / "m", added)
     codec = CODECS.pop(added)
-    with pytest.raises(SparserecError, match="format version 3 is not supported; this package reads version 1 or 2"):
+    with pytest.raises(SparserecError, match="format version 4 is not supported; this package reads version 1 or 2 or 3"):
         read(tmp_path / "m")
     CODECS[added] = codec
 

@@ -17,7 +17,8 @@ def inspect(path: str | os.PathLike[str]) -> dict[str, Any]:
     Returns:
         `tensors` (name, dtype, shape, bytes), `bytes` (total, header, items, users, ids; the parts add up to the
         total, which is the size on disk), `bytes_per_item` (all but the raw ids, over items), `bytes_per_user` (the
-        user table, over users; None without one) and `card`.
+        user table, over users; None without one), `age_decay` (the numbers that say what age does in a history; None
+        where order does not count) and `card`.
 
     Raises:
         SparserecError: when the file is no valid artefact.
@@ -32,5 +33,6 @@ def inspect(path: str | os.PathLike[str]) -> dict[str, Any]:
         "bytes": sizes,
         "bytes_per_item": (sizes["total"] - sizes["ids"]) / artefact.card.n_items,
         "bytes_per_user": sizes["users"] / artefact.card.n_users if artefact.card.n_users else None,
+        "age_decay": None if artefact.items.age_decay is None else artefact.items.age_decay.tolist(),
         "card": artefact.card.as_dict(),
     }

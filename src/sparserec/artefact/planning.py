@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sparserec.artefact.codecs import GAPS, HISTORY_FACTORS, encode_ids, named_codec
+from sparserec.artefact.codecs import AGE_DECAY, GAPS, HISTORY_FACTORS, encode_ids, named_codec
 from sparserec.artefact.schema import DTYPES, ModelCard
 from sparserec.artefact.size import nnz_within, table_bytes
 from sparserec.artefact.writer import header_of
@@ -33,6 +33,7 @@ class Plan:
         history_factors: whether each item has one.
         ids: bytes of the raw ids, as they will be coded.
         header: bytes of the header, to within a few.
+        age_decay: how many numbers say what age does, 0 to 2.
     """
 
     n_items: int
@@ -42,6 +43,7 @@ class Plan:
     history_factors: bool
     ids: int
     header: int
+    age_decay: int = 0
 
     @property
     def rows(self) -> int:
@@ -57,6 +59,7 @@ class Plan:
         """
         sizes = {"n_items": self.n_items, "n_users": self.n_users, "dim": self.dim, "values_dtype": self.values_dtype}
         factors = HISTORY_FACTORS.bytes_of(self.n_items) if self.history_factors else 0
+        factors += AGE_DECAY.bytes_of(self.age_decay)
         return self.header + self.ids + factors + table_bytes(nnz=nnz, value_bits=value_bits, **sizes)
 
     @property
@@ -92,6 +95,7 @@ def planned(
     history_factors: bool,
     recipe: Mapping[str, Any],
     ids: bool = True,
+    age_decay: int = 0,
 ) -> Plan:
     """The plan of a file with sparse tables.
 
@@ -103,6 +107,7 @@ def planned(
         history_factors: whether each item has one.
         recipe: the configuration of the training, as the card will have it.
         ids: whether the file has the ids.
+        age_decay: how many numbers say what age does, 0 to 2.
     """
     sides = {"items": items} if users is None else {"items": items, "users": users}
     tensors: dict[str, np.ndarray] = {}
@@ -110,6 +115,8 @@ def planned(
         kinds = {**named_codec(values_dtype).tensors, **dict.fromkeys(GAPS, "U8")}
         if history_factors and side == "items":
             kinds |= HISTORY_FACTORS.tensors
+        if age_decay and side == "items":
+            kinds |= AGE_DECAY.tensors
         # Only lengths as long in digits as those to come count, and no memory is taken for them.
         tensors |= {
             f"{side}.{kind}": np.broadcast_to(np.zeros((), DTYPES[dtype]), (10 * len(names),))
@@ -117,7 +124,7 @@ def planned(
         }
         tensors |= {f"{side}.{kind}": part for kind, part in (encode_ids(side, names) if ids else {}).items()}
     card = ModelCard(
-        format_version=2,
+        format_version=3 if age_decay else 2,
         scoring="history" if users is None else "users",
         dim=dim,
         n_items=len(items),
@@ -139,4 +146,5 @@ def planned(
         history_factors=history_factors,
         ids=raw,
         header=8 + len(header_of(tensors, card)),
+        age_decay=age_decay,
     )

@@ -37,6 +37,7 @@ class DecodedTable:
         history_factors: (n,) float32 above 0, decoded, multiplied into rows when a history is summed; None for ones.
         unit: what all values are multiplied with; half the step of "coded" values.
         odd: whether all values are odd numbers, as "coded" ones are.
+        age_decay: (1,) or (2,) float32, what the age of an item in a history does; None where order does not count.
     """
 
     n: int
@@ -49,6 +50,7 @@ class DecodedTable:
     history_factors: np.ndarray | None
     unit: float = 1.0
     odd: bool = False
+    age_decay: np.ndarray | None = None
 
     @property
     def dense(self) -> bool:
@@ -168,6 +170,7 @@ def _table(side: Side) -> DecodedTable:
             if kind in side.tensors and kind not in codec.tensors:
                 raise SparserecError(f"'{side.name}.{kind}' does not belong to a table of {codec.name} values")
     factors, history_factors = codecs.FACTORS.decode(side), codecs.HISTORY_FACTORS.decode(side)
+    age_decay = codecs.AGE_DECAY.decode(side)
     nnz, indptr, columns = codec.count(side), None, None
     with _naming(side.name):
         if side.sparse:
@@ -177,7 +180,17 @@ def _table(side: Side) -> DecodedTable:
         if codes.shape != ((nnz,) if side.sparse else (side.n, side.dim)):
             raise SparserecError(f"the {codec.name} values are {codes.size}, but there are places for {nnz}")
     return DecodedTable(
-        side.n, side.dim, codes, decoded.scales, indptr, columns, factors, history_factors, decoded.unit, decoded.odd
+        side.n,
+        side.dim,
+        codes,
+        decoded.scales,
+        indptr,
+        columns,
+        factors,
+        history_factors,
+        decoded.unit,
+        decoded.odd,
+        age_decay,
     )
 
 

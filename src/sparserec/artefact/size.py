@@ -6,7 +6,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable
 
-from sparserec.artefact.codecs import CODECS, HISTORY_FACTORS, ValuesCodec, alternatives, named_codec
+from sparserec.artefact.codecs import AGE_DECAY, CODECS, HISTORY_FACTORS, ValuesCodec, alternatives, named_codec
 from sparserec.artefact.gaps import most_bytes
 from sparserec.artefact.schema import HEADER_ALLOWANCE
 from sparserec.errors import SparserecError
@@ -32,6 +32,7 @@ def sparse_file_bytes(
     dim: int,
     values_dtype: str,
     history_factors: bool = False,
+    age_decay: int = 0,
 ) -> int:
     """The bytes that a file with sparse tables takes, not counting the raw ids.
 
@@ -47,9 +48,11 @@ def sparse_file_bytes(
         dim: columns.
         values_dtype: how the values are stored, a name of `CODECS`.
         history_factors: whether each item has one.
+        age_decay: how many numbers say what age does, 0 to 2.
     """
     codec, cells = named_codec(values_dtype), (n_items + n_users) * dim
-    beside = _tables(codec, n_users, dim) + (HISTORY_FACTORS.bytes_of(n_items) if history_factors else 0)
+    beside = _tables(codec, n_users, dim) + AGE_DECAY.bytes_of(age_decay)
+    beside += HISTORY_FACTORS.bytes_of(n_items) if history_factors else 0
     if codec.estimated:
         return HEADER_EXPECTED + beside + math.ceil((nnz * codec.value_bits + _gaps_bits(cells, nnz)) / 8)
     gaps = most_bytes(cells, nnz) + (SECOND_TABLE if n_users else 0)
@@ -77,6 +80,7 @@ def nnz_for_budget(
     dim: int,
     values_dtype: str,
     history_factors: bool = False,
+    age_decay: int = 0,
 ) -> int:
     """The most values whose file `sparse_file_bytes` puts within `budget` bytes, not counting the raw ids.
 
@@ -96,6 +100,7 @@ def nnz_for_budget(
             dim=dim,
             values_dtype=values_dtype,
             history_factors=history_factors,
+            age_decay=age_decay,
         )
 
     least = file_bytes(rows)

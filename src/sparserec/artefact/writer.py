@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ def write(
     user_ids: Vocabulary | None = None,
     item_factors: np.ndarray | None = None,
     history_factors: np.ndarray | None = None,
+    age_decay: Sequence[float] | None = None,
     recipe: Mapping[str, Any] | None = None,
     data_fingerprint: str = "",
     metrics: Mapping[str, float] | None = None,
@@ -60,6 +61,11 @@ def write(
         item_factors: (n_items,), multiplied into scores.
         history_factors: (n_items,) float32 above 0, multiplied into item rows when a history is summed; stored to
             within 5.2%.
+        age_decay: what the age of an item in a history does to it, each above 0 and up to 1, stored in single
+            precision; sparse item tables only. One number: the row of an item of age a counts that number to the power
+            a. Two: the last n_items columns of the table are item columns besides, to which item i of a history adds
+            the second number to the power a, at column dim - n_items + i. None where the order of a history does not
+            count.
         recipe: the configuration of the training, for the model card.
         data_fingerprint: SHA-256 of the interactions, for the card.
         metrics: for the card.
@@ -77,14 +83,16 @@ def write(
     """
     _check_sides(items, len(item_ids), users, None if user_ids is None else len(user_ids))
     factors = _factors(len(item_ids), item_factors, history_factors)
+    order = {} if age_decay is None else _of_sides({"items": codecs.AGE_DECAY.encode(age_decay, items)})
     tables = {"items": items} if users is None else {"items": items, "users": users}
     for side, table in tables.items():
         _check_table(side, table, values_dtype)
     raw = _ids({"items": item_ids, "users": user_ids}) if ids else {}
-    beside = {**raw, **factors}
+    beside = {**raw, **factors, **order}
     about = {"recipe": dict(recipe or {}), "data_fingerprint": data_fingerprint, "metrics": dict(metrics or {})}
     codec = codecs.named_codec(values_dtype)
-    version = max(codec.version, *(_id_version(side, raw) for side in tables))
+    versions = [codec.version, *(_id_version(side, raw) for side in tables)]
+    version = max([*versions, codecs.AGE_DECAY.version] if order else versions)
     return _Draft(codec, beside, about, version).write(path, tables, budget)
 
 
@@ -94,7 +102,7 @@ class _Draft:
 
     Attributes:
         codec: of the values.
-        beside: the tensors of ids and factors.
+        beside: the tensors of ids, of factors and of what age does.
         about: fields of the model card that tables and tensors do not tell.
         version: of the format.
     """

@@ -18,7 +18,7 @@ class Taste:
 
     Attributes:
         vector: (dim,) float64.
-        history: (h,) intp, rows of what the user took.
+        history: (h,) intp, rows of what the user took, oldest first.
         dislikes: (d,) intp, rows of what they do not like.
     """
 

@@ -38,7 +38,9 @@ class ItemIds:
         """Rows (m,) intp of ids, as often as they occur; messages call an id `kind`."""
         return self._of(listed(ids, f"{kind} ids"), kind)
 
-    def distinct(self, ids: Iterable[Id] | None, argument: str, kind: str, unknown: Unknown = "error") -> np.ndarray:
+    def distinct(
+        self, ids: Iterable[Id] | None, argument: str, kind: str, unknown: Unknown = "error", *, last: bool = False
+    ) -> np.ndarray:
         """Rows (m,) intp of ids, each once.
 
         Args:
@@ -46,11 +48,13 @@ class ItemIds:
             argument: what messages call them all.
             kind: what messages call one of them.
             unknown: what becomes of those that the file does not have.
+            last: whether an id that is there twice is where it stands last; else where it stands first.
 
         Raises:
             SparserecError: when they are no list, or one is unknown and that is an error.
         """
-        names = list(dict.fromkeys(listed(ids, argument)))
+        given = listed(ids, argument)
+        names = list(dict.fromkeys(reversed(given)))[::-1] if last else list(dict.fromkeys(given))
         if unknown == "ignore":
             names = [name for name in names if self._ids.get(name) is not None]
         return self._of(names, kind)

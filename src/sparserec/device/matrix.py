@@ -12,7 +12,12 @@ class Matrix:
 
     Args:
         items: the item rows of an artefact.
+
+    Attributes:
+        ages: None; only sparse tables know of them.
     """
+
+    ages = None
 
     def __init__(self, items: DecodedTable):
         self._items = items
@@ -20,8 +25,8 @@ class Matrix:
             self._matrix = items.dequantised()
         self.n, self.nbytes = items.n, self._matrix.nbytes
 
-    def vector(self, taken: np.ndarray) -> np.ndarray:
-        """The sum of rows (m,), each times its history factor where there are any, (dim,) float64."""
+    def vector(self, taken: np.ndarray, *, aged: bool = True) -> np.ndarray:
+        """The sum of rows (m,), each times its history factor where there are any, (dim,) float64; none ages."""
         factors = self._items.history_factors
         each = np.ones(len(taken)) if factors is None else factors[taken].astype(np.float64)
         return (self._items.values[taken] * each[:, None]).sum(axis=0) * self._items.column_scales()
@@ -39,7 +44,7 @@ class Matrix:
         """The length of each row as a vector, (n,) float64."""
         return np.sqrt(np.einsum("ij,ij->i", self._matrix, self._matrix, dtype=np.float64))
 
-    def parts(self, taken: np.ndarray, row: int) -> np.ndarray:
+    def parts(self, taken: np.ndarray, row: int, *, aged: bool = True) -> np.ndarray:
         """What each of the rows `taken` (m,) adds to the inner product of their vector with a row, (m,) float64."""
         sums = self._matrix[taken].astype(np.float64) @ self._matrix[row]
         return sums if self._items.history_factors is None else sums * self._items.history_factors[taken]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sparserec.artefact.reader import DecodedTable
+from sparserec.device.ages import Ages
 from sparserec.device.lists import BLOCK, Lists, blocks, by_column, by_row, norms
 from sparserec.device.topk import LANES
 
@@ -24,6 +25,7 @@ class ByRow:
         self.n, self.dim = items.n, items.dim
         self.scales = items.column_scales()
         self.history_factors = None if items.history_factors is None else Factors(items.history_factors)
+        self.ages = None if items.age_decay is None else Ages(items.age_decay, items.n, items.dim)
         self.lists: Lists = by_row(items, reuse=reuse)
 
 
@@ -70,11 +72,12 @@ class Postings:
         norms: (ceil(n / LANES),) float32, descending: the largest such length of each `LANES` places.
         rows: columns and codes of each place.
         columns: places and codes of each column.
+        ages: what the age of an item in a history does, None where order does not count.
     """
 
     def __init__(self, table: ByRow):
         self.n, self.dim = table.n, table.dim
-        self._scales, self._history_factors = table.scales, table.history_factors
+        self._scales, self._history_factors, self.ages = table.scales, table.history_factors, table.ages
         kind = np.uint16 if self.n <= 1 << 16 else np.int32
         # What stays is made before what is needed meanwhile, so that it leaves no holes.
         self.order, self._places = np.empty(self.n, dtype=kind), np.empty(self.n, dtype=kind)
@@ -101,14 +104,49 @@ class Postings:
         """Places (m,) intp of rows (m,)."""
         return self._places.take(rows).astype(np.intp)
 
-    def vector(self, taken: np.ndarray) -> np.ndarray:
-        """The sum of rows (m,), each times its history factor where there are any, (dim,) float64."""
+    def vector(self, taken: np.ndarray, *, aged: bool = True) -> np.ndarray:
+        """What a history adds up to.
+
+        Args:
+            taken: (m,) integers, rows, each once, oldest first.
+            aged: whether the order counts where the file says what age does; else each has age 0.
+
+        Returns:
+            (dim,) float64: the sum of the rows, each times its history factor and what its age leaves of it, where
+            there are such. In item columns, what the ages of the items leave of 1.
+        """
+        ages = self.ages
+        if ages is None or not ages.item_columns:
+            return self._sum(taken, aged)
+        vector = self._sum(taken, aged) if ages.ordinary else np.zeros(self.dim)
+        vector[ages.ordinary :] = 0
+        vector[ages.ordinary + taken] = ages.of_columns(len(taken), aged)
+        return vector
+
+    def _sum(self, taken: np.ndarray, aged: bool) -> np.ndarray:
+        """The sum of rows as for `vector`, in all columns alike."""
         first, last = self.rows.slices(self.places(taken))
         columns, codes = self.rows.stored(first, last)
-        factors = np.ones(len(taken)) if self._history_factors is None else self._history_factors.take(taken)
-        weights = factors.astype(np.float64).repeat(last - first)
+        weights = self._weights_in_history(taken, aged).repeat(last - first)
         self.rows.multiply(weights, codes, first, last)
         return np.bincount(columns, weights, minlength=self.dim) * self._scales
+
+    def _weights_in_history(self, taken: np.ndarray, aged: bool) -> np.ndarray:
+        """What rows (m,), oldest first, are multiplied with in a history, (m,) float64."""
+        factors = np.ones(len(taken)) if self._history_factors is None else self._history_factors.take(taken)
+        weights = factors.astype(np.float64)
+        return weights if self.ages is None else weights * self.ages.of_rows(len(taken), aged)
+
+    def everything(self) -> np.ndarray:
+        """The vector of a history of all items, none older than another, without history factors, (dim,) float64."""
+        vector = np.zeros(self.dim)
+        for _, chosen in blocks(self.rows):
+            columns, codes, _ = self.rows.of(chosen)
+            vector += np.bincount(columns, codes, minlength=self.dim)
+        vector *= self._scales
+        if self.ages is not None:
+            vector[self.ages.ordinary :] = 1
+        return vector
 
     @property
     def history_factors(self) -> np.ndarray | None:
@@ -133,16 +171,22 @@ class Postings:
             squares[first : first + len(chosen)] = np.bincount(each, values * values, minlength=len(chosen))
         return np.sqrt(squares).take(self._places)
 
-    def parts(self, taken: np.ndarray, row: int) -> np.ndarray:
-        """What each of the rows `taken` (m,) adds to the inner product of their vector with a row, (m,) float64."""
+    def parts(self, taken: np.ndarray, row: int, *, aged: bool = True) -> np.ndarray:
+        """What each of the rows `taken` (m,) adds to the inner product of their `vector` with a row, (m,) float64."""
         columns, codes, _ = self.rows.of(self.places(np.array([row])))
         weights = np.zeros(self.dim)
         weights[columns] = codes
-        weights *= self.weights(self._scales)
+        weights *= self._scales
+        given = None
+        if self.ages is not None and self.ages.item_columns:
+            given = weights[self.ages.ordinary + taken] * self.ages.of_columns(len(taken), aged)
+            weights[self.ages.ordinary :] = 0
+        weights *= self._scales
         columns, codes, lengths = self.rows.of(self.places(taken))
         each = np.arange(len(taken)).repeat(lengths)
         sums = np.bincount(each, weights[columns] * codes, minlength=len(taken))
-        return sums if self._history_factors is None else sums * self._history_factors.take(taken)
+        sums *= self._weights_in_history(taken, aged)
+        return sums if given is None else sums + given
 
     def weights(self, vector: np.ndarray) -> np.ndarray:
         """What the codes of an item are multiplied with, (dim,) float64, for a vector (dim,) float64."""

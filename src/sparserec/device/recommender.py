@@ -19,7 +19,7 @@ from sparserec.device.ids import Id, ItemIds, Unknown, checked_count, checked_un
 from sparserec.device.matrix import Matrix, row_vector, rows_sum
 from sparserec.device.postings import ByRow, Postings
 from sparserec.device.shortlist import Shortlist
-from sparserec.device.standing import resemblance, standing
+from sparserec.device.standing import has_item_columns, resemblance, standing
 from sparserec.device.topk import top_k
 from sparserec.errors import SparserecError
 from sparserec.files import read_bytes, write_bytes
@@ -78,6 +78,11 @@ class Recommender:
     def has_users(self) -> bool:
         """Whether the file holds a user table."""
         return self._users is not None
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the order of a history counts: the file says what age does."""
+        return self._items.ages is not None
 
     @property
     def item_ids(self) -> list[str]:
@@ -148,7 +153,9 @@ class Recommender:
         """The k best items, best first; ties go to the item that comes first in the file.
 
         Args:
-            history: raw ids of items the user took. Without `user` the user's vector is made of them.
+            history: raw ids of items the user took, oldest first. Without `user` the user's vector is made of them.
+                Their order counts where the file is `ordered`: an item is as old as there are items after it, and one
+                that is there twice stands where it stands last. In other files it makes no difference.
             user: raw id of a user with a row in the file.
             k: how many items, at least 1; fewer come back when fewer are left.
             exclude: raw ids that are not to be recommended.
@@ -156,11 +163,13 @@ class Recommender:
             explain: say what each item of the history, and each disliked one, adds to each score. Only where the vector
                 is made of them.
             dislikes: raw ids of items the user does not like: what they would add to the vector as part of a history is
-                subtracted. They are never recommended. An id that is in the history too counts as disliked alone.
+                subtracted, as if each were the newest. They are never recommended. An id that is in the history too
+                counts as disliked alone, and makes no other older.
             exclude_history: whether items of the history are left out. False where what was taken can be wanted again,
                 as groceries and music are.
             unknown: "error", or "ignore" to leave out ids of `history`, `dislikes`, `exclude` and `candidates` that the
-                file does not have; `unknown_items` tells them. A `user` must always be known.
+                file does not have; `unknown_items` tells them. They make no other item older. A `user` must always be
+                known.
 
         Returns:
             pairs of raw item id and score; with `explain`, `Recommendation`s.
@@ -194,8 +203,9 @@ class Recommender:
         """What most people took, as far as the file knows: for somebody without a history.
 
         Of files with history factors those with the smallest come first, since training gives what many took a small
-        one; with a user table, what scores highest for all users together; else the longest rows. Ties go to the longer
-        row, then to the item that comes first in the file.
+        one; with a user table, what scores highest for all users together; with item columns, what scores highest for a
+        history of all items of one age, that is, what all items together lead to; else the longest rows. Ties go to the
+        longer row, then to the item that comes first in the file.
 
         Args:
             k: how many items, at least 1; fewer come back when fewer are left.
@@ -228,7 +238,9 @@ class Recommender:
         """Items whose rows are like that of an item, most alike first; ties go to the one that comes first in the file.
 
         Alike is the inner product of both rows, divided by the square roots of their lengths: halfway between the inner
-        product, which favours what everybody took, and the cosine, which favours what hardly anybody took.
+        product, which favours what everybody took, and the cosine, which favours what hardly anybody took. In files
+        with item columns, what each of both adds to the score of the other as the newest of a history, half and half,
+        takes the place of the inner product.
 
         Args:
             item: a raw id, which must be known.
@@ -322,7 +334,8 @@ class Recommender:
 
         Args:
             indptr: (B + 1,) integers.
-            indices: (indptr[-1],) integers below n_items. An empty history scores 0 everywhere.
+            indices: (indptr[-1],) integers below n_items, none twice in a history; oldest first where the file is
+                `ordered`. An empty history scores 0 everywhere.
         """
         out = np.empty((len(indptr) - 1, self.n_items), dtype=np.float32)
         for number in range(len(out)):
@@ -361,8 +374,9 @@ class Recommender:
     def _reasons(self, taste: Taste, row: int) -> tuple[tuple[str, float], ...]:
         """What was taken and what is disliked, by what it adds to the score of a row, largest first."""
         rows = np.concatenate((taste.history, taste.dislikes))
-        parts = self._items.parts(rows, row)
-        parts[len(taste.history) :] *= -1
+        parts = np.concatenate(
+            (self._items.parts(taste.history, row), -self._items.parts(taste.dislikes, row, aged=False))
+        )
         if self._factors is not None:
             parts = parts * self._factors[row]
         order = np.argsort(-parts, kind="stable")
@@ -374,7 +388,7 @@ class Recommender:
         """The vector of a user or of a history, less that of dislikes, with what it is made of."""
         checked_unknown(unknown)
         given = None if history is None else list(listed(history, "history"))
-        taken = self._asked.distinct(given, "history", "item in the history", unknown)
+        taken = self._asked.distinct(given, "history", "item in the history", unknown, last=self.ordered)
         disliked = self._asked.distinct(dislikes, "dislikes", "disliked item", unknown)
         if len(disliked):
             taken = taken[~np.isin(taken, disliked)]
@@ -387,7 +401,7 @@ class Recommender:
             vector = row_vector(self._users, self._user_ids.index(str(user), "user"))
         if len(disliked):
             with np.errstate(over="ignore", invalid="ignore"):
-                vector = vector - self._items.vector(disliked)
+                vector = vector - self._items.vector(disliked, aged=False)
         return Taste(vector, taken, disliked)
 
     def _check_history(self, given: list[str] | None, known: int) -> None:
@@ -417,6 +431,9 @@ class Recommender:
         if self._items.history_factors is None and self._users is not None:
             with np.errstate(over="ignore", invalid="ignore"):
                 return self._of(rows_sum(self._users)).astype(np.float64), self._items.lengths()
+        if isinstance(self._items, Postings) and self._items.history_factors is None and has_item_columns(self._items):
+            with np.errstate(over="ignore", invalid="ignore"):
+                return self._of(self._items.everything()).astype(np.float64), self._items.lengths()
         return standing(self._items)
 
     def _named(self, rows: np.ndarray, numbers: np.ndarray) -> list[tuple[str, float]]:

@@ -29,12 +29,32 @@ def standing(items: Postings | Matrix) -> tuple[np.ndarray, np.ndarray]:
 def resemblance(items: Postings | Matrix, row: int) -> np.ndarray:
     """How much each item is like one: inner products over the square roots of both lengths, (n,) float64.
 
+    With item columns, rows say what leads to an item, and of two items that lead to one another the rows need not be
+    alike: what each adds to the score of the other, half and half, is taken instead of the inner product.
+
     Args:
         items: the item table.
         row: of the one item. Items without length are like none, and have 0.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        products = items.of(items.row(row)).astype(np.float64)
+        products = _exchanged(items, row) if has_item_columns(items) else items.of(items.row(row)).astype(np.float64)
         lengths = items.lengths()
         scale = np.sqrt(lengths) * np.sqrt(lengths[row])
         return np.divide(products, scale, out=np.zeros(len(products)), where=scale > 0)
+
+
+def has_item_columns(items: Postings | Matrix) -> bool:
+    """Whether each item has a column of its own."""
+    return items.ages is not None and items.ages.item_columns
+
+
+def _exchanged(items: Postings | Matrix, row: int) -> np.ndarray:
+    """What one item and each other add to the score of one another as the newest of a history, halved: (n,) float64."""
+    assert items.ages is not None
+    given = items.of(items.vector(np.array([row]))).astype(np.float64)
+    own = items.row(row)
+    received = own[items.ages.ordinary :].copy()
+    own[items.ages.ordinary :] = 0
+    products, factors = items.of(own).astype(np.float64), items.history_factors
+    received += products if factors is None else products * factors
+    return (given + received) / 2

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sparserec.errors import SparserecError
+from sparserec.interactions.order import in_order
 from sparserec.interactions.tally import Tally
 from sparserec.vocabulary import Vocabulary
 
@@ -150,6 +151,23 @@ class Interactions:
     def item_degrees(self) -> np.ndarray:
         """(n_items,) int64: interactions of each item."""
         return np.bincount(self.indices, minlength=self.n_items)
+
+    def ordered(self) -> tuple[np.ndarray, np.ndarray]:
+        """The items of each user, oldest first; those of one time in an order drawn from `seed`.
+
+        The order of two items of one time depends on the user, the items and the seed alone: it is the same in a part
+        and in all of a history. Item order would do harm: what is asked for would be guessed by its place in the
+        catalogue.
+
+        Returns:
+            (n_users + 1,) int64, and (nnz,) int32: user `u` owns items `indptr[u]:indptr[u + 1]`.
+
+        Raises:
+            SparserecError: when they have no timestamps.
+        """
+        if self.timestamps is None:
+            raise SparserecError("the order of histories needs timestamps, which these interactions don't have")
+        return self.indptr, in_order(self.indptr, self.indices, self.timestamps, self.seed)
 
     def where(self, keep: np.ndarray) -> Interactions:
         """The interactions marked in `keep` (nnz,) bool, over the same vocabularies."""

@@ -19,24 +19,20 @@ class TimedHistory(Protocol):
         ...
 
     @property
-    def indices(self) -> np.ndarray:
-        """(nnz,) integers."""
-        ...
-
-    @property
     def timestamps(self) -> np.ndarray | None:
         """(nnz,) int64."""
         ...
 
+    def ordered(self) -> tuple[np.ndarray, np.ndarray]:
+        """(n_users + 1,) int64, and the items of each user, oldest first, (nnz,) integers."""
+        ...
+
 
 class Sequences:
-    """The items of each user, oldest first; those of one time in an order drawn from the seed of the split.
-
-    The order of two items of one time depends on the user, the items and the seed alone: it is the same in a part and
-    in all of a history. Item order would do harm: what is asked for would be guessed by its place in the catalogue.
+    """The items of each user, oldest first; those of one time in the order that their history gives them.
 
     Args:
-        history: with timestamps; its `seed`, if it has one, draws the order.
+        history: with timestamps.
 
     Raises:
         SparserecError: when it has none.
@@ -45,31 +41,16 @@ class Sequences:
     def __init__(self, history: TimedHistory):
         if history.timestamps is None:
             raise SparserecError("sequences need timestamps: name their column (--timestamp), or choose another model")
-        self.indptr = history.indptr
-        rows = np.repeat(np.arange(len(history.indptr) - 1), np.diff(history.indptr))
-        chance = scattered(rows, history.indices, getattr(history, "seed", 0))
-        ordered = history.indices[np.lexsort((chance, history.timestamps, rows))].astype(np.int64)
-        self._items = np.append(ordered, -1)  # so that there is something to read where nobody has a history
+        self.indptr, ordered = history.ordered()
+        self._items = np.append(
+            ordered.astype(np.int64), -1
+        )  # something to read where nobody has a history
 
     def last(self, users: np.ndarray, length: int) -> np.ndarray:
         """The newest `length` items of users (B,), (B, length) int64, the newest last; -1 before the oldest."""
         ends = self.indptr[users + 1]
         places = ends[:, None] - np.arange(length, 0, -1)
         return np.where(places >= self.indptr[users][:, None], self._items[np.maximum(places, 0)], -1)
-
-
-def scattered(users: np.ndarray, items: np.ndarray, seed: int) -> np.ndarray:
-    """(n,) uint64 that look drawn at random, one for each user, item and seed.
-
-    Source: the finaliser of SplitMix64, Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (2014).
-    """
-    mixed = users.astype(np.uint64) << np.uint64(32) | items.astype(np.uint64)
-    for number in (np.uint64(seed & (1 << 64) - 1), np.uint64(0)):
-        mixed = mixed ^ number
-        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-            mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-        mixed = mixed ^ (mixed >> np.uint64(31))
-    return mixed
 
 
 def places(sequences: Tensor) -> Tensor:

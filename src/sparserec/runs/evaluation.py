@@ -103,6 +103,11 @@ def evaluate_on_device(
     if relevant.nnz == 0:
         raise SparserecError(without_part(part, split.kind, "the data"))
     by_history = from_history or not recommender.has_users
+    if by_history and recommender.ordered and history.timestamps is None:
+        raise SparserecError(
+            "this file scores histories in the order of time, and the interactions have no timestamps: name their column "
+            f"({option('timestamp')})"
+        )
     scorer = _OnDevice(recommender, history if by_history else None)
     metrics = evaluate(scorer, history, relevant, ks=ks, exclude_history=exclude_history)
     if not compare:
@@ -115,13 +120,16 @@ class _OnDevice:
     """The device runtime as a scorer of users by index."""
 
     def __init__(self, recommender: Recommender, history):
-        self._recommender, self._history = recommender, history
-        self.n_items = recommender.n_items
+        self._recommender, self.n_items = recommender, recommender.n_items
+        self._history = None
+        if history is not None:
+            self._history = history.ordered() if recommender.ordered else (history.indptr, history.indices)
 
     def score(self, users: np.ndarray) -> np.ndarray:
         if self._history is None:
             return self._recommender.score_users(users)
-        starts, ends = self._history.indptr[users], self._history.indptr[users + 1]
-        pieces = [self._history.indices[a:b] for a, b in zip(starts, ends, strict=True)]
+        bounds, items = self._history
+        starts, ends = bounds[users], bounds[users + 1]
+        pieces = [items[a:b] for a, b in zip(starts, ends, strict=True)]
         indptr = np.concatenate(([0], np.cumsum(ends - starts)))
         return self._recommender.score_histories(indptr, np.concatenate(pieces))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from sparserec.artefact.codecs.base import GAPS, Budget, Decoded, Graph, Part, Side, ValuesCodec
 from sparserec.artefact.codecs.ids import CODED_IDS, PLAIN_IDS, decode_ids, encode_ids, id_version
-from sparserec.artefact.codecs.parts import Factors, HistoryFactors, Structure
+from sparserec.artefact.codecs.parts import AgeDecay, Factors, HistoryFactors, Structure
 from sparserec.artefact.codecs.plain import Float16, Int8
 from sparserec.artefact.codecs.sequence import Entries, NumberSequence, RiceCoded
 from sparserec.artefact.codecs.stepped import Coded
@@ -19,11 +19,12 @@ from sparserec.errors import SparserecError
 CODECS: dict[str, ValuesCodec] = {codec.name: codec for codec in (Int8(), Float16(), Coded())}
 """How values can be stored, by name; `values` of a configuration is one of these names."""
 
-STRUCTURE, FACTORS, HISTORY_FACTORS = Structure(), Factors(), HistoryFactors()
-PARTS: tuple[Part, ...] = (STRUCTURE, FACTORS, HISTORY_FACTORS, PLAIN_IDS, CODED_IDS)
+STRUCTURE, FACTORS, HISTORY_FACTORS, AGE_DECAY = Structure(), Factors(), HistoryFactors(), AgeDecay()
+PARTS: tuple[Part, ...] = (STRUCTURE, FACTORS, HISTORY_FACTORS, AGE_DECAY, PLAIN_IDS, CODED_IDS)
 """What a side has beside its values."""
 
 __all__ = [
+    "AGE_DECAY",
     "CODECS",
     "FACTORS",
     "GAPS",

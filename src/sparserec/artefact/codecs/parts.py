@@ -1,8 +1,8 @@
-"""The parts of a side beside its values and ids: where values are, and factors."""
+"""The parts of a side beside its values and ids: where values are, factors, and what age does in a history."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +11,7 @@ from sparserec.artefact import gaps, history, rice
 from sparserec.artefact.codecs.base import GAPS, Graph, Part, Side
 from sparserec.artefact.codecs.sequence import NumberSequence, RiceCoded, Shapes, joined, most_bits, rice_code
 from sparserec.artefact.codecs.stepped import stored_rice
-from sparserec.artefact.csr import TableData
+from sparserec.artefact.csr import Table, TableData
 from sparserec.artefact.quantise import to_float16
 from sparserec.errors import SparserecError
 
@@ -123,3 +123,55 @@ class HistoryFactors(Part):
         shrunk = graph.add("Exp", graph.add("Mul", numbers, graph.number(-step, np.float64)))
         factors = graph.add("Mul", shrunk, graph.number(largest, np.float64))
         return graph.cast(graph.cast(factors, np.float32), np.float64)
+
+
+class AgeDecay(Part):
+    """What the age of an item in a history does: one number, or two where the last columns are item columns."""
+
+    name = "age decay"
+    tensors: ClassVar = {"age_decay": "F32"}
+    version = 3
+    items_only = True
+
+    def bytes_of(self, numbers: int) -> int:
+        """Bytes that so many numbers take."""
+        return 4 * numbers
+
+    def encode(self, decay: Sequence[float], items: Table) -> dict[str, np.ndarray]:
+        """The tensors of one or two numbers for an item table, by kind.
+
+        Raises:
+            SparserecError: when they are not above 0 and up to 1 in single precision, or the table can't have them.
+        """
+        try:
+            numbers = np.asarray(decay, dtype=np.float64)
+        except (TypeError, ValueError):
+            numbers = np.zeros(0)
+        stored = numbers.astype(np.float32)
+        if numbers.ndim != 1 or len(numbers) not in (1, 2) or not ((stored > 0) & (numbers <= 1)).all():
+            raise SparserecError(f"age_decay must be one or two numbers above 0 and up to 1, not {decay!r}")
+        if isinstance(items, np.ndarray):
+            raise SparserecError("age_decay needs a sparse item table; this one is dense")
+        if len(stored) == 2 and items.dim < len(items.indptr) - 1:
+            raise SparserecError(
+                f"age_decay of two numbers needs a column for each item: there are {len(items.indptr) - 1} items, but "
+                f"{items.dim} columns"
+            )
+        return {"age_decay": stored}
+
+    def decode(self, side: Side) -> np.ndarray | None:
+        """The numbers, (1,) or (2,) float32 as in the file, None when it has none."""
+        decay = side.tensors.get("age_decay")
+        if decay is None:
+            return None
+        # Comparisons are False for what is no number.
+        if decay.shape not in ((1,), (2,)) or not ((decay > 0) & (decay <= 1)).all():
+            raise SparserecError(f"'{side.name}.age_decay' must be one or two numbers above 0 and up to 1")
+        if not side.sparse:
+            raise SparserecError(f"'{side.name}.age_decay' does not belong to a dense table")
+        if len(decay) == 2 and side.dim < side.n:
+            raise SparserecError(
+                f"'{side.name}.age_decay' of two numbers needs a column for each of {side.n} items, but there are "
+                f"{side.dim}"
+            )
+        return decay
