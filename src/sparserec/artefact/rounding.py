@@ -32,20 +32,21 @@ class Rounding:
         return np.where(remaining, np.copysign(middles, values), np.float32(0))
 
 
-def rounding(items: TableData, history_factors: np.ndarray, budget: int) -> Rounding:
+def rounding(items: TableData, history_factors: np.ndarray | None, budget: int) -> Rounding:
     """How a file of this table within `budget` bytes, not counting the raw ids, rounds its values.
 
     The header counts as much as is usual, so the step of the file itself may be another by a hair.
 
     Args:
         items: the table.
-        history_factors: (n_items,) float32 above 0.
+        history_factors: (n_items,) float32 above 0, or None for ones.
         budget: bytes.
 
     Raises:
         SparserecError: when no step keeps the budget.
     """
-    beside = HEADER_EXPECTED + sum(tensor.nbytes for tensor in history.encode(history_factors).values())
+    factors = {} if history_factors is None else history.encode(history_factors)
+    beside = HEADER_EXPECTED + sum(tensor.nbytes for tensor in factors.values())
 
     def steps_of(tables: Mapping[str, TableData]) -> dict[str, np.float32]:
         table = tables["items"]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sparserec.protocols import Histories
 from sparserec.recommenders.base import Batch, RecommenderKind, Served
-from sparserec.recommenders.histories import rows_of
+from sparserec.recommenders.histories import Ordered, rows_of
 from sparserec.tables import Table
 from sparserec.tables.ops import large
 

@@ -2,9 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
+from sparserec.errors import SparserecError
 from sparserec.protocols import Histories
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """Histories whose items stand in the order of time.
+
+    Attributes:
+        indptr: (n_users + 1,) int64.
+        indices: (nnz,) integers, of each user oldest first.
+    """
+
+    indptr: np.ndarray
+    indices: np.ndarray
+
+    @classmethod
+    def of(cls, history: Any) -> Ordered:
+        """Histories with timestamps, such as `sparserec.interactions.Interactions`, in order.
+
+        Raises:
+            SparserecError: when there are no timestamps.
+        """
+        if not len(history.indices):
+            return cls(history.indptr, history.indices)
+        if getattr(history, "timestamps", None) is None:
+            raise SparserecError("this model scores histories in the order of time: these have no timestamps")
+        return cls(*history.ordered())
 
 
 def rows_of(history: Histories, users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -171,6 +171,8 @@ class _Session:
         """The training of a model in the folder of a context; `until` and `rounds` as for `build_plan`."""
         config, split = context.config, context.split
         plan = training.build_plan(config, split, model, until, rounds)
+        if not task.size:
+            plan = replace(plan, epochs=0)
         view = training.build_view(config, model, starts.bytes_beside_ids(config, split.train.items, None))
 
         def report(progress: training.Progress) -> None:

@@ -3,12 +3,14 @@
 from sparserec.settings.config import RunConfig
 from sparserec.settings.data import DataConfig
 from sparserec.settings.exploration import ExplorationConfig
+from sparserec.settings.order import OrderConfig
 from sparserec.settings.recipes import load_config, parse_config, recipe_names
 from sparserec.settings.teacher import TeacherConfig
 
 __all__ = [
     "DataConfig",
     "ExplorationConfig",
+    "OrderConfig",
     "RunConfig",
     "TeacherConfig",
     "load_config",

@@ -13,6 +13,7 @@ from sparserec.section import Settings
 from sparserec.settings.data import DataConfig
 from sparserec.settings.exploration import ExplorationConfig
 from sparserec.settings.names import unknown
+from sparserec.settings.order import OrderConfig
 from sparserec.settings.sections import built_in_sections, gathered
 from sparserec.settings.teacher import TeacherConfig
 
@@ -92,6 +93,7 @@ class RunConfig(Settings):
     """Name of the recipe that the settings started from."""
     exploration: ExplorationConfig = ExplorationConfig()
     teacher: TeacherConfig = TeacherConfig()
+    order: OrderConfig = OrderConfig()
     data: DataConfig = DataConfig()
     sections: Mapping[str, SerializeAsAny[Settings]] = Field(default_factory=dict, repr=False)
     """Settings of kinds, by the names of their sections."""

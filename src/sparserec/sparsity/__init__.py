@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         make_explorer,
     )
     from sparserec.sparsity.initial import masks_of_factors, nmf_factors, random_mask, spectral_factors, varimax
+    from sparserec.sparsity.item_columns import as_item_rows, largest_weights, refitted
     from sparserec.sparsity.local import local_factors
     from sparserec.sparsity.masks import CsrMask, budget_of
     from sparserec.sparsity.resparsify import made_sparse
@@ -33,10 +34,12 @@ __all__ = [
     "Policy",
     "Revision",
     "Spectrum",
+    "as_item_rows",
     "bounds_whole_file",
     "budget_of",
     "history_start",
     "item_spectrum",
+    "largest_weights",
     "local_factors",
     "made_sparse",
     "make_explorer",
@@ -44,6 +47,7 @@ __all__ = [
     "nmf_factors",
     "parse_budget",
     "random_mask",
+    "refitted",
     "spectral_factors",
     "varimax",
 ]
@@ -54,6 +58,7 @@ __getattr__ = deferred(
         "budget": ["bounds_whole_file", "parse_budget"],
         "explorers": ["EXPLORERS", "Explorer", "ExplorerConfig", "ExplorerKind", "Policy", "Revision", "make_explorer"],
         "initial": ["masks_of_factors", "nmf_factors", "random_mask", "spectral_factors", "varimax"],
+        "item_columns": ["as_item_rows", "largest_weights", "refitted"],
         "local": ["local_factors"],
         "masks": ["CsrMask", "budget_of"],
         "resparsify": ["made_sparse"],

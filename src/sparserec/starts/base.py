@@ -63,10 +63,12 @@ class Start:
     Attributes:
         tables: by name, masks with values and numbers of columns, or matrices (n_rows, dim) that become dense tables.
         lists: a teacher's, or None when the loss needs none.
+        finished: whether nothing is left to learn.
     """
 
     tables: Mapping[str, SparseStart | np.ndarray]
     lists: TeacherLists | None = None
+    finished: bool = False
 
     def make(self) -> dict[str, Table]:
         """The tables, over the arrays of the start: what trains them writes there."""

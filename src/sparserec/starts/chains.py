@@ -17,12 +17,13 @@ from sparserec.starts.history import FILE, history_start_of
 from sparserec.starts.judging import taught_users
 from sparserec.starts.lists import FILE as LISTS_FILE
 from sparserec.starts.lists import list_files, settle_lists, taught_stage
+from sparserec.starts.order import settings_of
 from sparserec.starts.pruned import pruned_tables
 from sparserec.starts.settings import StartSettings
 from sparserec.starts.spectrum import spectrum_stage
 from sparserec.starts.stages import belongs, remove_stages
 from sparserec.teachers import TeacherLists, open_lists
-from sparserec.training import Task, assemble, build_task, load_state, needs_teacher, save_state
+from sparserec.training import NothingToLearn, Task, assemble, build_task, load_state, needs_teacher, save_state
 from sparserec.training.build import refuse_impossible
 
 
@@ -31,7 +32,7 @@ def begin(context: Context) -> tuple[Recommender, Task]:
     refuse_impossible(context.config)
     start = history_start_of(context) if context.recommender.from_histories else _start_of_rows(context)
     model = assemble(context.config, start.make(), context.split.train, context.device)
-    return model, build_task(context.config, context.split, start.lists)
+    return model, NothingToLearn() if start.finished else build_task(context.config, context.split, start.lists)
 
 
 def _start_of_rows(context: Context) -> Start:
@@ -84,7 +85,8 @@ def decided(config: RunConfig, folder: Path) -> RunConfig:
         known |= facts["teacher"]
         if "columns" in facts:
             known |= {"columns": facts["columns"], "groups": facts["dim"] > facts["columns"]}
-    return config.model_copy(update={"teacher": config.teacher.model_copy(update=known)})
+    order = settings_of(facts["order"]) if "order" in facts else config.order.model_copy(update={"use": False})
+    return config.model_copy(update={"teacher": config.teacher.model_copy(update=known), "order": order})
 
 
 def remove_start(folder: Path) -> None:

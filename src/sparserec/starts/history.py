@@ -8,10 +8,11 @@ Without a teacher only the first and the last remain.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -25,7 +26,8 @@ from sparserec.starts.base import Context, SparseStart, Start
 from sparserec.starts.budget import columns_budget, width
 from sparserec.starts.judging import judged_users, quality, taught_users
 from sparserec.starts.lists import FILE as LISTS_FILE
-from sparserec.starts.lists import Lists, settle_lists, taught_stage
+from sparserec.starts.lists import Lists, list_files, settle_lists, taught_stage
+from sparserec.starts.order import ItemTable, ordered_table
 from sparserec.starts.spectrum import spectrum_stage
 from sparserec.starts.stages import belongs, remove_stages
 from sparserec.teachers import TeacherLists, open_lists
@@ -47,17 +49,21 @@ class FirstTable:
     Attributes:
         start: mask, values and history weights.
         dim: its columns.
-        columns: of these, those of the spectrum; the others are of groups of items.
+        columns: of these, those of the spectrum; the others are of groups of items, or item columns.
+        ages: what age does to an item of a history; see `sparserec.recommenders.fism.FISM`.
     """
 
     start: HistoryStart
     dim: int
     columns: int
+    ages: tuple[float, ...] = ()
 
     def begin(self, lists: TeacherLists | None = None) -> Start:
         """What a training begins with."""
-        weights = np.log(self.start.weights)[:, None]
-        return Start({"items": SparseStart(self.start.mask, self.dim), "weights": weights}, lists)
+        tables = {"items": SparseStart(self.start.mask, self.dim), "weights": np.log(self.start.weights)[:, None]}
+        if self.ages:
+            tables["ages"] = np.array(self.ages, dtype=np.float32)[:, None]
+        return Start(tables, lists, finished=bool(self.ages))
 
 
 def history_start_of(context: Context) -> Start:
@@ -71,13 +77,46 @@ def history_start_of(context: Context) -> Start:
         return start
     make_folder(context.folder)
     _forget(context.folder / FILE)
+    ordered = _ordered(context)
+    if ordered is not None and ordered.clear:
+        return _begin_ordered(context, ordered)
     by_table = kind.widths and not needs_teacher(context.config)
     spectrum = spectrum_stage(context, partial(_quality_of, context) if by_table else None)
     taught = taught_stage(context, spectrum) if needs_teacher(context.config) else []
     table, chosen = Tables(context, spectrum).choose(taught)
+    if ordered is not None and ordered.quality >= _trained_quality(context, table, chosen):
+        return _begin_ordered(context, ordered)
     lists = None if chosen is None else settle_lists(context, chosen, taught)
-    _save(context, table, spectrum, chosen)
+    facts: dict = {"normalisation": asdict(spectrum.normalisation)}
+    _save(context, table, facts | ({} if chosen is None else {"teacher": chosen.facts}))
     return table.begin(lists)
+
+
+def _ordered(context: Context) -> ItemTable | None:
+    """The table of what follows what, where the recommender can have one and order counts."""
+    if not STARTS[context.config.init].widths:
+        return None
+    return ordered_table(context, MOST_COLUMNS)
+
+
+def _begin_ordered(context: Context, ordered: ItemTable) -> Start:
+    """Leave a start of item columns in the run folder: its weights are fitted, and nothing is left to learn."""
+    decay = ordered.settings.age_decay
+    assert decay is not None
+    n_items = context.split.train.n_items
+    weights = np.ones(n_items, dtype=np.float32)
+    table = FirstTable(HistoryStart(ordered.mask, weights), n_items, 0, (1.0, decay))
+    for path in list_files(context.folder):  # of teachers that did worse
+        path.unlink(missing_ok=True)
+    _save(context, table, {"order": ordered.settings.model_dump()})
+    return table.begin()
+
+
+def _trained_quality(context: Context, table: FirstTable, teacher: Lists | None) -> float:
+    """Validation NDCG@20 of a table after an epoch with its teacher, or as it is without one."""
+    if teacher is not None:
+        return after_an_epoch(context, table, teacher.lists)
+    return table_quality(context, table, judged_users(context.config, context.split))
 
 
 class Tables:
@@ -203,26 +242,26 @@ def _quality_of(context: Context, spectrum: Spectrum) -> float:
 def _stored(context: Context) -> Start | None:
     """The start that this run left in its folder, if it is whole."""
     path, listed = context.folder / FILE, context.folder / LISTS_FILE
-    taught = needs_teacher(context.config)
-    if not belongs(path, context.fingerprint) or (taught and not listed.exists()):
+    if not belongs(path, context.fingerprint):
         return None
     tensors, facts = load_state(path)
+    taught = needs_teacher(context.config) and not facts.get("ages")
+    if taught and not listed.exists():
+        return None
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     mask = CsrMask(*(arrays[name] for name in ("indptr", "columns", "values")))
-    table = FirstTable(HistoryStart(mask, arrays["weights"]), int(facts["dim"]), int(facts["columns"]))
+    ages = tuple(facts.get("ages", ()))
+    table = FirstTable(HistoryStart(mask, arrays["weights"]), int(facts["dim"]), int(facts["columns"]), ages)
     users = taught_users(context.config, context.split) if taught else np.zeros(0, dtype=np.int64)
     return table.begin(open_lists(listed, users, context.split.train.n_items) if taught else None)
 
 
-def _save(context: Context, table: FirstTable, spectrum: Spectrum, chosen: Lists | None) -> None:
-    """Leave the start in the run folder; what the stages before left is no longer needed."""
+def _save(context: Context, table: FirstTable, found: Mapping[str, Any]) -> None:
+    """Leave the start in the run folder with what was found; what the stages before left is no longer needed."""
     mask, weights = table.start.mask, table.start.weights
     arrays = {name: getattr(mask, name) for name in ("indptr", "columns", "values")} | {"weights": weights}
-    facts: dict = {"fingerprint": context.fingerprint, "dim": table.dim, "columns": table.columns}
-    facts["normalisation"] = asdict(spectrum.normalisation)
-    if chosen is not None:
-        facts["teacher"] = chosen.facts
-    save_state(context.folder / FILE, as_tensors(arrays), facts)
+    facts = {"fingerprint": context.fingerprint, "dim": table.dim, "columns": table.columns, "ages": table.ages}
+    save_state(context.folder / FILE, as_tensors(arrays), {**facts, **found})
     remove_stages(context.folder)
 
 

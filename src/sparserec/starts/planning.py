@@ -6,7 +6,7 @@ corrects them as stages come to their end.
 
 from __future__ import annotations
 
-from sparserec.axes import EXPLORERS, OBJECTIVES, RECOMMENDERS, TEACHERS
+from sparserec.axes import EXPLORERS, OBJECTIVES, RECOMMENDERS, STARTS, TEACHERS
 from sparserec.course import Stage
 from sparserec.interactions import Split
 from sparserec.settings import RunConfig, TeacherConfig
@@ -17,6 +17,7 @@ from sparserec.starts.teaching import joining
 from sparserec.training.plan import dense_epochs, left_epochs, needs_teacher
 
 WORDS = {
+    "order": "finding what follows what",
     "spectrum": "finding what is taken together",
     "filter": "fitting a teacher to it",
     "ease": "fitting a linear teacher",
@@ -37,19 +38,21 @@ STEP = 2e-3
 """Seconds of a step of training beside its arithmetic."""
 
 
-def stage_names(config: RunConfig, n_items: int, lent: bool = False) -> list[str]:
+def stage_names(config: RunConfig, n_items: int, lent: bool = False, timed: bool = False) -> list[str]:
     """The stages of a training by their names, in their order: all that there may be.
 
     Args:
         config: of the run.
         n_items: in the catalogue.
         lent: whether the teacher is taken from another run.
+        timed: whether the order of histories is known.
     """
     histories = RECOMMENDERS[config.model].from_histories
     names = ["table", *(["dense"] if dense_epochs(config) else [])]
     if histories or needs_teacher(config):
         taught = _taught(config.teacher, n_items) if needs_teacher(config) and not lent else []
-        names = ["spectrum", *taught, *names] if histories else [*names, "spectrum", *taught]
+        order = ["order"] if timed and config.order.use is not False and STARTS[config.init].widths else []
+        names = [*order, "spectrum", *taught, *names] if histories else [*names, "spectrum", *taught]
     return [*names, *(["training"] if config.epochs else [])]
 
 
@@ -71,10 +74,11 @@ def planned_stages(
         decided: for a second training, the settings with what the first one decided, once it has.
         until: epochs of a second training, once they are known.
     """
-    names = stage_names(config, split.train.n_items, lent)
+    names = stage_names(config, split.train.n_items, lent, split.train.timestamps is not None)
     work = _Work(config, split, tries=not second and split.valid.nnz > 0)
     unneeded = _unneeded(decided.teacher) if decided else set()
     seconds = {
+        "order": work.order,
         "spectrum": work.spectrum,
         "filter": work.filters,
         "ease": work.ease,
@@ -135,6 +139,12 @@ class _Work:
         self._judged = len(judged_users(config, split)) if tries else 0
         taught = needs_teacher(config)
         self._taught = len(taught_users(config, split)) if taught else self._users
+
+    def order(self) -> float:
+        """Pairs of items in histories, and scores of validation users, for each setting that is tried."""
+        counted = self._nnz * 2 * thresholds.GAPS[0][0] / SCATTERED
+        scores = self._judged * self._items * 15 / SCATTERED
+        return (20 * counted + 40 * scores) if self._tries else counted
 
     def spectrum(self) -> float:
         """A range finder with four passes, each with a factorisation of its result, and an eigenproblem."""

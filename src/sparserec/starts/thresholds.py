@@ -42,6 +42,22 @@ REGULARISATIONS = (100.0, 400.0, 1600.0)
 """Of EASE."""
 LOCAL_REGULARISATIONS = (20.0, 5.0, 80.0)
 """Of EASE with few neighbours an item; the first where nothing can be judged."""
+GAPS = ((12, 0.8), (3, 0.5), (50, 0.95))
+"""Places that items of a pair may be apart, and what it counts for each place more."""
+AGE_DECAYS = (0.7, 0.5, 0.8, 0.9, 0.95, 1.0)
+"""What an item of a history counts for each newer one."""
+LATER_EXPONENTS = (0.3, 0.4, 0.2, 0.5)
+"""Exponents of the interactions of the later item of a pair."""
+EARLIER_EXPONENTS = (0.7, 0.5, 0.9)
+"""Exponents of those of the earlier one."""
+BACKS = (0.3, 0.0, 0.1, 0.6, 1.0)
+"""What a pair counts in the other direction."""
+POPULAR = (0.5, 0.25, 0.0)
+"""Exponents by which weights of items with many interactions count more when they are chosen."""
+WORTH_ORDER = 0.03
+"""Relative gain over the same model without order that makes order worth while."""
+CLEAR_ORDER = 0.1
+"""Relative gain over models without order that need no training from which none is trained."""
 JUDGED_USERS = 3000
 """Validation users on whom choices are made: with a thousand the choice of a power hung on the seed."""
 JUDGED_BLOCK = 512

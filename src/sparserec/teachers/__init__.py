@@ -8,11 +8,13 @@ from sparserec.teachers.graph_filter import GraphFilter, Response, scores_of_all
 from sparserec.teachers.lists import TeacherLists, open_lists, write_lists
 from sparserec.teachers.local_ease import CommonInteractions, LocalEase, local_ease
 from sparserec.teachers.pooled import PooledSettings, PooledTeacher, train_pooled
+from sparserec.teachers.successors import Following, SuccessorScorer, decayed, successors
 
 __all__ = [
     "AverageScorer",
     "CommonInteractions",
     "EaseTeacher",
+    "Following",
     "GraphFilter",
     "HistoryTeacher",
     "LocalEase",
@@ -22,12 +24,15 @@ __all__ = [
     "Raised",
     "Response",
     "Scorer",
+    "SuccessorScorer",
     "TeacherKind",
     "TeacherLists",
+    "decayed",
     "ease",
     "local_ease",
     "open_lists",
     "scores_of_all",
+    "successors",
     "train_pooled",
     "write_lists",
 ]

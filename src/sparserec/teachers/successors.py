@@ -116,3 +116,34 @@ def _add(sums, met, count, item, weight):
         count += 1
     sums[item] += weight
     return count
+
+
+def decayed(history: Histories, n_items: int, decay: float) -> sp.csr_array:
+    """Histories (n_users, n_items) float32 in which an item of age a counts decay^a; the newest has age 0.
+
+    Args:
+        history: items of each user, oldest first.
+        n_items: of the catalogue.
+        decay: in (0, 1].
+    """
+    indptr = np.asarray(history.indptr)
+    ages = np.repeat(indptr[1:], np.diff(indptr)) - 1 - np.arange(indptr[-1])
+    weights = (decay**ages).astype(np.float32)
+    return sp.csr_array((weights, history.indices, indptr), shape=(len(indptr) - 1, n_items))
+
+
+class SuccessorScorer:
+    """Scores of all items for users: sums of weights over their histories.
+
+    Args:
+        weights: (n_items, n_items), of `successors`.
+        history: (n_users, n_items), of `decayed`.
+    """
+
+    def __init__(self, weights: sp.csr_array, history: sp.csr_array):
+        self._weights, self._history = weights, history
+        self.n_items = weights.shape[1]
+
+    def score(self, users: np.ndarray) -> np.ndarray:
+        """Users (B,) int64 -> scores (B, n_items) float32."""
+        return (self._history[users] @ self._weights).toarray()

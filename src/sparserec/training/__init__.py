@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     )
     from sparserec.training.checkpoint import load_state, save_state, section
     from sparserec.training.plan import Plan, build_plan, fingerprint, needs_teacher
-    from sparserec.training.tasks import DistillationTask, NextItemTask, RankingTask, Task
+    from sparserec.training.tasks import DistillationTask, NextItemTask, NothingToLearn, RankingTask, Task
     from sparserec.training.trainer import Progress, Reporter, Trainer
 
 __all__ = [
     "DistillationTask",
     "NextItemTask",
+    "NothingToLearn",
     "Plan",
     "Progress",
     "RankingTask",
@@ -57,7 +58,7 @@ __getattr__ = deferred(
         ],
         "checkpoint": ["load_state", "save_state", "section"],
         "plan": ["Plan", "build_plan", "fingerprint", "needs_teacher"],
-        "tasks": ["DistillationTask", "NextItemTask", "RankingTask", "Task"],
+        "tasks": ["DistillationTask", "NextItemTask", "NothingToLearn", "RankingTask", "Task"],
         "trainer": ["Progress", "Reporter", "Trainer"],
     },
 )

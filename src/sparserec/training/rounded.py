@@ -34,8 +34,7 @@ class FileView:
         indptr, columns = table.structure()
         data = TableData(indptr, columns, table.values.numpy(), table.dim)
         weights = self._model.served().history_weights
-        assert weights is not None
-        return rounding(data, weights.reshape(-1), self._budget)
+        return rounding(data, None if weights is None else weights.reshape(-1), self._budget)
 
     @contextmanager
     def shown(self, how: Rounding | None) -> Iterator[None]:

@@ -28,6 +28,16 @@ class Task(Protocol):
         ...
 
 
+class NothingToLearn:
+    """No examples: the start is what a training leads to."""
+
+    size = 0
+
+    def loss(self, model: Recommender, chosen: np.ndarray, generator: np.random.Generator) -> Tensor:
+        """Never asked for."""
+        raise AssertionError("there are no examples")
+
+
 class RankingTask:
     """Each example is an interaction, to be ranked above negatives.
 

@@ -1,0 +1,248 @@
+"""The start where order counts: what follows what, cut to a table of item columns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.sparse as sp
+
+from sparserec.recommenders.histories import Ordered
+from sparserec.settings import OrderConfig
+from sparserec.sparsity import CsrMask, as_item_rows, largest_weights, refitted
+from sparserec.starts import thresholds
+from sparserec.starts.base import Context
+from sparserec.starts.budget import columns_budget
+from sparserec.starts.judging import judged_users, quality
+from sparserec.teachers import (
+    CommonInteractions,
+    Following,
+    OfHistories,
+    SuccessorScorer,
+    decayed,
+    local_ease,
+    successors,
+)
+
+RIDGE = 0.1
+"""Of the fit of the weights that stay to those that go."""
+FORGOTTEN = 0.02
+"""Pairs so far apart that an item of a history counts less beside the other do not count as taken together."""
+COMMON = 1024
+"""Items at most that are taken together with an item, when weights are fitted."""
+WHOLE_HISTORY = 50
+"""Places that items of a pair may be apart where order is left out."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A model of what follows what.
+
+    Attributes:
+        following: how pairs are counted.
+        age_decay: what an item of a history counts for each newer one.
+        quality: validation NDCG@20, 0 where nothing was judged.
+        unordered: of the best of the same models that know no order.
+    """
+
+    following: Following
+    age_decay: float
+    quality: float = 0.0
+    unordered: float = 0.0
+
+    @property
+    def counts(self) -> bool:
+        """Whether order is worth while."""
+        return self.quality >= (1 + thresholds.WORTH_ORDER) * self.unordered
+
+
+@dataclass(frozen=True)
+class ItemTable:
+    """A table of item columns alone.
+
+    Attributes:
+        mask: a row and a column for each item.
+        settings: what it was made by: every one that a second training needs.
+        quality: validation NDCG@20, 0 where nothing was judged.
+        clear: whether order gains so much that nothing without it needs to be tried.
+    """
+
+    mask: CsrMask
+    settings: OrderConfig
+    quality: float
+    clear: bool
+
+
+def ordered_table(context: Context, most_columns: int) -> ItemTable | None:
+    """The table of what follows what, where order counts; None where it does not, or is not known.
+
+    Args:
+        context: of the run.
+        most_columns: that a table may have.
+    """
+    asked, train = context.config.order, context.split.train
+    users = judged_users(context.config, context.split)
+    known = asked.use is True
+    if asked.use is False or train.timestamps is None or train.n_items > most_columns or not (known or len(users)):
+        return None
+    context.course.begin("order")
+    history = Ordered.of(train)
+    search = _Search(context, history, users)
+    chosen = search.chosen()
+    if not known and not chosen.counts:
+        context.course.detail(
+            f"the order of histories says little: validation NDCG@20 {chosen.quality:.4f}, without it "
+            f"{chosen.unordered:.4f}"
+        )
+        return None
+    model = successors(history, train.n_items, chosen.following)
+    mask, popular, judged = _cut(context, search, model, chosen)
+    context.course.detail(
+        f"order counts: each newer item makes one count {chosen.age_decay:g} times; validation NDCG@20 "
+        f"{chosen.quality:.4f}, without order {chosen.unordered:.4f}, within the budget {judged:.4f}"
+    )
+    return ItemTable(mask, _settings(chosen, popular), judged, known or _is_clear(context, judged, chosen, users))
+
+
+def _is_clear(context: Context, judged: float, chosen: Chosen, users: np.ndarray) -> bool:
+    """Whether a table is so much better than models without order that no training of one can be expected to reach it.
+
+    Those are the best without order of the kind that it is made from, and a linear model of neighbours, which is
+    nearly as good as what a training without order leads to.
+    """
+    bar = 1 + thresholds.CLEAR_ORDER
+    if judged < bar * chosen.unordered:
+        return False
+    split, settings = context.split, context.config.teacher
+    common = CommonInteractions(split.train.csr(), min(settings.local_neighbours, split.train.n_items))
+    linear = local_ease(common, thresholds.LOCAL_REGULARISATIONS[0])
+    known = quality(OfHistories(linear, split.train.csr()), split, users)
+    context.course.detail(f"a linear model without order: validation NDCG@20 {known:.4f}")
+    return judged >= bar * known
+
+
+class _Search:
+    """Settings judged on the validation part."""
+
+    def __init__(self, context: Context, history: Ordered, users: np.ndarray):
+        self._context, self._history, self._users = context, history, users
+        self._n_items = context.split.train.n_items
+        self._done = 0
+
+    def chosen(self) -> Chosen:
+        """One setting after the other, and the best model without order beside it."""
+        asked = self._context.config.order
+        gaps = [(asked.gap or gap, asked.gap_decay or decay) for gap, decay in thresholds.GAPS]
+        ages = _given(asked.age_decay, thresholds.AGE_DECAYS)
+        outs, intos = (
+            _given(asked.out, thresholds.LATER_EXPONENTS),
+            _given(asked.into, thresholds.EARLIER_EXPONENTS),
+        )
+        backs = _given(asked.back, thresholds.BACKS)
+        start = Following(*gaps[0], backs[0], intos[0], outs[0])
+        if not len(self._users):
+            return Chosen(start, ages[0])
+        best = self._best([(start, ages)])
+        best = self._best([(replace(start, gap=gap, gap_decay=decay), ages) for gap, decay in gaps[1:]], best)
+        near = _near(best.age_decay, ages)
+        best = self._best([(replace(best.following, out=out), near) for out in outs[1:]], best)
+        best = self._best([(replace(best.following, into=into), near) for into in intos[1:]], best)
+        best = self._best([(replace(best.following, back=back), near) for back in backs[1:]], best)
+        best = self._best([(best.following, _between(best.age_decay) if asked.age_decay is None else [])], best)
+        unordered = Following(WHOLE_HISTORY, 1.0, 1.0, best.following.into, best.following.out)
+        plain = self._best([(unordered, [1.0]), (replace(unordered, into=0.5, out=0.5), [1.0])])
+        return replace(best, unordered=plain.quality)
+
+    def quality(self, model: sp.csr_array, age_decay: float) -> float:
+        """Validation NDCG@20 of a model; 0 where nobody can judge it."""
+        if not len(self._users):
+            return 0.0
+        self._done += 1
+        scorer = SuccessorScorer(model, decayed(self._history, self._n_items, age_decay))
+        return quality(scorer, self._context.split, self._users)
+
+    def _best(self, tries: Iterable[tuple[Following, Iterable[float]]], best: Chosen | None = None) -> Chosen:
+        """The best of these models with each of some decays, and of the one before."""
+        for following, ages in tries:
+            model = successors(self._history, self._n_items, following)
+            for age_decay in ages:
+                judged = self.quality(model, age_decay)
+                if best is None or judged > best.quality:
+                    best = Chosen(following, age_decay, judged)
+        assert best is not None
+        return best
+
+
+def _cut(context: Context, search: _Search, model: sp.csr_array, chosen: Chosen) -> tuple[CsrMask, float, float]:
+    """The table within the budget, the exponent by which its weights were chosen, and its validation NDCG@20."""
+    train, asked = context.split.train, context.config.order.popular
+    history, n_items = Ordered.of(train), train.n_items
+    budget = columns_budget(context.config, context.split, n_items)
+    degrees = np.maximum(train.item_degrees(), 1).astype(np.float64)
+    together = taken_together(history, n_items, chosen.age_decay)
+    found = []
+    for popular in _given(asked, thresholds.POPULAR):
+        few = largest_weights(model, degrees**popular, budget)
+        fitted = refitted(few, model, together, RIDGE)
+        found.append((search.quality(fitted, chosen.age_decay), popular, fitted))
+        if not found[-1][0]:
+            break
+    judged, popular, fitted = max(found, key=lambda entry: entry[0])  # of equals the first
+    return as_item_rows(fitted), popular, judged
+
+
+def taken_together(history: Ordered, n_items: int, age_decay: float) -> sp.csr_array:
+    """What items have in common over histories (n_items, n_items), symmetric: how often both count, and how much.
+
+    Over all beginnings of a history, the product of what two items count is age_decay^(places apart), but for a factor
+    that all pairs share. A history of L items counts 1 / sqrt(L).
+    """
+    far = 1 if age_decay <= FORGOTTEN else WHOLE_HISTORY
+    if FORGOTTEN < age_decay < 1:
+        far = min(far, math.ceil(math.log(FORGOTTEN) / math.log(age_decay)))
+    pairs = successors(history, n_items, Following(far, age_decay, 1.0, 0.0, 0.0, 1.0), COMMON)
+    lengths = np.diff(history.indptr)
+    alone = np.repeat(1 / np.sqrt(np.maximum(lengths, 1)), lengths)
+    diagonal = np.bincount(history.indices, alone, minlength=n_items).astype(np.float32)
+    # Only the largest of a row were kept, so a pair may be there on one side alone.
+    both = sp.csr_array(pairs.maximum(pairs.T) * np.float32(age_decay) + sp.diags_array(diagonal))
+    both.sort_indices()
+    return both
+
+
+def _settings(chosen: Chosen, popular: float) -> OrderConfig:
+    how = chosen.following
+    return OrderConfig(
+        use=True,
+        age_decay=chosen.age_decay,
+        gap=how.gap,
+        gap_decay=how.gap_decay,
+        back=how.back,
+        into=how.into,
+        out=how.out,
+        popular=popular,
+    )
+
+
+def settings_of(facts: Mapping[str, float]) -> OrderConfig:
+    """The settings that a start remembers."""
+    return OrderConfig.model_validate(facts)
+
+
+def _given(asked: float | None, values: tuple[float, ...]) -> tuple[float, ...]:
+    """The value that was asked for, else all of these."""
+    return values if asked is None else (asked,)
+
+
+def _near(value: float, values: tuple[float, ...]) -> list[float]:
+    """A value and its neighbours among these."""
+    ascending = sorted(values)
+    place = ascending.index(value)
+    return ascending[max(place - 1, 0) : place + 2]
+
+
+def _between(value: float) -> list[float]:
+    """Decays a little to both sides."""
+    return [number for number in (round(value - 0.05, 3), round(value + 0.05, 3)) if 0 < number <= 1]
