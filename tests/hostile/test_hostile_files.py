@@ -258,7 +258,7 @@ def test_headers(folder, valid, case):
 
 CARDS = {
     "older version": ({"format_version": 0}, "format version 0 is not supported"),
-    "newer version": ({"format_version": 3}, "format version 3 is not supported; this package reads version 1 or 2"),
+    "newer version": ({"format_version": 4}, "format version 4 is not supported; this package reads version 1, 2 or 3"),
     "version as text": ({"format_version": "1"}, "not supported"),
     "version as truth value": ({"format_version": True}, "not supported"),
     "version with a fraction": ({"format_version": 1.0}, "'format_version' is missing or of the wrong type"),
