@@ -40,6 +40,8 @@ class Served:
         item_scale: (n_items,) float32, multiplied into the item rows before they are written; None for ones.
         user_scale: (n_users,) float32, likewise for the user rows.
         history_weights: (n_items,) float32 > 0, multiplied into the rows of a history before they are summed.
+        age_decay: one or two numbers above 0 and up to 1, what the age of an item in a history does, as of
+            `artefact.write`; None where the order of a history does not count.
     """
 
     items: EmbeddingRows
@@ -47,6 +49,7 @@ class Served:
     item_scale: np.ndarray | None = None
     user_scale: np.ndarray | None = None
     history_weights: np.ndarray | None = None
+    age_decay: tuple[float, ...] | None = None
 
 
 class Recommender(Protocol):

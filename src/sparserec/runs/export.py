@@ -60,6 +60,7 @@ def write_artefact(
         metrics={f"valid.{name}": value for name, value in sorted(metrics.items()) if name not in ("seconds", "epoch")},
         values_dtype=config.values,
         history_factors=served.history_weights,
+        age_decay=served.age_decay,
         budget=bytes_beside_ids(config, items, users if served.users is not None else None),
         ids=config.ids != "none",
     )
