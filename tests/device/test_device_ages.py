@@ -255,3 +255,22 @@ def test_tables_that_can_not_have_it(path):
         write(path, items=np.eye(3, dtype=np.float32), item_ids=ids, age_decay=(0.5,))
     with pytest.raises(SparserecError, match="a column for each item: there are 3 items, but 2 columns"):
         write(path, items=as_csr(np.ones((3, 2), np.float32)), item_ids=ids, age_decay=(0.5, 0.5))
+
+
+def test_the_example_of_the_format_page(path):
+    rows = np.array([[3, 0, 0, 5], [4, 8, 0, 0], [1, 6, 2, 0]], dtype=np.float32)
+    write(
+        path,
+        items=as_csr(rows),
+        item_ids=Vocabulary.of("012"),
+        history_factors=np.array([2, 1, 1]),
+        values_dtype="float16",
+        age_decay=(0.5, 0.25),
+    )
+    recommender, factor = Recommender.open(path), float(np.float32(2 * np.exp(-np.float64(np.float32(0.1)) * 7)))
+    assert factor == pytest.approx(1, rel=0.01)  # as the file can say it
+    vector = recommender.vector([1, 0, 1])
+    assert vector.tolist() == [4 * factor + 3, 0.25, 1, 0]
+    assert recommender.recommend([1, 0, 1])[0][1] == pytest.approx(10.5, abs=0.04)
+    assert recommender.vector([1, 0]).tolist() == [6 + 4 * factor * 0.5, 1, 0.25, 0]
+    assert recommender.recommend([1, 0])[0][1] == pytest.approx(14.5, abs=0.04)
