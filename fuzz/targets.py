@@ -21,7 +21,7 @@ from sparserec.device import Recommender, shortlist
 from sparserec.vocabulary import Vocabulary
 
 # So that the way of large tables is taken with small ones.
-shortlist.SMALL = 0
+shortlist.SMALL, shortlist.LEAST, shortlist.MOST = 0, 0, 1e9
 
 
 def open_and_recommend(data: bytes, verify_digest: bool = True) -> bool:

@@ -52,11 +52,17 @@ def models(draw) -> dict:
     dense = values_dtype != "coded"
     positive = st.floats(2**-20, 2**20, width=32)
     factors = st.none() | st.lists(st.floats(-4, 4, width=16), min_size=n_items, max_size=n_items).map(np.array)
+    items = draw(tables(dim, n_items, dense=dense))
+    decay = st.floats(2**-20, 1, width=32)
+    decays = [st.none()] if isinstance(items, np.ndarray) else [st.none(), st.tuples(decay)]
+    if dim >= n_items and len(decays) > 1:
+        decays.append(st.tuples(decay, decay))
     model = {
-        "items": draw(tables(dim, n_items, dense=dense)),
+        "items": items,
         "item_ids": ids(n_items),
         "item_factors": draw(factors),
         "history_factors": draw(st.none() | st.lists(positive, min_size=n_items, max_size=n_items).map(np.array)),
+        "age_decay": draw(st.one_of(decays)),
         "values_dtype": values_dtype,
         "recipe": {"method": "static", "name": draw(names)},
         "metrics": {"ndcg@20": 0.25},

@@ -45,6 +45,8 @@ def test_a_model_comes_back(folder, model):
     assert (weights is None) == (model["history_factors"] is None)
     if weights is not None:
         assert (np.abs(np.log(weights / model["history_factors"])) <= 0.05 + 1e-5).all()
+    decay = artefact.items.age_decay
+    assert (None if decay is None else tuple(decay.tolist())) == model["age_decay"]
     for rows, table in ((artefact.items, model["items"]), (artefact.users, model.get("users"))):
         if table is None:
             assert rows is None
@@ -64,7 +66,7 @@ def test_a_model_comes_back(folder, model):
                 np.testing.assert_array_equal(rows.indptr, table.indptr)
 
     card = artefact.card
-    assert (card.format_version, card.package_version) == (1, __version__)
+    assert (card.format_version, card.package_version) == (1 if decay is None else 3, __version__)
     assert (card.n_items, card.n_users) == (len(model["item_ids"]), len(model.get("user_ids", ())))
     assert (card.recipe, card.metrics, card.data_fingerprint) == (model["recipe"], model["metrics"], "f" * 64)
     assert card.scoring == ("users" if "users" in model else "history")
@@ -170,6 +172,7 @@ def test_inspect_accounts_for_every_byte(folder, model):
     assert facts["bytes_per_item"] == (sizes["total"] - sizes["ids"]) / len(model["item_ids"])
     n_users = len(model.get("user_ids", ()))
     assert facts["bytes_per_user"] == (sizes["users"] / n_users if n_users else None)
+    assert facts["age_decay"] == (None if model["age_decay"] is None else list(model["age_decay"]))
     assert json.loads(json.dumps(facts))["card"]["dim"] == read(folder / "model").card.dim
 
 

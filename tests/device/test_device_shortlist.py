@@ -25,6 +25,8 @@ N, DIM = 900, 12
 def _small_tables_too():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shortlist, "SMALL", 0)
+        patch.setattr(shortlist, "LEAST", 0)
+        patch.setattr(shortlist, "MOST", 1e9)
         yield
 
 
@@ -387,3 +389,18 @@ def test_indices_and_counts_are_what_a_32_bit_machine_takes(tmp_path, values_dty
         assert np.can_cast(held.starts.dtype, np.intp, "safe")
     assert postings.order.dtype == postings._places.dtype == np.uint16
     assert Shortlist(postings)._middle.dtype == np.intp
+
+
+@pytest.mark.parametrize(("least", "most"), [(1, 1e9), (0, 1e-9)])
+def test_where_scoring_all_is_faster_it_is_done(tmp_path, monkeypatch, least, most):
+    """Where a vector has few values to look at, and where bounds rule out little."""
+    random = np.random.default_rng(0)
+    values = (random.random((900, 300)) < 0.02) * random.random((900, 300))
+    values[:, 0] = 1e-3
+    postings = postings_for(tmp_path / "m", values)
+    made, vector = Shortlist(postings), np.zeros(300)
+    vector[5:20] = random.random(15)
+    assert made.best(vector, 2, np.array([3])) is not None
+    monkeypatch.setattr(shortlist, "LEAST", least)
+    monkeypatch.setattr(shortlist, "MOST", most)
+    assert made.best(vector, 2, np.array([3])) is None

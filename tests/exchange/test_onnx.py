@@ -50,6 +50,10 @@ CASES = {
     "coded, alone": ("coded", {}),
     "int8": ("int8", {"history_factors": FACTORS, "item_factors": FACTORS}),
     "float16": ("float16", {"item_factors": -FACTORS}),
+    "coded, ages": ("coded", {"history_factors": FACTORS, "age_decay": (0.8,)}),
+    "int8, columns of items": ("int8", {"history_factors": FACTORS, "age_decay": (0.9, 0.7), "dim": 330}),
+    "coded, columns of items": ("coded", {"item_factors": FACTORS, "age_decay": (1, 0.7), "dim": 301}),
+    "float16, only columns of items": ("float16", {"age_decay": (0.5, 0.95), "dim": 300}),
 }
 
 
@@ -69,15 +73,15 @@ def test_a_thousand_histories(tmp_path, case):
         np.testing.assert_allclose(scores, [score for _, score in expected], rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["golden", "coded"])
+@pytest.mark.parametrize("name", ["golden", "coded", "ages", "columns"])
 def test_golden_files(tmp_path, name):
     file = GOLDEN / f"{name}.safetensors"
     write_onnx(file, tmp_path / "onnx")
     opened, ids = session(tmp_path / "onnx"), read(file).item_ids
-    cases = json.loads((GOLDEN / {"golden": "expected.json", "coded": "coded.json"}[name]).read_text(encoding="utf-8"))
+    cases = json.loads((GOLDEN / {"golden": "expected.json"}.get(name, f"{name}.json")).read_text(encoding="utf-8"))
     for case in cases:
         query = case["query"]
-        if "user" in query or "candidates" in query:
+        if query.keys() & {"user", "candidates", "dislikes"}:
             continue
         items, scores = answer(opened, [ids.index(i) for i in query["history"]], query["k"])
         assert [ids[i] for i in items] == [i for i, _ in case["answer"]]
@@ -107,8 +111,27 @@ def test_indices_of_no_item_are_left_out(tmp_path, case):
     assert answer(opened, [3, *OUTSIDE, 299, 0], 20, [*OUTSIDE, 5, -2]) == expected
 
 
-def test_nothing_is_recommended_for_a_history_without_items(tmp_path):
-    write_onnx(model(tmp_path / "model", "coded", history_factors=FACTORS), tmp_path / "onnx")
+@pytest.mark.parametrize("case", [case for case in CASES if "age_decay" in CASES[case][1]])
+def test_the_order_of_a_history(tmp_path, case):
+    """Oldest first; what is there twice stands where it stands last, and a long history is as exact as a short one."""
+    values_dtype, more = CASES[case]
+    file = model(tmp_path / "model", values_dtype, **more)
+    write_onnx(file, tmp_path / "onnx")
+    opened, recommender = session(tmp_path / "onnx"), Recommender.open(file)
+    names = recommender.item_ids
+    assert answer(opened, [3, 7, 3, 5], 20) == answer(opened, [7, 3, 5], 20)
+    assert answer(opened, [3, 7, 5], 20)[1] != answer(opened, [7, 3, 5], 20)[1]
+    long = np.random.default_rng(3).permutation(300)[:280]
+    items, scores = answer(opened, long, 20)
+    expected = recommender.recommend([names[i] for i in long], k=20)
+    assert [names[i] for i in items] == [name for name, _ in expected]
+    np.testing.assert_allclose(scores, [score for _, score in expected], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_nothing_is_recommended_for_a_history_without_items(tmp_path, case):
+    values_dtype, more = CASES[case]
+    write_onnx(model(tmp_path / "model", values_dtype, **more), tmp_path / "onnx")
     opened = session(tmp_path / "onnx")
     for history in ([], [-1], OUTSIDE):
         for exclude in ([], [7]):

@@ -17,9 +17,12 @@ FILES = {
     "coded": (HERE / "coded.safetensors", HERE / "coded.json"),
     "ids": (HERE / "ids.safetensors", HERE / "ids.json"),
     "rows": (HERE / "rows.safetensors", HERE / "rows.json"),
+    "ages": (HERE / "ages.safetensors", HERE / "ages.json"),
+    "columns": (HERE / "columns.safetensors", HERE / "columns.json"),
 }
 """For each kind, a model and the expected answers: "int8" and "coded" have format version 1; with version 2, "ids" has
-coded ids, the items' numbers and then texts, the users' numbers, and "rows" has no ids."""
+coded ids, the items' numbers and then texts, the users' numbers, and "rows" has no ids; with version 3, in "ages" and
+"columns" the order of a history counts, in "columns" by a column of each item besides."""
 N_ITEMS, N_USERS, DIM, PER_ROW = 40, 12, 16, 5
 BUDGET = 1450
 """Bytes of the coded model, raw ids apart."""
@@ -32,6 +35,16 @@ USERS = [
     {"user": "user 0", "k": 3},
     {"user": "używać 4", "history": ["item 1", "item 2"], "k": 40},
     {"user": "user 11", "k": 1},
+]
+ORDERED = [
+    {"history": ["item 3", "項目 8", "item 31"], "k": 10},
+    {"history": ["item 31", "項目 8", "item 3"], "k": 10},
+    {"history": ["item 3", "item 31", "item 5", "item 3"], "dislikes": ["item 5", "item 6"], "k": 10},
+    {
+        "history": ["item 11", "item 2", "item 3"],
+        "exclude_history": False,
+        "candidates": ["item 2", "item 3", "item 11"],
+    },
 ]
 N_CODED, N_NUMBERS = 170, 120
 """Items of the models of version 2, and how many of them have numbers as ids."""
@@ -53,8 +66,10 @@ QUERIES = {
         {"history": ["0"], "candidates": ["5", "169", "9"], "exclude": ["5"]},
         {"user": "11", "k": 3},
     ],
+    "ages": [*ORDERED, {"user": "user 2", "k": 3}],
+    "columns": ORDERED,
 }
-"""The queries of each model; the coded one has no user table."""
+"""The queries of each model; the coded one and that with columns of items have no user table."""
 
 
 def raw_numbers(seed: int, count: int) -> np.ndarray:
@@ -62,11 +77,11 @@ def raw_numbers(seed: int, count: int) -> np.ndarray:
     return np.random.PCG64(seed).random_raw(count)
 
 
-def table(seed: int, n: int) -> TableData:
-    keys = raw_numbers(seed, n * DIM).reshape(n, DIM)
+def table(seed: int, n: int, dim: int = DIM) -> TableData:
+    keys = raw_numbers(seed, n * dim).reshape(n, dim)
     columns = np.sort(np.argsort(keys, axis=1)[:, :PER_ROW], axis=1).reshape(-1)
     values = (raw_numbers(seed + 1, n * PER_ROW) % np.uint64(2001)).astype(np.float32) / 1000 - 1
-    return TableData(np.arange(0, n * PER_ROW + 1, PER_ROW), columns, values.astype(np.float32), DIM)
+    return TableData(np.arange(0, n * PER_ROW + 1, PER_ROW), columns, values.astype(np.float32), dim)
 
 
 def names(kind: str, other: str, n: int) -> Vocabulary:
@@ -97,6 +112,30 @@ def make(kind: str, path: Path) -> None:
             user_ids=Vocabulary.of(map(str, [*range(0, 11 * (N_USERS - 1), 11), 2**32 + 3])),
             history_factors=factors(15, N_CODED),
             ids=kind == "ids",
+            **about,
+        )
+        return
+    if kind == "ages":
+        write(
+            path,
+            items=table(17, N_ITEMS),
+            users=table(19, N_USERS),
+            item_ids=names("item", "項目", N_ITEMS),
+            user_ids=Vocabulary.of(f"user {u}" for u in range(N_USERS)),
+            item_factors=factors(21),
+            history_factors=factors(22),
+            age_decay=(0.7,),
+            **about,
+        )
+        return
+    if kind == "columns":
+        write(
+            path,
+            items=table(23, N_ITEMS, DIM + N_ITEMS),
+            item_ids=names("item", "項目", N_ITEMS),
+            history_factors=factors(25),
+            age_decay=(0.9, 0.6),
+            values_dtype="coded",
             **about,
         )
         return

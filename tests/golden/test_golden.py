@@ -58,22 +58,43 @@ def test_the_expected_scores_follow_from_the_format_alone(kind):
         if "user" in query:
             vector = users[artefact.user_ids.index(query["user"])]
         else:
+            disliked = [item(name) for name in query.get("dislikes", [])]
             rows = [item(name) for name in query["history"]]
-            vector = history_factors[rows] @ items[rows]
+            rows = [row for place, row in enumerate(rows) if row not in [*rows[place + 1 :], *disliked]]
+            vector = in_history(tensors, items, history_factors, rows)
+            for row in disliked:
+                vector = vector - in_history(tensors, items, history_factors, [row])
         scores = items @ vector * item_factors
         chosen = [item(name) for name, _ in case["answer"]]
         np.testing.assert_allclose([score for _, score in case["answer"]], scores[chosen], rtol=1e-5, atol=1e-6)
         left = set(map(item, query["candidates"])) if "candidates" in query else set(range(len(items)))
-        left -= set(map(item, [*query.get("history", []), *query.get("exclude", [])]))
+        left -= set(map(item, [*query.get("exclude", []), *query.get("dislikes", [])]))
+        if query.get("exclude_history", True):
+            left -= set(map(item, query.get("history", [])))
         assert chosen == sorted(left, key=lambda i, scores=scores: -scores[i])[: query.get("k", 20)]
 
 
-@pytest.mark.parametrize(("kind", "version"), [("int8", 1), ("coded", 1), ("ids", 2), ("rows", 2)])
+def in_history(tensors, items: np.ndarray, factors: np.ndarray, rows: list[int]) -> np.ndarray:
+    """The vector of a history of distinct items, oldest first."""
+    decay = tensors["items.age_decay"].tolist() if "items.age_decay" in tensors else [1]
+    ordinary = items.shape[1] - (len(items) if len(decay) == 2 else 0)
+    vector = np.zeros(items.shape[1])
+    for age, row in enumerate(reversed(rows)):
+        vector[:ordinary] += factors[row] * items[row, :ordinary] * decay[0] ** age
+        if len(decay) == 2:
+            vector[ordinary + row] = decay[1] ** age
+    return vector
+
+
+@pytest.mark.parametrize(
+    ("kind", "version"), [("int8", 1), ("coded", 1), ("ids", 2), ("rows", 2), ("ages", 3), ("columns", 3)]
+)
 def test_files_of_every_version_are_there(kind, version):
     artefact = read(make_golden.FILES[kind][0])
     assert artefact.card.format_version == version
     parts = {name.partition(".")[2] for name in artefact.tensors}
-    assert ({"ids", "id_offsets"} <= parts) == (version == 1)
+    assert ({"ids", "id_offsets"} <= parts) == (version != 2)
+    assert ("age_decay" in parts) == (version == 3)
     assert ({"id_gaps_low", "id_shared_low", "id_rest_high", "id_texts"} <= parts) == (kind == "ids")
     if kind == "rows":
         assert artefact.item_ids.to_list() == [str(row) for row in range(make_golden.N_CODED)]

@@ -63,8 +63,8 @@ def framed(header: bytes, body: bytes) -> bytes:
     return len(header).to_bytes(8, "little") + header + body
 
 
-def valid_file(path: Path, *, values_dtype="int8", dense=False) -> bytes:
-    """Three items, two users, eight columns, factors.
+def valid_file(path: Path, *, values_dtype="int8", dense=False, age_decay=None) -> bytes:
+    """Three items, two users, eight columns, factors; `age_decay` where the order of a history counts.
 
     A gap of a sparse table has one low bit. Gaps of the items are 0, 2, 3, 2, 6 and 4, those of the users 0, 0 and 8.
 
@@ -85,6 +85,7 @@ def valid_file(path: Path, *, values_dtype="int8", dense=False) -> bytes:
         history_factors=np.array([1, 2, 0.5]),
         recipe={"method": "static"},
         values_dtype=values_dtype,
+        age_decay=age_decay,
     )
     return path.read_bytes()
 

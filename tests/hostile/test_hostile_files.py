@@ -26,7 +26,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparserec import SparserecError
-from sparserec.artefact import inspect, read
+from sparserec.artefact import gaps, inspect, read
 from sparserec.device import Recommender
 
 NAME = "model.safetensors"
@@ -64,6 +64,8 @@ def test_the_parts_make_a_file_that_opens(folder, valid):
         valid_file(folder / "dense", dense=True),
         valid_file(folder / "half", values_dtype="float16"),
         valid_file(folder / "coded", values_dtype="coded"),
+        valid_file(folder / "ages", age_decay=(0.5,)),
+        valid_file(folder / "ages", age_decay=(0.5, 0.25)),
     ):
         parts = taken_apart(data)
         (folder / NAME).write_bytes(parts.pack())
@@ -258,7 +260,7 @@ def test_headers(folder, valid, case):
 
 CARDS = {
     "older version": ({"format_version": 0}, "format version 0 is not supported"),
-    "newer version": ({"format_version": 3}, "format version 3 is not supported; this package reads version 1 or 2"),
+    "newer version": ({"format_version": 4}, "format version 4 is not supported; this package reads version 1, 2 or 3"),
     "version as text": ({"format_version": "1"}, "not supported"),
     "version as truth value": ({"format_version": True}, "not supported"),
     "version with a fraction": ({"format_version": 1.0}, "'format_version' is missing or of the wrong type"),
@@ -498,6 +500,94 @@ def test_dense_tables(folder, case):
     parts = taken_apart(valid_file(folder / "half", values_dtype="float16", dense=True))
     change(parts)
     refused(folder, parts.pack(), message)
+
+
+def decay(*numbers: float, shape: tuple[int, ...] | None = None):
+    """Other numbers that say what age does."""
+
+    def change(parts: Parts) -> None:
+        parts.tensors["items.age_decay"] = np.array(numbers, dtype="f4").reshape(
+            len(numbers) if shape is None else shape
+        )
+
+    return change
+
+
+def decay_of_users(parts: Parts) -> None:
+    parts.tensors["users.age_decay"] = parts.tensors["items.age_decay"]
+
+
+def more_items_than_columns(parts: Parts) -> None:
+    """The items without users, with the structure of nine rows of six columns, in which nothing else is wrong."""
+    for name in [name for name in parts.tensors if name.startswith("users.")]:
+        del parts.tensors[name]
+    low, high = gaps.encode(np.arange(10), np.zeros(9, dtype=np.int64), 6)
+    parts.tensors |= {"items.gaps_low": low, "items.gaps_high": high, "items.values": np.ones(9, dtype="i1")}
+    parts.tensors |= {"items.scales": np.ones(6, dtype="f4"), "items.factors": np.ones(9, dtype="f2")}
+    for kind in ("low", "high", "scale"):
+        del parts.tensors[f"items.history_{kind}"]
+    parts.tensors["items.ids"] = np.frombuffer(b"abcdefghi", dtype="u1")
+    parts.tensors["items.id_offsets"] = np.arange(10, dtype="<u4")
+    parts.card |= {"n_items": 9, "n_users": 0, "nnz": 9, "dim": 6, "scoring": "history"}
+
+
+NUMBERS_OF_AGE = "'items.age_decay' must be one or two numbers above 0 and up to 1"
+AGES = {
+    "no number": (decay(), NUMBERS_OF_AGE),
+    "three numbers": (decay(0.5, 0.5, 0.5), NUMBERS_OF_AGE),
+    "one number in two dimensions": (decay(0.5, shape=(1, 1)), NUMBERS_OF_AGE),
+    "two numbers in two dimensions": (decay(0.5, 0.5, shape=(2, 1)), NUMBERS_OF_AGE),
+    "a number without dimensions": (decay(0.5, shape=()), NUMBERS_OF_AGE),
+    "zero": (decay(0.5, 0), NUMBERS_OF_AGE),
+    "minus zero": (decay(-0.0), NUMBERS_OF_AGE),
+    "below zero": (decay(-0.5), NUMBERS_OF_AGE),
+    "above one": (decay(float(np.nextafter(np.float32(1), np.float32(2)))), NUMBERS_OF_AGE),
+    "infinite": (decay(0.5, np.inf), NUMBERS_OF_AGE),
+    "not a number": (decay(np.nan, 0.5), NUMBERS_OF_AGE),
+    "of another type": (put("items.age_decay", [0.5], "f2"), "tensor 'items.age_decay' is F16, not F32"),
+    "of users": (decay_of_users, "it holds a tensor that does not belong there: 'users.age_decay'"),
+    "more items than columns": (
+        more_items_than_columns,
+        "'items.age_decay' of two numbers needs a column for each of 9 items, but there are 6",
+    ),
+}
+"""Bad files of version 3, made of one with two numbers."""
+AGE_CARDS = {
+    "version 1": ({"format_version": 1}, "it holds a tensor that does not belong there: 'items.age_decay'"),
+    "version 2": ({"format_version": 2}, "it holds a tensor that does not belong there: 'items.age_decay'"),
+}
+
+
+@pytest.mark.parametrize("case", AGES)
+def test_ages(folder, case):
+    change, message = AGES[case]
+    parts = taken_apart(valid_file(folder / "ages", age_decay=(0.5, 0.25)))
+    change(parts)
+    refused(folder, parts.pack(), message)
+
+
+@pytest.mark.parametrize("case", AGE_CARDS)
+def test_cards_of_files_with_ages(folder, case):
+    changes, message = AGE_CARDS[case]
+    parts = taken_apart(valid_file(folder / "ages", age_decay=(0.5, 0.25)))
+    parts.card |= changes
+    refused(folder, parts.pack(), message)
+
+
+def test_only_sparse_tables_know_ages(folder):
+    parts = taken_apart(valid_file(folder / "half", values_dtype="float16", dense=True))
+    decay(0.5)(parts)
+    parts.card["format_version"] = 3
+    refused(folder, parts.pack(), "'items.age_decay' does not belong to a dense table")
+
+
+def test_more_items_than_columns_are_fine_where_no_column_is_an_items(folder):
+    """So the case above has nothing wrong but what it is refused for."""
+    parts = taken_apart(valid_file(folder / "ages", age_decay=(0.5, 0.25)))
+    more_items_than_columns(parts)
+    decay(0.5)(parts)
+    (folder / NAME).write_bytes(parts.pack())
+    assert Recommender.open(folder / NAME).ordered
 
 
 NEEDED = "'items': a table of coded values needs 'signs', .* and neither 'values' nor 'scales'"

@@ -28,12 +28,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "fuzz"))
 
 @pytest.fixture(scope="module")
 def targets():
-    """The module changes a setting for the process that fuzzes; here it is changed back."""
-    before = shortlist.SMALL
+    """The module changes settings for the process that fuzzes; here they are changed back."""
+    before = shortlist.SMALL, shortlist.LEAST, shortlist.MOST
     import targets
 
     yield targets
-    shortlist.SMALL = before
+    shortlist.SMALL, shortlist.LEAST, shortlist.MOST = before
 
 
 @pytest.fixture(scope="module")

@@ -75,5 +75,7 @@ def test_the_encoding_of_the_recipe(node, tmp_path, extended):
 def test_the_runtime_as_it_is_refuses_it(node, tmp_path):
     with added() as name:
         model = written(tmp_path, name)
-    with pytest.raises(AssertionError, match="format version '3' is not supported; this module reads version 1 or 2"):
+    with pytest.raises(
+        AssertionError, match="format version '4' is not supported; this module reads version 1, 2 or 3"
+    ):
         node("answers.mjs", model, "no queries")

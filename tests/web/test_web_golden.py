@@ -23,7 +23,9 @@ def answers(node, folder, model, queries: list[dict]) -> list:
 def test_golden_files(node, tmp_path, kind):
     model, expected = make_golden.FILES[kind]
     cases = json.loads(expected.read_text(encoding="utf-8"))
-    given = answers(node, tmp_path, model, [case["query"] for case in cases])
+    names = {"exclude_history": "excludeHistory"}
+    queries = [{names.get(name, name): value for name, value in case["query"].items()} for case in cases]
+    given = answers(node, tmp_path, model, queries)
     for case, answer in zip(cases, given, strict=True):
         assert [name for name, _ in answer] == [name for name, _ in case["answer"]], case["query"]
         np.testing.assert_allclose([s for _, s in answer], [s for _, s in case["answer"]], rtol=1e-6, atol=1e-7)

@@ -12,7 +12,7 @@ from hostile_files import file_of_coded_ids, numbers_as, taken_apart, texts_as, 
 # JSON as the standard has it: a number may have any number of digits.
 OTHERWISE = {
     "header with a number of many digits": "not a JSON object",
-    "newer version": "format version '3' is not supported; this module reads version 1 or 2",
+    "newer version": "format version '4' is not supported; this module reads version 1, 2 or 3",
     "older version": "format version '0' is not supported",
     "type not a text": "of a type that is not allowed",
 }
@@ -49,6 +49,15 @@ def cases(folder):
         parts = taken_apart(whole_ids)
         parts.card |= changes
         yield name, parts.pack(), message
+    whole_ages = valid_file(folder / "ages", age_decay=(0.5, 0.25))
+    for name, (change, message) in hostile.AGES.items():
+        parts = taken_apart(whole_ages)
+        change(parts)
+        yield f"ages, {name}", parts.pack(), message
+    for name, (changes, message) in hostile.AGE_CARDS.items():
+        parts = taken_apart(whole_ages)
+        parts.card |= changes
+        yield f"ages, {name}", parts.pack(), message
     for wrong in ("0" * 64, "", "\ud800"):
         parts = taken_apart(whole["int8"])
         parts.seal = False

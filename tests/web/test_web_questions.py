@@ -19,11 +19,23 @@ KINDS = {
     "float16": {"values_dtype": "float16"},
     "int8, all factors": {"values_dtype": "int8", "factors": ("history", "item"), "users": True},
     "dense int8": {"values_dtype": "int8", "dense": True, "users": True},
+    "coded, ages": {"values_dtype": "coded", "factors": ("history",), "decay": (0.7,)},
+    "coded, columns of items": {"values_dtype": "coded", "decay": (0.9, 0.6), "dim": 136},
+    "coded, columns and factors": {"values_dtype": "coded", "factors": ("history",), "decay": (0.9, 0.6), "dim": 136},
+    "coded, only columns of items": {"values_dtype": "coded", "decay": (0.9, 0.6), "dim": 120},
+    "int8, columns and users": {
+        "values_dtype": "int8",
+        "factors": ("history", "item"),
+        "users": True,
+        "decay": (0.9, 0.6),
+        "dim": 130,
+    },
+    "float16, columns": {"values_dtype": "float16", "factors": ("item",), "decay": (1, 0.5), "dim": 121},
 }
 
 
-def written(path, kind: dict, n: int = 120, dim: int = 16, n_users: int = 30) -> Recommender:
-    generator = np.random.default_rng(len(path.name))
+def written(path, kind: dict, n: int = 120, n_users: int = 30) -> Recommender:
+    generator, dim = np.random.default_rng(len(path.name)), kind.get("dim", 16)
 
     def table(rows: int):
         if kind.get("dense"):
@@ -37,7 +49,8 @@ def written(path, kind: dict, n: int = 120, dim: int = 16, n_users: int = 30) ->
         more |= {"users": table(n_users), "user_ids": Vocabulary.of(f"u{i}" for i in range(n_users))}
     for name in kind.get("factors", ()):
         more[f"{name}_factors"] = generator.choice([0.25, 0.5, 1], n)
-    write(path, items=table(n), item_ids=Vocabulary.of(map(str, range(n))), values_dtype=kind["values_dtype"], **more)
+    more |= {"values_dtype": kind["values_dtype"], "age_decay": kind.get("decay")}
+    write(path, items=table(n), item_ids=Vocabulary.of(map(str, range(n))), **more)
     return Recommender.open(path)
 
 
@@ -47,6 +60,10 @@ def questions(users: bool) -> list[tuple[str, dict]]:
         ("recommend", {"history": ["3", "4"], "dislikes": ["9", "10", "9"], "k": 120}),
         ("recommend", {"history": ["3", "4"], "dislikes": ["4"], "k": 5, "explain": True}),
         ("recommend", {"dislikes": ["4"], "k": 5}),
+        ("recommend", {"history": ["9", "4", "3", "7", "4"], "k": 120}),
+        ("recommend", {"history": ["4", "7", "3", "4", "9"], "dislikes": ["7", "5"], "k": 120}),
+        ("recommend", {"history": [str(item) for item in range(90, 10, -1)], "k": 120, "exclude_history": False}),
+        ("recommend", {"history": ["9", "4", "x", "7", "4"], "dislikes": ["5"], "unknown": "ignore", "explain": True}),
         ("recommend", {"history": ["3", "4", "5"], "exclude_history": False, "k": 120}),
         (
             "recommend",

@@ -20,6 +20,7 @@ def shares(model: Path, history: list[str], item: str) -> list[tuple[str, float]
         table[np.repeat(np.arange(rows.n), np.diff(rows.indptr)), rows.columns] = rows.values
     table *= rows.column_scales()
     target = table[index(item)] * (1 if rows.factors is None else float(rows.factors[index(item)]))
+    assert rows.age_decay is None
     weight = np.ones(rows.n) if rows.history_factors is None else rows.history_factors.astype(float)
     pairs = [(name, weight[index(name)] * float(table[index(name)] @ target)) for name in dict.fromkeys(history)]
     return sorted(pairs, key=lambda pair: -pair[1])

@@ -24,11 +24,7 @@ export function popularity(model) {
 export function starters(model, order) {
   const pool = order.slice(0, POOL);
   const scores = pool.map((id) => model.score(pool, { history: [id] }));
-  // Factors for popularity and for histories cancel out, so this is the squared cosine of two rows.
-  const alike = (a, b) => {
-    const squared = (scores[a][b] * scores[b][a]) / (scores[a][a] * scores[b][b]);
-    return Number.isFinite(squared) && scores[a][b] > 0 ? Math.sqrt(Math.max(squared, 0)) : 0;
-  };
+  const alike = pool.every((_, place) => scores[place][place] > 0) ? cosines(scores) : shares(scores);
   const worth = pool.map((_, place) => 1 - place / (2 * pool.length));
   const left = new Set(pool.keys());
   const nearest = new Float64Array(pool.length);
@@ -41,4 +37,22 @@ export function starters(model, order) {
     chosen.push(pool[next]);
   }
   return chosen;
+}
+
+/** Factors for popularity and for histories cancel out, so this is the cosine of two rows. */
+function cosines(scores) {
+  return (a, b) => {
+    const squared = (scores[a][b] * scores[b][a]) / (scores[a][a] * scores[b][b]);
+    return Number.isFinite(squared) && scores[a][b] > 0 ? Math.sqrt(Math.max(squared, 0)) : 0;
+  };
+}
+
+/**
+ * Where items lead to others, and not to themselves: what one adds to the score of the other, as a part of the most that it
+ * adds to any; the larger of both ways.
+ */
+function shares(scores) {
+  const most = scores.map((row) => Math.max(...row));
+  const share = (a, b) => (most[a] > 0 ? Math.max(scores[a][b], 0) / most[a] : 0);
+  return (a, b) => Math.max(share(a, b), share(b, a));
 }

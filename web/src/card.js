@@ -48,9 +48,9 @@ export function cardOf(metadata) {
     throw new SparserecError("the model card has a number that is not finite in double precision");
   }
   if (!versions().includes(plain.format_version)) {
+    const known = versions().join(", ").replace(/, (\d+)$/, " or $1");
     throw new SparserecError(
-      `format version ${quoted(plain.format_version, 40)} is not supported; ` +
-        `this module reads version ${versions().join(" or ")}`,
+      `format version ${quoted(plain.format_version, 40)} is not supported; this module reads version ${known}`,
     );
   }
   const card = {};

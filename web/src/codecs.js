@@ -13,6 +13,7 @@
  * `sparserec.artefact.codecs` is the same table in Python.
  */
 
+import { AGE_DECAY } from "./ages.js";
 import { CODED } from "./coded.js";
 import { SparserecError } from "./error.js";
 import { FACTORS, HISTORY_FACTORS } from "./factors.js";
@@ -24,7 +25,7 @@ import { FLOAT16, INT8 } from "./plain.js";
 export const CODECS = [INT8, FLOAT16, CODED];
 
 /** What a side has beside its values. */
-const PARTS = [STRUCTURE, FACTORS, HISTORY_FACTORS, PLAIN_IDS, CODED_IDS];
+const PARTS = [STRUCTURE, FACTORS, HISTORY_FACTORS, AGE_DECAY, PLAIN_IDS, CODED_IDS];
 
 /** The types that each tensor may have in a file of this version, by its name after that of the side. */
 export function tensorTypes(version) {

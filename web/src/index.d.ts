@@ -5,7 +5,7 @@ export class SparserecError extends Error {
 
 /** What a file says about itself; docs/artefact-format.md has the meaning of each field. */
 export interface ModelCard {
-  readonly format_version: 1 | 2;
+  readonly format_version: 1 | 2 | 3;
   readonly scoring: "history" | "users";
   readonly dim: number;
   readonly n_items: number;
@@ -37,13 +37,16 @@ export type Unknown = "error" | "ignore";
 
 /** Whose taste scores come from. */
 export interface Taste {
-  /** Items the user took. Without `user`, tastes are read from them. */
+  /**
+   * Items the user took, oldest first. Without `user`, tastes are read from them. Their order counts where the file is
+   * `ordered`: an item is as old as there are items after it, and one that is there twice stands where it stands last.
+   */
   history?: Iterable<Id> | null;
   /** A user with a row in the file. */
   user?: Id | null;
   /**
    * Items the user does not like: what they would add to tastes as part of a history is subtracted. An id that is in the
-   * history too counts as disliked alone.
+   * history too counts as disliked alone, and makes no other older.
    */
   dislikes?: Iterable<Id> | null;
   /** What becomes of unknown ids in all lists; "error" when not given. A user must always be known. */
@@ -112,6 +115,8 @@ export class Recommender {
   readonly itemIds: string[];
   /** Raw ids of the users in the order of their rows; empty without a user table. */
   readonly userIds: string[];
+  /** Whether the order of a history counts. */
+  readonly ordered: boolean;
   /** Bytes of the file. */
   readonly fileBytes: number;
   /** Bytes of the decoded structure that is kept beside the file. */
@@ -129,11 +134,15 @@ export class Recommender {
 
   /**
    * What most people took, as far as the file knows, for somebody without a history: by history factors, else by all
-   * users of the file together, else by the lengths of rows. Of the scores only the order has a meaning.
+   * users of the file together, else by what all items together lead to where items have columns, else by the lengths of
+   * rows. Of the scores only the order has a meaning.
    */
   popular(limits?: Limits): Recommendation[];
 
-  /** Items whose rows are like that of an item, most alike first; the score is the likeness. */
+  /**
+   * Items whose rows are like that of an item, or where items have columns those that lead to one another, most alike
+   * first; the score is the likeness.
+   */
   similar(item: Id, limits?: Limits): Recommendation[];
 
   /** Scores of these items, in their order. */

@@ -6,7 +6,7 @@ import { openContainer } from "./container.js";
 import { SparserecError, quoted } from "./error.js";
 import { rowOf } from "./ids.js";
 import { checkNames, idsOfSide, rowsOf } from "./rows.js";
-import { eachValue, scorerOf, squaredLengths, sumOfRows } from "./scores.js";
+import { eachValue, scorerOf, squaredLengths, sumOfRows, weightsOf } from "./scores.js";
 import { digestOf } from "./sha256.js";
 import { bytesOfSource } from "./source.js";
 import { bestRows, topRows } from "./top.js";
@@ -72,6 +72,11 @@ export class Recommender {
 
   get hasUsers() {
     return this.#users !== null;
+  }
+
+  /** Whether the order of a history counts. */
+  get ordered() {
+    return this.#items.ages !== null;
   }
 
   get fileBytes() {
@@ -142,17 +147,20 @@ export class Recommender {
     return this.#named(bestRows(rows, k, numbers, lengths), numbers);
   }
 
-  /** Items whose rows are like that of an item: inner products over the square roots of both lengths. */
+  /**
+   * Items whose rows are like that of an item: inner products over the square roots of both lengths. With columns of
+   * items, what each of both adds to the score of the other is taken instead.
+   */
   similar(item, limits) {
     const { k = 20, exclude, candidates, unknown = "error" } = limits ?? {};
     const row = rowOf(this.#itemIds, textOf(item), "item");
     const left = [row, ...this.#rowsOf(exclude, "exclude", "excluded item", unknown)];
     const rows = this.#askedRows(k, left, candidates, unknown);
     const lengths = squaredLengths(this.#items).map(Math.sqrt);
-    this.#scorer.into(rowVector(this.#items, row, this.#vector), this.#sums);
+    const products = this.#hasItemColumns ? this.#exchanged(row) : this.#products(rowVector(this.#items, row, this.#vector));
     const alike = lengths.map((length, other) => {
       const scale = Math.sqrt(length) * Math.sqrt(lengths[row]);
-      return scale > 0 ? Math.fround(this.#sums[other]) / scale : 0;
+      return scale > 0 ? products[other] / scale : 0;
     });
     return this.#named(bestRows(rows, k, alike), alike);
   }
@@ -163,6 +171,29 @@ export class Recommender {
     const chosen = listed(items, "items").map((id) => rowOf(this.#itemIds, id, "item"));
     this.#fillScores(this.#tasteOf({ history, user, dislikes, unknown }).vector);
     return Float32Array.from(chosen, (row) => this.#scores[row]);
+  }
+
+  get #hasItemColumns() {
+    return this.#items.ages !== null && this.#items.ages.ofColumns !== null;
+  }
+
+  /** Inner products of a vector with all items, in single precision, Float32Array (n). */
+  #products(vector) {
+    this.#scorer.into(vector, this.#sums);
+    return Float32Array.from(this.#sums);
+  }
+
+  /** What one item and each other add to the score of one another as the newest of a history, halved. */
+  #exchanged(row) {
+    const { historyFactors, ages } = this.#items;
+    const given = this.#products(sumOfRows(this.#items, [row], this.#vector));
+    const own = rowVector(this.#items, row, this.#vector);
+    const received = own.slice(ages.ordinary);
+    const products = this.#products(own.fill(0, ages.ordinary));
+    return received.map((part, other) => {
+      const product = historyFactors === null ? products[other] : products[other] * historyFactors[other];
+      return (given[other] + (part + product)) / 2;
+    });
   }
 
   #fillScores(vector) {
@@ -177,14 +208,14 @@ export class Recommender {
   #tasteOf({ history, user, dislikes, unknown }) {
     checkUnknown(unknown);
     const given = history == null ? null : listed(history, "history");
-    const found = this.#rowsOf(given, "history", "item in the history", unknown);
+    const found = this.#rowsOf(given, "history", "item in the history", unknown, this.ordered);
     const disliked = this.#rowsOf(dislikes, "dislikes", "disliked item", unknown);
     const unwanted = new Set(disliked);
     const taken = unwanted.size === 0 ? found : found.filter((row) => !unwanted.has(row));
     if (user == null) this.#checkHistory(given, taken.length + disliked.length);
     const vector = user == null ? sumOfRows(this.#items, taken, this.#vector) : this.#userVector(user);
     if (disliked.length > 0) {
-      sumOfRows(this.#items, disliked, this.#disliked);
+      sumOfRows(this.#items, disliked, this.#disliked, false);
       for (let column = 0; column < vector.length; column += 1) vector[column] -= this.#disliked[column];
     }
     return { vector, taken, disliked };
@@ -213,31 +244,43 @@ export class Recommender {
   #standing(lengths) {
     const { historyFactors } = this.#items;
     if (historyFactors !== null) return Float64Array.from(historyFactors, (factor) => 1 / factor);
-    if (this.#users === null) return lengths;
-    this.#fillScores(sumOfRows(this.#users, Array.from({ length: this.nUsers }, (_, row) => row), this.#vector));
+    if (this.#users === null && !this.#hasItemColumns) return lengths;
+    const rows = this.#users ?? this.#items;
+    this.#fillScores(sumOfRows(rows, Array.from({ length: rows.n }, (_, row) => row), this.#vector, false));
     return Float64Array.from(this.#scores);
   }
 
   /** What each item of the history, and each disliked one, adds to the score of a row, largest first. */
   #reasons({ taken, disliked }, row) {
-    const { factors, historyFactors, dim } = this.#items;
+    const { factors, ages, dim } = this.#items;
+    const ordinary = ages?.ordinary ?? dim;
     const target = new Float64Array(dim);
     eachValue(this.#items, row, (column, value) => (target[column] = value * (factors?.[row] ?? 1)));
-    const reasons = [...taken, ...disliked].map((item, number) => {
-      let share = 0;
-      eachValue(this.#items, item, (column, value) => (share += value * target[column]));
-      share *= historyFactors?.[item] ?? 1;
-      return { item: this.#itemIds.at(item), share: number < taken.length ? share : -share };
-    });
-    return reasons.sort((a, b) => b.share - a.share);
+    const sharesOf = (items, aged) => {
+      const weights = weightsOf(this.#items, items, aged);
+      return items.map((item, place) => {
+        let share = 0;
+        eachValue(this.#items, item, (column, value) => {
+          if (column < ordinary) share += value * target[column];
+        });
+        const own = weights.columns === null ? 0 : weights.columns[place] * target[ordinary + item];
+        return { item: this.#itemIds.at(item), share: share * weights.rows[place] + own };
+      });
+    };
+    const against = sharesOf(disliked, false).map(({ item, share }) => ({ item, share: -share }));
+    return [...sharesOf(taken, true), ...against].sort((a, b) => b.share - a.share);
   }
 
-  /** Rows of items, each once; messages call all ids `argument` and one of them `kind`. */
-  #rowsOf(ids, argument, kind, unknown) {
+  /**
+   * Rows of items, each once, where it stands first, or `last`; messages call all ids `argument` and one of them `kind`.
+   */
+  #rowsOf(ids, argument, kind, unknown, last = false) {
     const rows = new Set();
     for (const id of listed(ids ?? [], argument)) {
       if (unknown === "ignore" && this.#itemIds.get(id) < 0) continue;
-      rows.add(rowOf(this.#itemIds, id, kind));
+      const row = rowOf(this.#itemIds, id, kind);
+      if (last) rows.delete(row);
+      rows.add(row);
     }
     return [...rows];
   }

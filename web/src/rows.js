@@ -1,5 +1,6 @@
 /** The rows of one side, items or users: its tensors checked against each other and decoded. */
 
+import { agesOf } from "./ages.js";
 import { codecOf, isItemsOnly, strangerTo, tensorTypes } from "./codecs.js";
 import { SparserecError, quoted } from "./error.js";
 import { factorsOf, historyFactorsOf } from "./factors.js";
@@ -35,7 +36,8 @@ export function checkNames(tensors, version) {
  * - `decoded`: whether `values` are decoded rather than a view of the file;
  * - `scales`: Float64Array (dim), what to multiply values with;
  * - `pointers` and `columns` as of `decodeGaps`, null for a dense table, whose values lie row by row;
- * - `factors`, `historyFactors`: Float32Array (n), null for ones.
+ * - `factors`, `historyFactors`: Float32Array (n), null for ones;
+ * - `ages`: as of `agesOf`.
  */
 export function rowsOf(name, tensors, { dim, format_version: version }, n) {
   if (!(1 <= dim && dim <= 65_536 && n >= 1)) {
@@ -49,7 +51,7 @@ export function rowsOf(name, tensors, { dim, format_version: version }, n) {
   if (stranger !== undefined) {
     throw new SparserecError(`'${name}.${stranger}' does not belong to a table of ${codec.name} values`);
   }
-  const factors = { factors: factorsOf(side), historyFactors: historyFactorsOf(side) };
+  const factors = { factors: factorsOf(side), historyFactors: historyFactorsOf(side), ages: agesOf(side) };
   const nnz = codec.count === undefined ? countOf(side) : codec.count(side);
   return naming(side, () => {
     const structure = side.sparse ? structureOf(side, nnz) : { pointers: null, columns: null };

@@ -1,5 +1,6 @@
 /** Scoring: a vector against all items. Only the columns that the vector has are looked at. */
 
+import { powersOf } from "./ages.js";
 import { half } from "./half.js";
 
 /** The item table as the scorer wants it: posting lists of a sparse one, the matrix of a dense one. */
@@ -124,20 +125,44 @@ function columnOf({ columns, dim }, i) {
 }
 
 /**
- * The sum of rows, each times its history factor where there are any, into `vector` (dim) Float64Array, which
- * also is what is given back.
+ * What items of a history add to its vector: `{ rows, columns }`, what their rows are multiplied with, and what stands in
+ * their own columns, null where items have none.
+ *
+ * @param rows of `rowsOf`.
+ * @param {number[]} chosen rows, oldest first.
+ * @param {boolean} aged whether the order counts where the file says what age does; else each has age 0.
  */
-export function sumOfRows(rows, chosen, vector) {
-  const { values, halfPrecision, historyFactors, scales } = rows;
-  vector.fill(0);
-  for (const row of chosen) {
+export function weightsOf({ ages, historyFactors }, chosen, aged = true) {
+  const old = ages !== null && aged;
+  const powers = old ? powersOf(ages.ofRows, chosen.length).reverse() : null;
+  const rows = Float64Array.from(chosen, (row, place) => {
     const factor = historyFactors === null ? 1 : historyFactors[row];
-    const [first, last] = span(rows, row);
+    return powers === null ? factor : factor * powers[place];
+  });
+  if (ages === null || ages.ofColumns === null) return { rows, columns: null };
+  return { rows, columns: powersOf(old ? ages.ofColumns : 1, chosen.length).reverse() };
+}
+
+/**
+ * The vector of a history, or of the rows of users, into `vector` (dim) Float64Array, which also is what is given back: the
+ * sum of rows, each times what it counts, and in columns of items what these have there; arguments as for `weightsOf`.
+ */
+export function sumOfRows(rows, chosen, vector, aged = true) {
+  const { values, halfPrecision, scales, ages } = rows;
+  const weights = weightsOf(rows, chosen, aged);
+  const ordinary = ages?.ordinary ?? vector.length;
+  vector.fill(0);
+  for (let place = 0; place < chosen.length && ordinary > 0; place += 1) {
+    const weight = weights.rows[place];
+    const [first, last] = span(rows, chosen[place]);
     for (let i = first; i < last; i += 1) {
-      vector[columnOf(rows, i)] += (halfPrecision ? half(values[i]) : values[i]) * factor;
+      vector[columnOf(rows, i)] += (halfPrecision ? half(values[i]) : values[i]) * weight;
     }
   }
-  for (let column = 0; column < vector.length; column += 1) vector[column] *= scales[column];
+  for (let column = 0; column < ordinary; column += 1) vector[column] *= scales[column];
+  if (weights.columns === null) return vector;
+  vector.fill(0, ordinary);
+  chosen.forEach((row, place) => (vector[ordinary + row] = weights.columns[place]));
   return vector;
 }
 

@@ -95,9 +95,10 @@ class ModelCard:
             raise SparserecError("the model card has a number that is not finite in double precision")
         version = raw.get("format_version")
         if version not in versions or isinstance(version, bool):
+            *others, last = map(str, versions)
+            known = f"{', '.join(others)} or {last}" if others else last
             raise SparserecError(
-                f"format version {str(version)[:40]} is not supported; "
-                f"this package reads version {' or '.join(map(str, versions))}"
+                f"format version {str(version)[:40]} is not supported; this package reads version {known}"
             )
         kinds: dict[str, tuple[type, ...]] = {
             "format_version": (int,),

@@ -40,9 +40,9 @@ _Unknown = Annotated[
 def recommend(
     artefact: _Artefact,
     history: Annotated[
-        list[str] | None, typer.Option(help=f"What was taken; not recommended again. {IDS_HELP}")
+        list[str] | None, typer.Option(help=f"What was taken, oldest first; not recommended again. {IDS_HELP}")
     ] = None,
-    history_file: Annotated[Path | None, typer.Option(help=f"What was taken. {FILE_HELP}")] = None,
+    history_file: Annotated[Path | None, typer.Option(help=f"What was taken, oldest first. {FILE_HELP}")] = None,
     user: Annotated[
         str | None, typer.Option(help="A user id, where the file has a user table; it does not know what they took.")
     ] = None,
@@ -66,6 +66,8 @@ def recommend(
 
     With a history alone, tastes are read from it. With a user, from their row in the file; a history given beside it
     is left out of the list. With `--unknown ignore`, a history of which nothing is known gets what is popular.
+    Where `sparserec inspect` says that order counts, what is named last in a history counts most; what a file of
+    `--history-file` names comes after what `--history` does, and an id that is there twice where it stands last.
 
     Examples:
 

@@ -94,16 +94,17 @@ def opening_lines(file: Path) -> list[str]:
     """How an exported file is opened, in Python and in a page, with an item that it has."""
     from sparserec.device import Recommender
 
-    example = Recommender.open(file).popular(1)[0][0]
+    model = Recommender.open(file)
+    example, order = model.popular(1)[0][0], model.ordered
     return [
         "In Python:",
         "  from sparserec.device import Recommender",
         f"  model = Recommender.open({str(file)!a})",
-        f"  model.recommend(history=[{example!a}], k=20)",
+        f"  model.recommend(history=[{example!a}], k=20){'  # oldest first' if order else ''}",
         "In a page:",
         '  import { Recommender } from "sparserec";',
         f"  const model = await Recommender.open({json.dumps(address(file))});",
-        f"  model.recommend({{ history: [{json.dumps(example)}], k: 20 }});",
+        f"  model.recommend({{ history: [{json.dumps(example)}], k: 20 }});{'  // oldest first' if order else ''}",
         f"The quickest page: {command('sparserec', 'web', file)}",
     ]
 
@@ -174,6 +175,9 @@ def inspect(
     if facts.get("bytes_per_user") is not None:
         per.append(["a user, raw ids apart", f"{facts['bytes_per_user']:.2f}"])
     print_table("bytes for", ["", "bytes"], per)
+    if facts["age_decay"] is not None:
+        rows = zip(["its row", "its own column"], map("{:g}".format, facts["age_decay"]), strict=False)
+        print_table("order", ["each newer item leaves of an item", "times"], map(list, rows))
     card = facts["card"]
     print_table("model card", ["", "value"], [[name, _short(value)] for name, value in card.items()])
 

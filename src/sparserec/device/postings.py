@@ -185,7 +185,7 @@ class Postings:
         columns, codes, lengths = self.rows.of(self.places(taken))
         each = np.arange(len(taken)).repeat(lengths)
         sums = np.bincount(each, weights[columns] * codes, minlength=len(taken))
-        sums *= self._weights_in_history(taken, aged)
+        sums = sums * self._weights_in_history(taken, aged)
         return sums if given is None else sums + given
 
     def weights(self, vector: np.ndarray) -> np.ndarray:

@@ -23,6 +23,10 @@ FRONT = 0.8
 """Share of the values that the items summed at first have."""
 SMALL = 4096
 """Items below which scoring all is as fast."""
+LEAST = 1
+"""Values an item, in the columns that a vector has, below which scoring all is as fast."""
+MOST = 1
+"""Values of items to be scored in full, for each that scoring all looks at, above which scoring all is faster."""
 SLACK = 1e-9
 """What bounds are widened by, relative to the largest they can be: far more than rounding in float64 can do."""
 
@@ -54,15 +58,21 @@ class Shortlist:
 
         Returns:
             rows (k,) and their scores (k,) float32, descending, equal scores by row; None where scoring all is the
-            better way: in small tables, for large k, and where no bound can be had.
+            better way: in small tables, for large k, where the columns of the vector have few values, and where no
+            bound can be had, or none that rules out enough.
         """
         postings, front = self._postings, self._front
         if postings.n < SMALL or front < 2 * LANES * k:
             return None
         weights = postings.weights(vector)
-        squares = weights * weights
-        heaviest = (-squares).argsort()
-        squares = squares.take(heaviest)
+        there = weights.nonzero()[0]  # few of the columns of a table with as many columns as items
+        squares = np.square(weights.take(there))
+        starts = postings.columns.starts
+        values = int((starts.take(there + 1) - starts.take(there)).sum())
+        if not values or values < LEAST * postings.n:
+            return None
+        order = (-squares).argsort()
+        heaviest, squares = there.take(order), squares.take(order)
         sums = squares.cumsum()
         total = float(sums[-1])
         if not 1e-200 < total < math.inf:
@@ -84,7 +94,10 @@ class Shortlist:
             return None
         self._add_bounds(sums, 0, rest)
         sums[seeds] = -np.inf
-        scored = [(seeds, exact), self._scored(weights, (sums >= bound).nonzero()[0])]
+        near = (sums >= bound).nonzero()[0]
+        if len(near) * (int(starts[-1]) / postings.n) > MOST * values:
+            return None
+        scored = [(seeds, exact), self._scored(weights, near)]
         if front < postings.n and (bound <= 0 or length * (1 + SLACK) * float(postings.norms[front // LANES]) >= bound):
             sums = self._sums(weights, used, front, postings.n)
             sums[out[out >= front] - front] = -np.inf

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,7 @@ OPERATORS = (
     "Slice",
     "Sub",
     "TopK",
+    "Unique",
 )
 """All operators that an exported model may have."""
 CARD, IDS = "sparserec", "sparserec.ids"
@@ -54,9 +56,10 @@ def write_onnx(artefact: str | os.PathLike[str], out: str | os.PathLike[str], *,
     """Write an exported file as an ONNX model; the same file gives the same bytes.
 
     The model has the inputs `history` (h,), `exclude` (e,) and `k` (1,), all int64, the first two item indices, and the
-    outputs `items` (k,) int64 and `scores` (k,) float32, best first, of equal scores the lower index first. Indices
-    that are no item's, such as -1, are left out. Where fewer than k items are left, scores are -inf at the end; with no
-    item in the history all of them are. A user table is left out.
+    outputs `items` (k,) int64 and `scores` (k,) float32, best first, of equal scores the lower index first. Where the
+    file says what age does, `history` is oldest first, and an index that is there twice stands where it stands last.
+    Indices that are no item's, such as -1, are left out, and make no other item older. Where fewer than k items are
+    left, scores are -inf at the end; with no item in the history all of them are. A user table is left out.
 
     Args:
         artefact: a file that `sparserec export` wrote, with a sparse item table.
@@ -88,18 +91,11 @@ def _model(artefact: Artefact, exclude_history: bool) -> onnx.ModelProto:
     codes, scales = _codes(graph, side, artefact.items)
     history, unwanted = (_known(graph, name, n) for name in ("history", "exclude"))
 
-    # Each item's weight in the history: its factor, or 1, and 0 when it is not there. Twice in it is once in it.
-    if artefact.items.history_factors is not None:
-        weights = graph.add("Gather", HISTORY_FACTORS.in_graph(graph, side), history)
+    decoded = _Decoded(side, items, columns, codes, scales)
+    if artefact.items.age_decay is None:
+        vector = _sum_of_rows(graph, decoded, artefact.items, history, None)
     else:
-        weights = graph.add("Expand", graph.number(1, np.float64), graph.add("Shape", history))
-    weights = graph.add("ScatterElements", _zeros(graph, n), history, weights, axis=0)
-    of_each = graph.add("GatherElements", weights, items, axis=0)
-    there = graph.add("Not", graph.add("Equal", of_each, graph.number(0, np.float64)))
-    parts = graph.add("Mul", *(graph.add("Compress", each, there, axis=0) for each in (of_each, codes)))
-    used = graph.add("Compress", columns, there, axis=0)
-    vector = graph.add("ScatterElements", _zeros(graph, dim), used, parts, axis=0, reduction="add")
-    vector = graph.add("Mul", graph.add("Mul", vector, scales), scales)
+        vector = _in_order(graph, decoded, artefact.items, history)
 
     products = graph.add("Mul", graph.add("GatherElements", vector, columns, axis=0), codes)
     scores = graph.add("ScatterElements", _zeros(graph, n), items, products, axis=0, reduction="add")
@@ -117,6 +113,76 @@ def _model(artefact: Artefact, exclude_history: bool) -> onnx.ModelProto:
     top = helper.make_node("TopK", [scores, k], ["scores", "items"], name="top", axis=0, largest=1, sorted=1)
     graph.nodes.append(top)
     return _packed(graph, artefact)
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    """The item table in the graph.
+
+    Attributes:
+        side: its tensors.
+        items, columns: row and column of each value, int32 (nnz,).
+        codes: float64 (nnz,).
+        scales: float64 (dim,) or ().
+    """
+
+    side: Side
+    items: str
+    columns: str
+    codes: str
+    scales: str
+
+
+def _sum_of_rows(graph: DecodingGraph, table: _Decoded, rows: DecodedTable, history: str, powers: str | None) -> str:
+    """The sum of the rows of a history, times the scales twice, as codes are multiplied with it: float64 (dim,).
+
+    Args:
+        graph: where it is made.
+        table: the items in it.
+        rows: the items.
+        history: item indices (h,); each once, where there are powers.
+        powers: what age leaves of each, float64 (h,).
+    """
+    # Each item's weight in the history: its factor, or 1, and 0 when it is not there. Twice in it is once in it.
+    if rows.history_factors is not None:
+        weights = graph.add("Gather", HISTORY_FACTORS.in_graph(graph, table.side), history)
+        weights = weights if powers is None else graph.add("Mul", weights, powers)
+    elif powers is not None:
+        weights = powers
+    else:
+        weights = graph.add("Expand", graph.number(1, np.float64), graph.add("Shape", history))
+    weights = graph.add("ScatterElements", _zeros(graph, rows.n), history, weights, axis=0)
+    of_each = graph.add("GatherElements", weights, table.items, axis=0)
+    there = graph.add("Not", graph.add("Equal", of_each, graph.number(0, np.float64)))
+    parts = graph.add("Mul", *(graph.add("Compress", each, there, axis=0) for each in (of_each, table.codes)))
+    used = graph.add("Compress", table.columns, there, axis=0)
+    vector = graph.add("ScatterElements", _zeros(graph, rows.dim), used, parts, axis=0, reduction="add")
+    return graph.add("Mul", graph.add("Mul", vector, table.scales), table.scales)
+
+
+def _in_order(graph: DecodingGraph, table: _Decoded, rows: DecodedTable, history: str) -> str:
+    """The vector of a history whose order counts, times the scales as codes are multiplied with it: float64 (dim,)."""
+    assert rows.age_decay is not None
+    last, before_first = graph.numbers(-1), graph.numbers(-(2**63) + 1)
+    backwards = graph.add("Slice", history, last, before_first, graph.numbers(0), last)
+    taken = graph.add("Unique", backwards, axis=0, sorted=0)  # the newest first, so an item's age is its place
+    count = graph.add("Gather", graph.add("Shape", taken), graph.number(0))
+    ages = graph.cast(graph.add("Range", graph.number(0), count, graph.number(1)), np.float64)
+    of_rows, *of_columns = [
+        graph.add("Exp", graph.add("Mul", ages, graph.number(np.log(decay), np.float64)))
+        for decay in rows.age_decay.astype(np.float64).tolist()
+    ]
+    if not of_columns:
+        return _sum_of_rows(graph, table, rows, taken, of_rows)
+    own = graph.add("ScatterElements", _zeros(graph, rows.n), taken, of_columns[0], axis=0)
+    ordinary = rows.dim - rows.n
+    scales = rows.column_scales()[ordinary:]
+    own = graph.add("Mul", own, table.scales if rows.scales is None else graph.constant(scales))
+    if ordinary == 0:
+        return own
+    vector = _sum_of_rows(graph, table, rows, taken, of_rows)
+    vector = graph.add("Slice", vector, graph.numbers(0), graph.numbers(ordinary))
+    return graph.add("Concat", vector, own, axis=0)
 
 
 def _packed(graph: Graph, artefact: Artefact) -> onnx.ModelProto:

@@ -42,9 +42,7 @@ class Sequences:
         if history.timestamps is None:
             raise SparserecError("sequences need timestamps: name their column (--timestamp), or choose another model")
         self.indptr, ordered = history.ordered()
-        self._items = np.append(
-            ordered.astype(np.int64), -1
-        )  # something to read where nobody has a history
+        self._items = np.append(ordered.astype(np.int64), -1)  # something to read where nobody has a history
 
     def last(self, users: np.ndarray, length: int) -> np.ndarray:
         """The newest `length` items of users (B,), (B, length) int64, the newest last; -1 before the oldest."""

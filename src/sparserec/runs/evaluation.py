@@ -105,8 +105,8 @@ def evaluate_on_device(
     by_history = from_history or not recommender.has_users
     if by_history and recommender.ordered and history.timestamps is None:
         raise SparserecError(
-            "this file scores histories in the order of time, and the interactions have no timestamps: name their column "
-            f"({option('timestamp')})"
+            "this file scores histories in the order of time, and the interactions have no timestamps: "
+            f"name their column ({option('timestamp')})"
         )
     scorer = _OnDevice(recommender, history if by_history else None)
     metrics = evaluate(scorer, history, relevant, ks=ks, exclude_history=exclude_history)
