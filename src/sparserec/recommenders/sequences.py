@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from sparserec.errors import SparserecError
+from sparserec.ties import scattered
 
 
 class TimedHistory(Protocol):
@@ -56,20 +57,6 @@ class Sequences:
         ends = self.indptr[users + 1]
         places = ends[:, None] - np.arange(length, 0, -1)
         return np.where(places >= self.indptr[users][:, None], self._items[np.maximum(places, 0)], -1)
-
-
-def scattered(users: np.ndarray, items: np.ndarray, seed: int) -> np.ndarray:
-    """(n,) uint64 that look drawn at random, one for each user, item and seed.
-
-    Source: the finaliser of SplitMix64, Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (2014).
-    """
-    mixed = users.astype(np.uint64) << np.uint64(32) | items.astype(np.uint64)
-    for number in (np.uint64(seed & (1 << 64) - 1), np.uint64(0)):
-        mixed = mixed ^ number
-        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-            mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-        mixed = mixed ^ (mixed >> np.uint64(31))
-    return mixed
 
 
 def places(sequences: Tensor) -> Tensor:
