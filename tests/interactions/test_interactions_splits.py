@@ -96,11 +96,11 @@ def test_given_keeps_the_test_file_and_cuts_validation_from_train():
 
 
 def test_latest_by_hand():
-    # round(0.4 * n) of a's three, c's two and d's five are the newest 1, 1, 2; b has only one. d alone has five left ...
+    # round(0.4 * n) of a's three, c's two and d's seven: the newest 1, 1 and 3; b has only one
     rows = [*TIMED, ("d", 6, 0), ("d", 5, 9)]
     cut = split(dataset(rows), kind="latest", test_fraction=0.4, valid_fraction=0.4)
     assert pairs(cut.test) == {("a", 1), ("c", 3), ("d", 5), ("d", 0), ("d", 1)}
-    assert cut.valid.nnz == 0  # ... and of its seven the newest three are test
+    assert cut.valid.nnz == 0  # nobody has five left
     cut = split(dataset(rows), kind="latest", test_fraction=0.2, valid_fraction=0.4)
     assert pairs(cut.test) == {("a", 1), ("c", 3), ("d", 5)}
     assert pairs(cut.valid) == {("d", 0), ("d", 1)}
@@ -349,9 +349,9 @@ def test_bad_arguments(options, message):
 @pytest.mark.parametrize("kind", ["latest", "leave-last", "global-time"])
 def test_time_needs_timestamps(kind):
     data = Dataset(bare(dataset()), None, "made here", False)
-    with pytest.raises(SparserecError, match=f"made here: a {kind} split needs timestamps.* kind='random'"):
+    with pytest.raises(SparserecError, match=rf"made here: a {kind} split needs timestamps.* kind='random'"):
         split(data, kind=kind)
-    with pytest.raises(SparserecError, match="a latest validation part needs timestamps.* validation='random'"):
+    with pytest.raises(SparserecError, match=r"a latest validation part needs timestamps.* validation='random'"):
         split(data, kind="random", validation="latest")
 
 

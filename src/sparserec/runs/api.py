@@ -87,8 +87,7 @@ def train(
         raise SparserecError(f"{chosen.model} learns from the order in time: {dataset.untimed}")
     if export:
         _check_export(chosen.model)
-    earlier = _recorded(out) if resume else None
-    chosen, split = _fitted_to(_with_reading(chosen, dataset), dataset, course, earlier)
+    chosen, split = _fitted_to(_with_reading(chosen, dataset), dataset, course)
     set_threads(threads)
     where = tables.choose_device(device, RECOMMENDERS[chosen.model].on_gpu)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="sparserec-"))
@@ -140,42 +139,22 @@ def _listeners(
     return tell if told else None
 
 
-def _fitted_to(
-    config: RunConfig, dataset: Dataset, course: Course, earlier: RunConfig | None
-) -> tuple[RunConfig, Split]:
-    """The settings as the data allow them, and the data cut; says what was read and how large the file will be.
-
-    Args:
-        config: as it was asked for.
-        dataset: what was read.
-        course: is told.
-        earlier: of the run that is to go on, which is cut as it was, also if that was before times were used.
-    """
+def _fitted_to(config: RunConfig, dataset: Dataset, course: Course) -> tuple[RunConfig, Split]:
+    """The settings as the data allow them, and the data cut; says what was read and how large the file will be."""
     from sparserec.runs.said import size_words, training_words  # late: it loads what is needed beyond reading
 
     training.refuse_impossible(config)
     config = config.settled(test_file=dataset.test is not None)
-    if earlier is None or _asked_cut(earlier) != _asked_cut(config):
-        data, why = settled(dataset, config.data)
-        config = config.model_copy(update={"data": data})
-        if why:
-            course.note(why)
+    data, why = settled(dataset, config.data)
+    config = config.model_copy(update={"data": data})
+    if why:
+        course.note(why)
     split = cut(dataset, config.data)
     starts.refuse_hopeless(config, split, dataset.source)
     fit = starts.fitted(config, split)
     for words in (*split.notes, *fit.notes, *size_words(fit.config, split), training_words(fit.config, split)):
         course.note(words)
     return fit.config, split
-
-
-def _asked_cut(config: RunConfig) -> tuple[str, str | None]:
-    return config.data.split, config.data.validation
-
-
-def _recorded(out: str | os.PathLike[str] | None) -> RunConfig | None:
-    """The configuration of the run in a folder; None where there is none."""
-    file = None if out is None else Path(out) / "config.toml"
-    return load_config(None, file) if file is not None and file.exists() else None
 
 
 @dataclass(frozen=True)
