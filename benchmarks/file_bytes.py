@@ -53,6 +53,7 @@ def main(
         with tempfile.TemporaryDirectory() as folder:
             for budget in budgets:
                 settings = {"budget": f"{budget}B/item", "epochs": 0, "refit": False, "threads": threads}
+                settings["data"] = {"split": "given" if dataset.test is not None else "random"}
                 trained = sparserec.train(dataset, Path(folder) / f"{budget}", recipe="fism", **settings)
                 file = Path(folder) / "model.safetensors"
                 report = trained.export(file)

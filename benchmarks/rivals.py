@@ -34,7 +34,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparserec import Dataset, Split, load, train
-from sparserec.bench.data import HELD_OUT, data_path, thinned
+from sparserec.bench.data import AT_RANDOM, data_path, thinned
 from sparserec.bench.measure import METRICS, measure_file
 from sparserec.bench.parts import DataConfig, cut, everything, finished
 from sparserec.bench.script import Rows, remembered, run
@@ -170,7 +170,7 @@ def tuned(rival: Rival, split: Split) -> dict:
 def ours(split: Split, data: Dataset, folder: Path, threads: int, settings: dict[str, Any]) -> dict:
     """The default recipe, from its file."""
     begun = (folder / "config.toml").exists()
-    given = {"budget": BUDGET, "threads": threads, "data": HELD_OUT, **settings}
+    given = {"budget": BUDGET, "threads": threads, "data": AT_RANDOM, **settings}
     seconds, trained = timed(lambda: finished(train(data, folder, resume=True, stage=print, **given)))
     metrics = measure_file(trained, folder / "model.safetensors", split)
     valid = trained.valid_metrics()["ndcg@20"]
@@ -224,7 +224,7 @@ def main(
         place = folder / name
         place.mkdir(parents=True, exist_ok=True)
         data = load(thinned(data_path("gowalla"), place / "thinned.csv") if name == "thinned" else data_path(given))
-        split = cut(data, DataConfig())
+        split = cut(data, DataConfig(split="random"))
         sizes = {"data": name, "users": split.train.n_users, "items": split.train.n_items}
         for title, job in jobs(split, data, place, threads, one_setting).items():
             print(f"{name}: {title}", flush=True)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sparserec.errors import SparserecError
 from sparserec.interactions import Dataset, Interactions, Split, load, split
+from sparserec.recommenders.sequences import Sequences
 from sparserec.vocabulary import Vocabulary
 
 # user a: items in the order of time 2 0 1; user b: one; user c: two; user d: five, in the order 4 3 2 1 0
@@ -24,7 +25,7 @@ TIMED = [
 
 def dataset(rows=TIMED, test: Interactions | None = None) -> Dataset:
     users = Vocabulary.of(sorted({user for user, _, _ in rows}))
-    items = Vocabulary.of(map(str, range(5)))
+    items = Vocabulary.of(map(str, range(7)))
     columns = [users.index(row[0]) for row in rows], [row[1] for row in rows], [row[2] for row in rows]
     user, item, time = map(np.array, columns)
     return Dataset(Interactions.of(user, item, users, items, time), test, "made here", True)
@@ -94,9 +95,126 @@ def test_given_keeps_the_test_file_and_cuts_validation_from_train():
     assert pairs(cut.train) | pairs(cut.valid) == pairs(base)
 
 
-def test_auto_is_random_without_a_test_file():
-    assert split(dataset()).kind == "random"
-    assert split(dataset()).fingerprint() == split(dataset(), kind="random").fingerprint()
+def test_latest_by_hand():
+    # round(0.4 * n) of a's three, c's two and d's seven: the newest 1, 1 and 3; b has only one
+    rows = [*TIMED, ("d", 6, 0), ("d", 5, 9)]
+    cut = split(dataset(rows), kind="latest", test_fraction=0.4, valid_fraction=0.4)
+    assert pairs(cut.test) == {("a", 1), ("c", 3), ("d", 5), ("d", 0), ("d", 1)}
+    assert cut.valid.nnz == 0  # nobody has five left
+    cut = split(dataset(rows), kind="latest", test_fraction=0.2, valid_fraction=0.4)
+    assert pairs(cut.test) == {("a", 1), ("c", 3), ("d", 5)}
+    assert pairs(cut.valid) == {("d", 0), ("d", 1)}
+    assert pairs(cut.train) == {("a", 2), ("a", 0), ("b", 0), ("c", 1), *(("d", item) for item in (6, 4, 3, 2))}
+    assert cut.notes == ("validation: the newest 40 % of the histories of 1 user",)
+
+
+def test_latest_cuts_off_what_sequences_have_last():
+    data = many([1, 2, 5, 9, 12, 12])  # a dozen moments, so that there are ties
+    for seed in range(5):
+        cut = split(data, kind="latest", seed=seed, test_fraction=0.3, valid_fraction=0.3)
+        ordered = Sequences(dataclasses.replace(data.interactions, seed=seed))
+        for user in range(6):
+            parts = [cut.test, cut.valid, cut.train]
+            newest = ordered.last(np.array([user]), 12)[0][::-1]
+            expected = newest[newest >= 0].tolist()
+            for part in parts:
+                mine = part.indices[part.indptr[user] : part.indptr[user + 1]]
+                assert set(mine.tolist()) == set(expected[: len(mine)])
+                expected = expected[len(mine) :]
+            assert not expected
+
+
+def test_auto_is_the_newest_where_there_are_times_and_random_without():
+    assert split(dataset()).kind == "latest"
+    assert split(dataset()).fingerprint() == split(dataset(), kind="latest").fingerprint()
+    assert split(dataset(), test_fraction=0).kind == "none"
+    untimed = dataclasses.replace(dataset(), timestamped=False, interactions=bare(dataset()))
+    assert split(untimed).kind == "random"
+    assert split(untimed).fingerprint() == split(dataset(), kind="random").fingerprint()
+
+
+def bare(data: Dataset) -> Interactions:
+    return dataclasses.replace(data.interactions, timestamps=None)
+
+
+def timed(times, sizes=(12,) * 40) -> Dataset:
+    """Users of these many interactions, whose times are those of a function of user, place and a generator."""
+    data, rng = many(list(sizes)).interactions, np.random.default_rng(0)
+    places = np.arange(data.nnz) - data.indptr[data.rows()]
+    return Dataset(dataclasses.replace(data, timestamps=times(data.rows(), places, rng)), None, "timed", True)
+
+
+USELESS = {
+    "one time for all": lambda users, places, rng: np.full(len(users), 7),
+    "each user at one time": lambda users, places, rng: users * 100,
+    "an export with a few stragglers": lambda users, places, rng: np.where(rng.random(len(users)) < 0.03, places, 50),
+    "three dates": lambda users, places, rng: rng.integers(3, size=len(users)) * 86_400,
+}
+TELLING = {
+    "seconds": lambda users, places, rng: users * 10_000 + rng.permutation(len(users)),
+    "places": lambda users, places, rng: places,  # few moments, but never two of a user's alike
+    "days of sittings": lambda users, places, rng: users * 9 + places // 2,
+    "thirty dates": lambda users, places, rng: rng.integers(30, size=len(users)),
+}
+
+
+@pytest.mark.parametrize("times", USELESS)
+def test_times_that_say_nothing_are_left_out_of_account_and_it_is_said(times):
+    data = timed(USELESS[times])
+    cut = split(data)
+    assert (cut.kind, split(data, kind="none").validation) == ("random", "random")
+    assert cut.fingerprint() == split(data, kind="random").fingerprint()
+    why, which = cut.notes
+    assert why.startswith("there are times, but ")
+    assert which == "validation: a random 20 % of the histories of 40 users"
+    for explicit in ("latest", "leave-last"):
+        assert split(data, kind=explicit).kind == explicit  # who asks for it gets it
+    assert len(split(data, kind="random").notes) == 1
+
+
+@pytest.mark.parametrize("times", TELLING)
+def test_times_that_say_something_are_used(times):
+    cut = split(timed(TELLING[times]))
+    assert cut.kind == "latest"
+    assert cut.notes == ("validation: the newest 20 % of the histories of 40 users",)
+
+
+def test_users_of_one_interaction_leave_nothing_to_order():
+    data = timed(lambda users, places, rng: users, sizes=(1,) * 30)
+    cut = split(data)
+    assert (cut.train.nnz, cut.valid.nnz, cut.test.nnz, cut.notes) == (30, 0, 0, ())
+
+
+@pytest.mark.parametrize("kind", ["none", "given"])
+def test_validation_is_the_newest_where_the_test_part_decides_nothing(kind):
+    data = dataset(TIMED)
+    if kind == "given":
+        base = data.interactions
+        data = dataclasses.replace(data, test=Interactions.of(np.array([0]), np.array([4]), base.users, base.items))
+    cut = split(data, kind=kind, valid_fraction=0.4)
+    assert (cut.kind, cut.validation) == (kind, "latest")
+    assert pairs(cut.valid) == {("d", 0), ("d", 1)}
+    drawn = [
+        pairs(split(data, kind=kind, validation="random", seed=seed, valid_fraction=0.4).valid) for seed in range(9)
+    ]
+    assert len({frozenset(part) for part in drawn}) > 3
+    untimed = dataclasses.replace(data, interactions=bare(data))
+    without = split(untimed, kind=kind, valid_fraction=0.4)
+    assert without.validation == "random"
+    assert pairs(without.valid) == drawn[0]
+
+
+def test_how_validation_is_cut_is_an_axis_of_its_own():
+    data = many([8] * 30)
+    kinds = {"random": "random", "latest": "latest", "global-time": "latest"}
+    for kind, own in kinds.items():
+        usual = split(data, kind=kind)
+        assert usual.validation == own
+        assert usual.fingerprint() == split(data, kind=kind, validation=own).fingerprint()
+        other = split(data, kind=kind, validation="random" if own == "latest" else "latest")
+        assert pairs(other.test) == pairs(usual.test)
+        assert pairs(other.valid) != pairs(usual.valid)
+    assert split(data, kind="leave-last").notes == ("validation: of 30 users the interaction before the newest",)
 
 
 def test_a_given_test_file_influences_neither_train_nor_validation(tmp_path):
@@ -162,7 +280,7 @@ def starts_late(data: Dataset, fraction: float) -> bool:
 @settings(max_examples=60, deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 12), min_size=1, max_size=20).filter(lambda sizes: sum(sizes) > 3),
-    kind=st.sampled_from(["random", "leave-last", "global-time"]),
+    kind=st.sampled_from(["random", "latest", "leave-last", "global-time"]),
     seed=st.integers(0, 2**63),
     fractions=st.tuples(*[st.floats(0.01, 0.99)] * 2),
     valid_users=st.floats(0, 1),
@@ -209,6 +327,8 @@ def test_another_seed_is_another_split():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"validation": "newest"}, r"unknown validation 'newest'; it must be one of random, latest"),
+        ({"validation": "random", "kind": "leave-last"}, r"a leave-last split has a validation part of its own"),
         ({"kind": "rand"}, r"unknown kind of split 'rand'; it must be one of auto, none, given"),
         ({"kind": "given"}, r"made here: a given split needs a test file"),
         ({"test_fraction": -0.1}, r"test_fraction must be from 0 to below 1, not -0.1"),
@@ -226,11 +346,13 @@ def test_bad_arguments(options, message):
         split(dataset(), **options)
 
 
-@pytest.mark.parametrize("kind", ["leave-last", "global-time"])
+@pytest.mark.parametrize("kind", ["latest", "leave-last", "global-time"])
 def test_time_needs_timestamps(kind):
-    bare = dataclasses.replace(dataset().interactions, timestamps=None)
-    with pytest.raises(SparserecError, match=f"made here: a {kind} split needs timestamps"):
-        split(Dataset(bare, None, "made here", False), kind=kind)
+    data = Dataset(bare(dataset()), None, "made here", False)
+    with pytest.raises(SparserecError, match=rf"made here: a {kind} split needs timestamps.* kind='random'"):
+        split(data, kind=kind)
+    with pytest.raises(SparserecError, match=r"a latest validation part needs timestamps.* validation='random'"):
+        split(data, kind="random", validation="latest")
 
 
 def test_one_timestamp_leaves_nothing_to_train_on():

@@ -43,6 +43,15 @@ def split_of(train, valid, test):
     return Split(train, valid, test, "given", 0)
 
 
+def test_a_latest_split_is_cut_the_same_again_from_its_files(tmp_path):
+    rows = "".join(f"{u},{(u * i * i + 3 * i) % 40},{u * i % 17}\n" for u in range(30) for i in range(9))
+    (tmp_path / "a.csv").write_text("user,item,time\n" + rows)
+    cut = split(load(tmp_path / "a.csv"), seed=5, valid_users=0.5)
+    assert cut.kind == "latest"
+    write_split(cut, tmp_path / "out", format="tsv")
+    assert split(load(tmp_path / "out"), seed=5, valid_users=0.5).fingerprint() == cut.fingerprint()
+
+
 @pytest.mark.parametrize("chunk", [7, 1_000_000])
 @pytest.mark.parametrize("format", ["lightgcn", "tsv"])
 def test_load_and_split_give_the_same_split_again(tmp_path, monkeypatch, chunk, format):
@@ -54,7 +63,7 @@ def test_load_and_split_give_the_same_split_again(tmp_path, monkeypatch, chunk, 
     cut = split(load(tmp_path / "a.csv"), kind="random", seed=5, valid_users=0.5)
     assert min(cut.train.nnz, cut.valid.nnz, cut.test.nnz) > 20
     write_split(cut, tmp_path / "out", format=format)
-    again = split(load(tmp_path / "out"), seed=5, valid_users=0.5)
+    again = split(load(tmp_path / "out"), seed=5, valid_users=0.5, validation="random")
     assert again.kind == "given"
     assert again.fingerprint() == cut.fingerprint()
     kept = again.train.timestamps

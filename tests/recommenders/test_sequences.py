@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from sparserec.interactions import Dataset, Interactions, split
-from sparserec.interactions.order import scattered
 from sparserec.recommenders.sequences import Sequences
+from sparserec.ties import scattered
 from sparserec.vocabulary import Vocabulary
 
 N_USERS, N_ITEMS = 200, 30

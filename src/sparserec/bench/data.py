@@ -15,6 +15,8 @@ from sparserec.vocabulary import Vocabulary
 SYNTHETIC = "synthetic"
 HELD_OUT = {"holdout": True}
 """Of the data of every benchmark's run: the test part stays out of what is exported, which is measured on it."""
+AT_RANDOM = {**HELD_OUT, "split": "random"}
+"""The same where interactions have times and the figures are of gaps in histories, not of what came last."""
 
 
 def dataset(root: Path, name: str) -> Dataset:

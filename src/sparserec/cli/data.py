@@ -48,7 +48,7 @@ def describe_command(
 def split_command(
     path: Annotated[Path, typer.Argument(help="A file or folder of interactions.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write.")],
-    kind: Annotated[str, typer.Option(help="auto, given, random, leave-last or global-time.")] = "auto",
+    kind: Annotated[str, typer.Option(help="auto, none, given, random, latest, leave-last or global-time.")] = "auto",
     seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0,
     form: Annotated[
         str, typer.Option("--format", help="auto, lightgcn or tsv; lightgcn keeps no time stamps.")

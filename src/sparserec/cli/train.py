@@ -66,7 +66,10 @@ def train(
     ] = None,
     split: Annotated[
         str | None,
-        typer.Option(help="How a test part is cut: auto, none, given, random, leave-last or global-time."),
+        typer.Option(
+            help="How a test part is cut: auto (the newest where times tell), none, given, random, latest, "
+            "leave-last or global-time."
+        ),
     ] = None,
     holdout: Annotated[
         bool | None,

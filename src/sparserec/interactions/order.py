@@ -1,35 +1,84 @@
-"""Interactions of each user in the order of time."""
+"""Whether the times of interactions say which are a user's newest, and their order."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from sparserec.interactions.types import Interactions
+from sparserec.ties import scattered
 
-def in_order(indptr: np.ndarray, indices: np.ndarray, timestamps: np.ndarray, seed: int) -> np.ndarray:
-    """The items of each user, oldest first; those of one time in an order drawn from the seed.
+DECIDED = 0.5
+"""Share of what would be cut off as the newest that times must decide: where ties decide more, the order is chance."""
+FEW_MOMENTS = 10
+"""Where nearly all interactions share fewer moments than this, and users' own share them too, they are of exports."""
+NEARLY_ALL = 0.95
+
+
+def newest_first(part: Interactions) -> np.ndarray:
+    """(nnz,) int64 keys, 0 for the newest of all; those of one time in the order that sequences have too.
 
     Args:
-        indptr: (n_users + 1,) int64.
-        indices: (nnz,) integers, items.
-        timestamps: (nnz,) int64.
-        seed: draws the order of equal times.
+        part: with timestamps; its seed orders what happened at one time.
+    """
+    assert part.timestamps is not None  # checked by the caller
+    order = np.lexsort((scattered(part.rows(), part.indices, part.seed), part.timestamps))[::-1]
+    keys = np.empty(part.nnz, dtype=np.int64)
+    keys[order] = np.arange(part.nnz)
+    return keys
+
+
+def share_of(count: np.ndarray, fraction: float) -> np.ndarray:
+    """`fraction` of each count, rounded half up, at least 1 and never all of it (0 of 1)."""
+    return np.clip((fraction * count + 0.5).astype(np.int64), 1, np.maximum(count - 1, 0))
+
+
+def says_nothing(part: Interactions, fraction: float) -> str:
+    """Why times don't tell which of a user's interactions are the newest, in words; empty where they do.
+
+    Args:
+        part: with timestamps.
+        fraction: share of each user's interactions that would be cut off as the newest, in (0, 1).
+    """
+    assert part.timestamps is not None  # checked by the caller
+    decided, apart = _decided(part, fraction)
+    if decided < DECIDED:
+        return f"only {decided:.0%} of what would be a user's newest interactions are newer than the rest"
+    moments = _moments(part.timestamps)
+    if moments < FEW_MOMENTS and apart < DECIDED:
+        shared = "one moment" if moments == 1 else f"{moments} moments"
+        return f"{NEARLY_ALL:.0%} of the interactions share {shared}"
+    return ""
+
+
+def _decided(part: Interactions, fraction: float) -> tuple[float, float]:
+    """How far times decide, of users with two interactions and more; both 1 where there is no such user.
 
     Returns:
-        (nnz,), of the type of `indices`.
+        the share of interactions cut off as the newest that are newer than what stays, a tie with a part of that
+        counting in part; and the share of interactions whose time is not that of the one before.
     """
-    rows = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
-    return indices[np.lexsort((scattered(rows, indices, seed), timestamps, rows))]
+    times, degrees = part.timestamps, part.user_degrees()
+    assert times is not None
+    several = degrees >= 2
+    if not several.any():
+        return 1.0, 1.0
+    times = times[np.lexsort((times, part.rows()))]  # of each user, oldest first
+    new = np.ones(part.nnz, dtype=bool)
+    np.not_equal(times[1:], times[:-1], out=new[1:])
+    new[part.indptr[:-1][degrees > 0]] = True
+    first = np.flatnonzero(new)
+    group = np.cumsum(new) - 1  # of one user and one time
+    sizes = np.diff(np.append(first, part.nnz))
+    taken = share_of(degrees, fraction)[several]
+    boundary = part.indptr[1:][several] - taken  # the oldest that is cut off
+    kept_tied = boundary - first[group[boundary]]
+    taken_tied = sizes[group[boundary]] - kept_tied
+    undecided = taken_tied * (kept_tied / (degrees[several] - taken))
+    apart = (np.count_nonzero(new) - np.count_nonzero(degrees)) / (degrees[several] - 1).sum()
+    return float(1 - undecided.sum() / taken.sum()), float(apart)
 
 
-def scattered(users: np.ndarray, items: np.ndarray, seed: int) -> np.ndarray:
-    """(n,) uint64 that look drawn at random, one for each user, item and seed.
-
-    Source: the finaliser of SplitMix64, Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (2014).
-    """
-    mixed = users.astype(np.uint64) << np.uint64(32) | items.astype(np.uint64)
-    for number in (np.uint64(seed & (1 << 64) - 1), np.uint64(0)):
-        mixed = mixed ^ number
-        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-            mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-        mixed = mixed ^ (mixed >> np.uint64(31))
-    return mixed
+def _moments(times: np.ndarray) -> int:
+    """The fewest distinct times that nearly all of (n,) times have; n is at least 1."""
+    counts = np.sort(np.unique(times, return_counts=True)[1])[::-1]
+    return int(np.searchsorted(np.cumsum(counts), NEARLY_ALL * len(times))) + 1

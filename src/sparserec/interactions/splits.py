@@ -1,23 +1,42 @@
-"""Train, validation and test: five ways to cut, all seeded, all over the same vocabularies."""
+"""Train, validation and test: six ways to cut, all seeded, all over the same vocabularies."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sparserec.errors import SparserecError, option
+from sparserec.interactions.order import newest_first, says_nothing, share_of
 from sparserec.interactions.types import Dataset, Interactions, Split
 
-KINDS = ("auto", "none", "given", "random", "leave-last", "global-time")
+KINDS = ("auto", "none", "given", "random", "latest", "leave-last", "global-time")
+VALIDATIONS = ("random", "latest")
+TIMED = ("latest", "leave-last", "global-time")
 MIN_HISTORY = 5  # users with fewer training interactions give none to validation
 MIN_VALID_USERS = 1000
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How a data set is cut, with nothing left to decide.
+
+    Args:
+        kind: one of `KINDS`, but for "auto".
+        validation: one of `VALIDATIONS`; None for "leave-last", which has one of its own.
+        why: a sentence on times that there are and that say nothing; else empty.
+    """
+
+    kind: str
+    validation: str | None
+    why: str = ""
 
 
 def split(
     dataset: Dataset,
     *,
     kind: str = "auto",
+    validation: str | None = None,
     seed: int = 0,
     test_fraction: float = 0.2,
     valid_users: float = 0.2,
@@ -29,23 +48,28 @@ def split(
         none: no test part: all interactions are train or validation.
         given: the test file that came with the data set; it decides nothing about train and validation.
         random: of each user with n >= 2 interactions, round(test_fraction * n), at least 1 and at most n - 1.
+        latest: of each user as many as for random, the newest.
         leave-last: the newest interaction of each user with at least 2 is test; the one before it, of users
             with at least 3, is validation.
         global-time: everything from one moment on is test, the moment being where the newest `test_fraction`
             of all interactions begins (those that share its timestamp are test too). Test interactions of
             users without an earlier one are dropped; the users stay in the vocabulary.
-        auto: given where the data set has a test file, else random.
+        auto: given where the data set has a test file, else latest where the order in time says something, else
+            random. It says nothing where there are no times, where most of what would be cut off as the newest has the
+            time of what stays, and where nearly all interactions share fewer than 10 moments that users' own share too.
 
-    Validation of none, given, random and global-time is cut from train: `valid_users` of the users with at least 5
+    Validation of all but leave-last is cut from train: `valid_users` of the users with at least 5
     training interactions, drawn at random, but at least 1000 (or all of them), each giving
-    round(valid_fraction * n) interactions and at least 1: at random, or the newest for global-time. Equal
-    timestamps are put in an order drawn from the seed.
+    round(valid_fraction * n) interactions and at least 1. Which ones says `validation`: "random" or "latest", the
+    newest. When None, random for random; latest for latest and global-time; and for none and given latest where the
+    order in time says something, else random. Interactions of one time are put in an order drawn from the seed.
 
     Args:
         dataset: what `load` or `synthetic` returned.
         kind: one of the above.
+        validation: "random", "latest", or None for what suits the kind.
         seed: any integer of at least 0; the same seed gives the same split.
-        test_fraction: in [0, 1); with 0, random and global-time cut no test part.
+        test_fraction: in [0, 1); with 0, random, latest and global-time cut no test part.
         valid_users: in [0, 1]; 0 for no validation.
         valid_fraction: in (0, 1).
 
@@ -54,17 +78,8 @@ def split(
             none, or a cut that leaves nothing to train on.
     """
     _check(kind, seed, test_fraction, valid_users, valid_fraction)
-    if kind == "auto":
-        kind = "random" if dataset.test is None else "given"
-    if test_fraction == 0 and kind in ("random", "global-time"):
-        kind = "none"
-    base = dataset.interactions
-    if kind in ("leave-last", "global-time") and base.timestamps is None:
-        why = f" ({dataset.untimed})" if dataset.untimed else ""
-        raise SparserecError(
-            f"{dataset.source}: a {kind} split needs timestamps{why}; name their column, or use kind='random'"
-        )
-    base = replace(base, seed=int(seed))
+    how = decide(dataset, kind, validation, test_fraction, valid_fraction)
+    kind, base = how.kind, replace(dataset.interactions, seed=int(seed))
     # Two streams of randomness, so that validation is drawn alike whether the test part was drawn or given.
     for_test, for_valid = (np.random.Generator(np.random.PCG64([int(seed), part])) for part in (0, 1))
 
@@ -75,10 +90,67 @@ def split(
         train, valid, test = base.where(~(is_test | is_valid)), base.where(is_valid), base.where(is_test)
     else:
         pool, test = _without_test(replace(dataset, interactions=base), kind, test_fraction, for_test)
-        keys = _by_time(pool, for_valid) if kind == "global-time" else for_valid.random(pool.nnz)
+        if how.validation == "random":
+            keys = for_valid.random(pool.nnz)
+        else:
+            keys = _by_time(pool, for_valid) if kind == "global-time" else newest_first(pool)
         held = _validation(pool, keys, for_valid, valid_users, valid_fraction)
         train, valid = pool.where(~held), pool.where(held)
-    return Split(train, valid, test, kind, int(seed))
+    words = (how.why, _validation_words(how, valid, valid_fraction))
+    return Split(train, valid, test, kind, int(seed), how.validation or "", tuple(filter(None, words)))
+
+
+def decide(
+    dataset: Dataset, kind: str, validation: str | None, test_fraction: float = 0.2, valid_fraction: float = 0.2
+) -> Cut:
+    """What "auto" and a validation of None come to for a data set; arguments as for `split`.
+
+    Raises:
+        SparserecError: unknown names, or times are needed where there are none.
+    """
+    _check_kind(kind)
+    if validation is not None and validation not in VALIDATIONS:
+        raise SparserecError(f"unknown validation {validation!r}; it must be one of {', '.join(VALIDATIONS)}")
+    if validation is not None and kind == "leave-last":
+        raise SparserecError("a leave-last split has a validation part of its own; leave out validation")
+    base, decides = dataset.interactions, kind == "auto"
+    _check_times(dataset, kind, validation)
+    asks = decides or (kind in ("none", "given") and validation is None)
+    fraction = test_fraction if decides and dataset.test is None and test_fraction else valid_fraction
+    nothing = says_nothing(base, fraction) if asks and base.timestamps is not None else ""
+    ordered = base.timestamps is not None and not nothing
+    if decides:
+        kind = "given" if dataset.test is not None else "latest" if ordered else "random"
+    if test_fraction == 0 and kind in ("random", "latest", "global-time"):
+        kind = "none"
+    if validation is None and kind != "leave-last":
+        latest = kind in ("latest", "global-time") or (kind != "random" and ordered)
+        validation = "latest" if latest else "random"
+    drawn = "the validation part is" if kind in ("none", "given") else "test and validation parts are"
+    matters = nothing and (kind == "random" or validation == "random")
+    return Cut(kind, validation, f"there are times, but {nothing}, so {drawn} drawn at random" if matters else "")
+
+
+def _check_times(dataset: Dataset, kind: str, validation: str | None) -> None:
+    if dataset.interactions.timestamps is not None or not (kind in TIMED or validation == "latest"):
+        return
+    why = f" ({dataset.untimed})" if dataset.untimed else ""
+    named, instead = (f"a {kind} split", "kind") if kind in TIMED else ("a latest validation part", "validation")
+    raise SparserecError(
+        f"{dataset.source}: {named} needs timestamps{why}; name their column, or use {instead}='random'"
+    )
+
+
+def _validation_words(how: Cut, valid: Interactions, fraction: float) -> str:
+    """Which part choices are made on, in a sentence."""
+    users = int(np.count_nonzero(valid.user_degrees()))
+    if not users:
+        return ""
+    of = f"{users:,} user{'s' * (users != 1)}"
+    if how.kind == "leave-last":
+        return f"validation: of {of} the interaction before the newest"
+    which = "the newest" if how.validation == "latest" else "a random"
+    return f"validation: {which} {100 * fraction:.3g} % of the histories of {of}"
 
 
 def _without_test(
@@ -97,16 +169,15 @@ def _without_test(
         if dataset.test is None:
             raise SparserecError(f"{dataset.source}: a given split needs a test file; use kind='random'")
         return base, dataset.test
-    if kind == "random":
-        rank, degree = _ranks(base, rng.random(base.nnz))
-        taken = np.where(degree >= 2, _share(degree, fraction), 0)
+    if kind in ("random", "latest"):
+        rank, degree = _ranks(base, rng.random(base.nnz) if kind == "random" else newest_first(base))
+        taken = np.where(degree >= 2, share_of(degree, fraction), 0)
         return base.where(rank >= taken), base.where(rank < taken)
     return _cut_at_moment(base, fraction, dataset.source)
 
 
 def _check(kind: str, seed: int, test_fraction: float, valid_users: float, valid_fraction: float) -> None:
-    if kind not in KINDS:
-        raise SparserecError(f"unknown kind of split {kind!r}; it must be one of {', '.join(KINDS)}")
+    _check_kind(kind)
     if not 0 <= test_fraction < 1:
         raise SparserecError(f"test_fraction must be from 0 to below 1, not {test_fraction!r}")
     if test_fraction == 0 and kind in ("given", "leave-last"):
@@ -119,6 +190,11 @@ def _check(kind: str, seed: int, test_fraction: float, valid_users: float, valid
         raise SparserecError(f"valid_users must be from 0 to 1, not {valid_users!r}")
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise SparserecError(f"seed must be an integer of at least 0, not {seed!r}")
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in KINDS:
+        raise SparserecError(f"unknown kind of split {kind!r}; it must be one of {', '.join(KINDS)}")
 
 
 def _cut_at_moment(base: Interactions, fraction: float, source: str) -> tuple[Interactions, Interactions]:
@@ -147,12 +223,7 @@ def _validation(
     drawn = np.zeros(pool.n_users, dtype=bool)
     drawn[rng.choice(able, size=count, replace=False)] = True
     rank, degree = _ranks(pool, keys)
-    return np.repeat(drawn, pool.user_degrees()) & (rank < _share(degree, fraction))
-
-
-def _share(count: np.ndarray, fraction: float) -> np.ndarray:
-    """`fraction` of each count, rounded half up, at least 1 and never all of it (0 of 1)."""
-    return np.clip((fraction * count + 0.5).astype(np.int64), 1, np.maximum(count - 1, 0))
+    return np.repeat(drawn, pool.user_degrees()) & (rank < share_of(degree, fraction))
 
 
 def _by_time(part: Interactions, rng: np.random.Generator) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sparserec.errors import SparserecError
-from sparserec.interactions.order import in_order
+from sparserec.ties import in_order
 from sparserec.interactions.tally import Tally
 from sparserec.vocabulary import Vocabulary
 
@@ -238,8 +238,10 @@ class Split:
         train: what the model learns from.
         valid: what choices are made on.
         test: what the reported number is computed on; never looked at before.
-        kind: none, given, random, leave-last or global-time.
+        kind: none, given, random, latest, leave-last or global-time.
         seed: the seed that it was drawn with.
+        validation: random or latest; empty for leave-last, whose validation is its own, and where it isn't known.
+        said: sentences on how it was cut: which part choices are made on, and why times were left out of account.
     """
 
     train: Interactions
@@ -247,13 +249,21 @@ class Split:
     test: Interactions
     kind: str
     seed: int
+    validation: str = ""
+    said: tuple[str, ...] = ()
+
+    @property
+    def judges_next(self) -> bool:
+        """Whether the validation part is what came last: only such a part can tell whether order counts."""
+        return self.kind == "leave-last" or self.validation == "latest"
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What may surprise about how it was cut; a sentence each."""
+        """How validation was cut, and what may surprise; a sentence each."""
         if self.kind != "global-time" or not self.valid.nnz:
-            return ()
+            return self.said
         return (
+            *self.said,
             "the test part is what came after one moment; the validation part is the newest of each drawn user, at "
             "whatever time",
         )

@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from sparserec.errors import SparserecError
+from sparserec.ties import scattered
 
 
 class TimedHistory(Protocol):

@@ -19,7 +19,7 @@ from sparserec.errors import SparserecError, option
 from sparserec.files import filling, sweep, together
 from sparserec.forks import start_threads
 from sparserec.interactions import Dataset, Split
-from sparserec.runs.data import KEPT, cut, keep, read
+from sparserec.runs.data import KEPT, cut, keep, read, settled
 from sparserec.runs.refit import FINAL, adds_something, everything
 from sparserec.runs.run import Run
 from sparserec.runs.threads import checked_threads, set_threads
@@ -145,6 +145,10 @@ def _fitted_to(config: RunConfig, dataset: Dataset, course: Course) -> tuple[Run
 
     training.refuse_impossible(config)
     config = config.settled(test_file=dataset.test is not None)
+    data, why = settled(dataset, config.data)
+    config = config.model_copy(update={"data": data})
+    if why:
+        course.note(why)
     split = cut(dataset, config.data)
     starts.refuse_hopeless(config, split, dataset.source)
     fit = starts.fitted(config, split)

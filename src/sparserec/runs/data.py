@@ -10,6 +10,7 @@ from typing import Any
 from sparserec.errors import SparserecError
 from sparserec.interactions import Dataset, Interactions, Split, load, split
 from sparserec.interactions.request import Request
+from sparserec.interactions.splits import Cut, decide
 from sparserec.settings import DataConfig
 
 READING = tuple(part.name for part in fields(Request))
@@ -23,11 +24,35 @@ def read(source: Any, config: DataConfig, instead: Mapping[str, Any] | None = No
     return load(source, **{name: getattr(config, name) for name in READING} | dict(instead or {}))
 
 
+def settled(dataset: Dataset, config: DataConfig) -> tuple[DataConfig, str]:
+    """Settings in which it is written how a data set is cut, for a run to remember, and a sentence on why, or none.
+
+    What was the rule before there was a choice is left unwritten: a part at random in a given or random split.
+    """
+    how = decide(dataset, config.split, config.validation, config.test_fraction, config.valid_fraction)
+    if how.kind == "latest":
+        config = config.model_copy(update={"split": "latest"})
+    if how.validation != _remembered(dataset, config).validation:
+        config = config.model_copy(update={"validation": how.validation})
+    return config, how.why
+
+
+def _remembered(dataset: Dataset, config: DataConfig) -> Cut:
+    """How a run of these settings was cut."""
+    kind = config.split
+    if kind == "auto":
+        kind = "random" if dataset.test is None else "given"
+    own = {"leave-last": None, "latest": "latest", "global-time": "latest"}.get(kind, "random")
+    return Cut(kind, config.validation or own)
+
+
 def cut(dataset: Dataset, config: DataConfig) -> Split:
-    """Cut a data set into training, validation and test parts."""
+    """Cut a data set into training, validation and test parts as the settings of a run say: see `settled`."""
+    how = _remembered(dataset, config)
     return split(
         dataset,
-        kind=config.split,
+        kind=how.kind,
+        validation=how.validation,
         seed=config.split_seed,
         test_fraction=config.test_fraction,
         valid_users=config.valid_users,

@@ -39,8 +39,14 @@ class DataConfig(Settings):
     """Users and items with fewer interactions are left out, repeatedly."""
     format: str | None = None
     """lightgcn, delimited, recbole, parquet, json, mtx or npz, where the name of the file does not tell."""
-    split: Literal["auto", "none", "given", "random", "leave-last", "global-time"] = "auto"
-    """How the test part is cut; "auto" takes the given test file, else "random"; with "none" there is no test part."""
+    split: Literal["auto", "none", "given", "random", "latest", "leave-last", "global-time"] = "auto"
+    """How the test part is cut: with "latest" it is the newest of each user, with "none" there is none. "auto" takes
+    the given test file, else "latest" where the order in time says something, else "random". A run remembers "latest"
+    where it came to that; "auto" in a run folder or file is the given test file, else "random"."""
+    validation: Literal["random", "latest"] | None = None
+    """Whether validation is drawn from a user's history or its newest part; None: "random" for the split "random", else
+    the newest where the order in time says something. A run remembers what that was; a run folder or file without it
+    drew at random, but for "latest" and "global-time"."""
     holdout: bool | None = None
     """Whether the test part stays out of the exported model, as a benchmark needs it. None: it does where a split is
     named or a test file came with the data; else the model is trained once more on everything. A run folder or file

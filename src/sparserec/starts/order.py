@@ -85,7 +85,9 @@ def ordered_table(context: Context, most_columns: int) -> ItemTable | None:
     asked, train = context.config.order, context.split.train
     users = judged_users(context.config, context.split)
     known = asked.use is True
-    if asked.use is False or train.timestamps is None or train.n_items > most_columns or not (known or len(users)):
+    if asked.use is False or train.timestamps is None or train.n_items > most_columns:
+        return None
+    if not known and not (len(users) and context.split.judges_next):
         return None
     context.course.begin("order")
     history = Ordered.of(train)

@@ -74,7 +74,8 @@ def planned_stages(
         decided: for a second training, the settings with what the first one decided, once it has.
         until: epochs of a second training, once they are known.
     """
-    names = stage_names(config, split.train.n_items, lent, split.train.timestamps is not None)
+    timed = split.train.timestamps is not None and (split.judges_next or second)
+    names = stage_names(config, split.train.n_items, lent, timed)
     work = _Work(config, split, tries=not second and split.valid.nnz > 0)
     unneeded = _unneeded(decided.teacher) if decided else set()
     seconds = {
