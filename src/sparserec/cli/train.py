@@ -184,6 +184,8 @@ def ended_words(run: Run) -> str:
         length = f"Trained for {epochs} epoch{'s' * (epochs != 1)}" if epochs else "Nothing was trained: epochs is 0"
         return f"{length}; not validated, as no user has interactions enough to hold some back."
     found = f"validation NDCG@20 {best['ndcg@20']:.4f}, recall@20 {best['recall@20']:.4f}"
+    if not epochs and run.config.epochs:
+        return f"Order counts here: the table says what follows what, and there was nothing left to train; {found}."
     if not epochs:
         return f"The start is the result, as epochs is 0: {found}."
     which = "the start, before any epoch, was best" if best["epoch"] < 0 else f"epoch {int(best['epoch']) + 1} was best"

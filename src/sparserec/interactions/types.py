@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sparserec.errors import SparserecError
-from sparserec.ties import in_order
 from sparserec.interactions.tally import Tally
+from sparserec.ties import in_order
 from sparserec.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

@@ -30,14 +30,14 @@ class FISM:
 
     Args:
         items: (n_items, dim) table.
-        weights: (n_items, 1) table of the logarithms of the history weights.
+        weights: (n_items, 1) table of the logarithms of the history weights; None for a table of item columns alone.
         history: what each user is known to have taken while the model is trained.
         ages: (1, 1) or (2, 1) table of decays in (0, 1], which is not trained: that of rows, and that of item columns
             where the table has them; None where order does not count. With it, histories need timestamps.
     """
 
-    def __init__(self, items: Table, weights: Table, history: Histories, ages: Table | None = None):
-        self.tables: Mapping[str, Table] = {"items": items, "weights": weights}
+    def __init__(self, items: Table, weights: Table | None, history: Histories, ages: Table | None = None):
+        self.tables: Mapping[str, Table] = {"items": items} if weights is None else {"items": items, "weights": weights}
         self.age_decay: tuple[float, ...] | None = None
         self._rows = items.dim
         if ages is not None:
@@ -131,9 +131,7 @@ def _decayed(decay: float, offsets: np.ndarray) -> np.ndarray:
 
 
 KIND = RecommenderKind(
-    make=lambda tables, history, settings: FISM(
-        tables["items"], tables["weights"], history, tables.get("ages")
-    ),
+    make=lambda tables, history, settings: FISM(tables["items"], tables.get("weights"), history, tables.get("ages")),
     tables={"items": "items"},
     learns_lists=True,
     from_histories=True,

@@ -8,7 +8,6 @@ import numpy as np
 from torch import Tensor
 
 from sparserec.errors import SparserecError
-from sparserec.ties import scattered
 
 
 class TimedHistory(Protocol):

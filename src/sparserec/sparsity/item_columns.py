@@ -24,7 +24,7 @@ def largest_weights(model: sp.csr_array, importance: np.ndarray, count: int) -> 
         importance: (n,) > 0.
         count: at least n.
     """
-    n = model.shape[0]
+    n = len(model.indptr) - 1
     rows = np.repeat(np.arange(n), np.diff(model.indptr))
     columns, values = model.indices.astype(np.int64), model.data.astype(np.float64)
     worth = values * importance[rows]
@@ -49,9 +49,9 @@ def largest_weights(model: sp.csr_array, importance: np.ndarray, count: int) -> 
 def refitted(few: sp.csr_array, model: sp.csr_array, together: sp.csr_array, ridge: float) -> sp.csr_array:
     """The few weights with values whose scores are nearest to those of the whole model.
 
-    Scores of an item are sums over a history; their squared differences add up to (w - m)' G (w - m) with its weights w,
-    those of the model m, and G what items have in common over all histories. Of each item that is a system of equations
-    of as many unknowns as it has weights.
+    Scores of an item are sums over a history; their squared differences add up to (w - m)' G (w - m) with its weights
+    w, those of the model m, and G what items have in common over all histories. Of each item that is a system of
+    equations of as many unknowns as it has weights.
 
     Args:
         few: (n, n), weights of column j lead to item j.

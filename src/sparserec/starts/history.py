@@ -60,9 +60,11 @@ class FirstTable:
 
     def begin(self, lists: TeacherLists | None = None) -> Start:
         """What a training begins with."""
-        tables = {"items": SparseStart(self.start.mask, self.dim), "weights": np.log(self.start.weights)[:, None]}
-        if self.ages:
+        tables: dict[str, SparseStart | np.ndarray] = {"items": SparseStart(self.start.mask, self.dim)}
+        if self.ages:  # of item columns alone, which have no weights
             tables["ages"] = np.array(self.ages, dtype=np.float32)[:, None]
+        else:
+            tables["weights"] = np.log(self.start.weights)[:, None]
         return Start(tables, lists, finished=bool(self.ages))
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 
+from sparserec.evaluation import evaluate
 from sparserec.recommenders.histories import Ordered
 from sparserec.settings import OrderConfig
 from sparserec.sparsity import CsrMask, as_item_rows, largest_weights, refitted
@@ -45,17 +46,20 @@ class Chosen:
         age_decay: what an item of a history counts for each newer one.
         quality: validation NDCG@20, 0 where nothing was judged.
         unordered: of the best of the same models that know no order.
+        spread: standard error of the difference, over users.
     """
 
     following: Following
     age_decay: float
     quality: float = 0.0
     unordered: float = 0.0
+    spread: float = 0.0
 
     @property
     def counts(self) -> bool:
-        """Whether order is worth while."""
-        return self.quality >= (1 + thresholds.WORTH_ORDER) * self.unordered
+        """Whether order is worth while, and more than the luck of few users."""
+        gain = self.quality - self.unordered
+        return gain > max(thresholds.WORTH_ORDER * self.unordered, thresholds.SURE * self.spread)
 
 
 @dataclass(frozen=True)
@@ -101,10 +105,13 @@ def ordered_table(context: Context, most_columns: int) -> ItemTable | None:
         return None
     model = successors(history, train.n_items, chosen.following)
     mask, popular, judged = _cut(context, search, model, chosen)
-    context.course.detail(
-        f"order counts: each newer item makes one count {chosen.age_decay:g} times; validation NDCG@20 "
-        f"{chosen.quality:.4f}, without order {chosen.unordered:.4f}, within the budget {judged:.4f}"
-    )
+    words = f"order counts: each newer item makes one of the history count {chosen.age_decay:g} times"
+    if len(users):
+        words += (
+            f"; validation NDCG@20 {chosen.quality:.4f}, without order {chosen.unordered:.4f}, "
+            f"within the budget {judged:.4f}"
+        )
+    context.course.detail(words)
     return ItemTable(mask, _settings(chosen, popular), judged, known or _is_clear(context, judged, chosen, users))
 
 
@@ -131,7 +138,6 @@ class _Search:
     def __init__(self, context: Context, history: Ordered, users: np.ndarray):
         self._context, self._history, self._users = context, history, users
         self._n_items = context.split.train.n_items
-        self._done = 0
 
     def chosen(self) -> Chosen:
         """One setting after the other, and the best model without order beside it."""
@@ -155,15 +161,22 @@ class _Search:
         best = self._best([(best.following, _between(best.age_decay) if asked.age_decay is None else [])], best)
         unordered = Following(WHOLE_HISTORY, 1.0, 1.0, best.following.into, best.following.out)
         plain = self._best([(unordered, [1.0]), (replace(unordered, into=0.5, out=0.5), [1.0])])
-        return replace(best, unordered=plain.quality)
+        by_user = [
+            self._by_user(successors(self._history, self._n_items, one.following), one.age_decay)
+            for one in (best, plain)
+        ]
+        gains = by_user[0] - by_user[1]
+        return replace(best, unordered=plain.quality, spread=float(np.std(gains) / np.sqrt(len(gains))))
 
     def quality(self, model: sp.csr_array, age_decay: float) -> float:
         """Validation NDCG@20 of a model; 0 where nobody can judge it."""
-        if not len(self._users):
-            return 0.0
-        self._done += 1
+        return float(self._by_user(model, age_decay).mean()) if len(self._users) else 0.0
+
+    def _by_user(self, model: sp.csr_array, age_decay: float) -> np.ndarray:
+        """NDCG@20 of each user (users,)."""
         scorer = SuccessorScorer(model, decayed(self._history, self._n_items, age_decay))
-        return quality(scorer, self._context.split, self._users)
+        split = self._context.split
+        return evaluate(scorer, split.train, split.valid, users=self._users, per_user=True).per_user["ndcg@20"]
 
     def _best(self, tries: Iterable[tuple[Following, Iterable[float]]], best: Chosen | None = None) -> Chosen:
         """The best of these models with each of some decays, and of the one before."""

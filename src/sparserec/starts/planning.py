@@ -52,6 +52,8 @@ def stage_names(config: RunConfig, n_items: int, lent: bool = False, timed: bool
     if histories or needs_teacher(config):
         taught = _taught(config.teacher, n_items) if needs_teacher(config) and not lent else []
         order = ["order"] if timed and config.order.use is not False and STARTS[config.init].widths else []
+        if order and config.order.use:
+            return [*order, "training"]
         names = [*order, "spectrum", *taught, *names] if histories else [*names, "spectrum", *taught]
     return [*names, *(["training"] if config.epochs else [])]
 
@@ -75,7 +77,7 @@ def planned_stages(
         until: epochs of a second training, once they are known.
     """
     timed = split.train.timestamps is not None and (split.judges_next or second)
-    names = stage_names(config, split.train.n_items, lent, timed)
+    names = stage_names(decided or config, split.train.n_items, lent, timed)
     work = _Work(config, split, tries=not second and split.valid.nnz > 0)
     unneeded = _unneeded(decided.teacher) if decided else set()
     seconds = {

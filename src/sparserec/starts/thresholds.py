@@ -56,6 +56,8 @@ POPULAR = (0.5, 0.25, 0.0)
 """Exponents by which weights of items with many interactions count more when they are chosen."""
 WORTH_ORDER = 0.03
 """Relative gain over the same model without order that makes order worth while."""
+SURE = 2.0
+"""Standard errors over users that the gain must be, too: with few users the best of many settings is luck."""
 CLEAR_ORDER = 0.1
 """Relative gain over models without order that need no training from which none is trained."""
 JUDGED_USERS = 3000

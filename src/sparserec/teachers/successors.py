@@ -72,7 +72,7 @@ def successors(history: Histories, n_items: int, how: Following, kept: int = KEP
         weights,
     )
     there = columns >= 0
-    indptr = np.concatenate(([0], np.cumsum(there.sum(axis=1))))
+    indptr = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(there.sum(axis=1))))
     return sp.csr_array((weights[there], columns[there], indptr), shape=(n_items, n_items))
 
 
@@ -142,7 +142,7 @@ class SuccessorScorer:
 
     def __init__(self, weights: sp.csr_array, history: sp.csr_array):
         self._weights, self._history = weights, history
-        self.n_items = weights.shape[1]
+        self.n_items = len(weights.indptr) - 1
 
     def score(self, users: np.ndarray) -> np.ndarray:
         """Users (B,) int64 -> scores (B, n_items) float32."""
