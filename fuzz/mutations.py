@@ -206,7 +206,7 @@ def _some(parts: Parts, random: Random) -> tuple[str, np.ndarray]:
     return name, parts.tensors[name]
 
 
-KINDS = ["values", "scales", "signs", "step", "factors", "ids", "id_offsets"]
+KINDS = ["values", "scales", "signs", "step", "factors", "age_decay", "ids", "id_offsets"]
 KINDS += ["id_texts"]
 STEMS = ("gaps", "magnitudes", "history", "id_gaps", "id_shared", "id_rest")
 KINDS += [f"{kind}_{part}" for kind in STEMS for part in ("low", "high")]

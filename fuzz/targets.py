@@ -6,6 +6,7 @@ Anything but success or a SparserecError is a find.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import tempfile
 from pathlib import Path
 from random import Random
@@ -37,6 +38,10 @@ def open_and_recommend(data: bytes, verify_digest: bool = True) -> bool:
         if np.isfinite(model.score(ids, history=ids[:2])).all():
             assert len(recommendations) == min(2, len(ids) - len(ids[:2]))
         model.recommend(history=ids[:1], k=1, candidates=ids[-3:], exclude=ids[:1])
+        again = model.recommend(history=[*ids[:3], ids[0]], dislikes=ids[-1:], k=3, exclude_history=False, explain=True)
+        assert not {one.item for one in again} & set(ids[-1:])
+        model.popular(2)
+        model.similar(ids[0], 2)
         if model.has_users:
             model.recommend(user=model.user_ids[0], k=3)
     return True
@@ -67,7 +72,10 @@ def ids_of(data: bytes, verify_digest: bool) -> list[str] | None:
 
 
 class Bases:
-    """Valid files that are changed: every kind of values, with users and without, and patches between them."""
+    """Valid files that are changed: every kind of values, with users and without, and patches between them.
+
+    `ordered` are those in which the order of a history counts.
+    """
 
     def __init__(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -83,16 +91,21 @@ class Bases:
         pairs = [(small, coded), (coded, small), (coded, coded), (larger[0], larger[1])]
         pairs.append((texts[0], texts[1]))
         self.patches = [(old, delta(old, new)) for old, new in pairs]
+        self.ordered = [_ordered(kind, decay) for kind in ("int8", "coded") for decay in ((0.5,), (0.5, 0.25))]
+        self.ordered_patches = [
+            (old, delta(old, new)) for old, new in itertools.pairwise([small, *self.ordered, coded])
+        ]
 
 
 def case(bases: Bases, number: int) -> tuple[str, bytes, bytes]:
     """Input `number`: its kind, the base of a patch, and the bytes."""
     random = Random(number)
+    ordered = number % 8 == 7
     if random.random() < 0.3:
-        old, data = random.choice(bases.patches)
+        old, data = random.choice(bases.ordered_patches if ordered else bases.patches)
         return "patch", old, mutations.patch(data, random)
     # The larger file takes longer, so it comes less often.
-    data = random.choices(bases.artefacts, [4, 4, 6, 3, 3, 4, 1, 1])[0]
+    data = random.choice(bases.ordered) if ordered else random.choices(bases.artefacts, [4, 4, 6, 3, 3, 4, 1, 1])[0]
     change = mutations.header_of if random.random() < 0.05 else mutations.artefact
     return ("artefact" if random.random() < 0.9 else "artefact, digest not asked for"), b"", change(data, random)
 
@@ -102,6 +115,12 @@ def tried(kind: str, old: bytes, data: bytes) -> bool:
     if kind == "patch":
         return apply_patch(old, data)
     return open_and_recommend(data, verify_digest=kind == "artefact")
+
+
+def _ordered(kind: str, decay: tuple[float, ...]) -> bytes:
+    """A model of the same sizes whatever the kind, so that parts of one fit the others."""
+    with tempfile.TemporaryDirectory() as folder:
+        return mutations.valid_file(Path(folder) / "base", values_dtype=kind, age_decay=decay)
 
 
 def _with_ids(path: Path, names: list[str] | None, **options) -> bytes:

@@ -555,6 +555,13 @@ AGES = {
 AGE_CARDS = {
     "version 1": ({"format_version": 1}, "it holds a tensor that does not belong there: 'items.age_decay'"),
     "version 2": ({"format_version": 2}, "it holds a tensor that does not belong there: 'items.age_decay'"),
+    "more columns than items make up for": ({"dim": 65_540}, "65540 columns or 3 items are out of range"),
+    "columns that items would make up for": (
+        {"n_items": 2**31, "dim": 2**31},
+        "2147483648 columns or 2147483648 items",
+    ),
+    "items without bytes": ({"n_items": 80_000, "dim": 80_000}, "'items"),
+    "columns without gaps": ({"dim": 65_539}, "'items"),
 }
 
 

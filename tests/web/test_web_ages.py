@@ -84,3 +84,23 @@ def test_picks_are_a_history_the_newest_last(chromium, tmp_path, decay):
         demo.page.wait_for_selector("html[data-ready]")
         assert demo.recommended() == [item for item, _ in model.recommend(history)]
     assert read(tmp_path / "model.safetensors").card.format_version == 3
+
+
+@pytest.mark.parametrize("decay", [None, (0.9, 0.5)])
+def test_tables_wider_than_65536_columns(node, tmp_path, decay):
+    random, n = np.random.default_rng(4), 66_000
+    columns = np.sort(random.integers(0, n // 2, (n, 2)) * 2 + [0, 1], axis=1)
+    columns[0] = 0, n - 1
+    values = np.exp(random.normal(size=2 * n)).astype(np.float32)
+    table = TableData(np.arange(0, 2 * n + 1, 2), columns.reshape(-1), values, n)
+    path = tmp_path / "m"
+    ids = Vocabulary.of(map(str, range(n)))
+    write(path, items=table, item_ids=ids, values_dtype="coded", age_decay=decay, ids=False)
+    model = Recommender.open(path)
+    history = ["0", "65999", "17", "40001", "17"]
+    calls = [("recommend", [{"history": history, "k": 30}]), ("similar", ["40001", {"k": 3}]), ("popular", [{"k": 3}])]
+    (tmp_path / "questions.json").write_text(json.dumps(calls))
+    best, similar, popular = node("questions.mjs", path, tmp_path / "questions.json")
+    assert [tuple(one) for one in best] == model.recommend(history, k=30)
+    assert [tuple(one) for one in similar] == model.similar("40001", 3)
+    assert [tuple(one) for one in popular] == model.popular(3)

@@ -2,6 +2,7 @@
 
 import { SparserecError } from "./error.js";
 import { checkCode, eachBlock } from "./rice.js";
+import { MOST_COLUMNS } from "./side.js";
 
 const MAX_SHIFT = 30;
 const NAMES = { tensors: "gaps", number: "gap" };
@@ -26,10 +27,10 @@ function shiftOf(cells, nnz) {
  * @param {Uint8Array} low
  * @param {Uint8Array} high
  * @param {number} n rows.
- * @param {number} dim columns, 1 to 65,536.
+ * @param {number} dim columns, at least 1.
  * @param {number} nnz values.
  * @returns `{ pointers, columns }`: the values of row i are those from `pointers[i]` to `pointers[i + 1]`, and
- * `columns` has the column of each, in the narrowest of Uint8Array and Uint16Array.
+ * `columns` has the column of each, in the narrowest of Uint8Array, Uint16Array and Uint32Array.
  */
 export function decodeGaps(low, high, n, dim, nnz) {
   const cells = n * dim;
@@ -40,7 +41,7 @@ export function decodeGaps(low, high, n, dim, nnz) {
   const code = { low, high, shift, count: nnz };
   checkCode(code, Math.floor((cells - nnz) / 2 ** shift), NAMES);
   const pointers = new Uint32Array(n + 1);
-  const columns = dim <= 256 ? new Uint8Array(nnz) : new Uint16Array(nnz);
+  const columns = new (dim <= 256 ? Uint8Array : dim <= MOST_COLUMNS ? Uint16Array : Uint32Array)(nnz);
   let row = -1;
   let column = dim - 1; // the last cell of the row before the first
   eachBlock(code, (gaps, first) => {

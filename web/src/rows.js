@@ -7,7 +7,7 @@ import { factorsOf, historyFactorsOf } from "./factors.js";
 import { decodeGaps } from "./gaps.js";
 import { idsOf } from "./ids.js";
 import { oneBits } from "./rice.js";
-import { GAPS, haveOneDimension, listed, naming, sideOf } from "./side.js";
+import { GAPS, haveOneDimension, listed, naming, sideOf, sizesFit } from "./side.js";
 
 /** Refuse tensors that do not belong in an artefact of this version, and those of a wrong type. */
 export function checkNames(tensors, version) {
@@ -39,8 +39,9 @@ export function checkNames(tensors, version) {
  * - `factors`, `historyFactors`: Float32Array (n), null for ones;
  * - `ages`: as of `agesOf`.
  */
-export function rowsOf(name, tensors, { dim, format_version: version }, n) {
-  if (!(1 <= dim && dim <= 65_536 && n >= 1)) {
+export function rowsOf(name, tensors, card, n) {
+  const { dim, format_version: version } = card;
+  if (!sizesFit(card, n)) {
     throw new SparserecError(`the card's ${dim} columns or ${n} ${name} are out of range`);
   }
   const side = sideOf(name, n, dim, tensors, tensorTypes(version).keys());

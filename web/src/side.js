@@ -21,6 +21,18 @@ export function sideOf(name, n, dim, all, kinds) {
   return { name, n, dim, tensors, sparse: GAPS.some((kind) => kind in tensors) };
 }
 
+/** Columns that tables may have; from version 3 on that many more than there are items. */
+export const MOST_COLUMNS = 65_536;
+
+/**
+ * Whether a table of so many rows may have the columns that the card says. What is set aside by the column is so bounded by
+ * the items, each of which takes bytes of the file, and all cells can be counted.
+ */
+export function sizesFit({ format_version: version, dim, n_items: items }, rows) {
+  if (dim <= MOST_COLUMNS) return dim >= 1 && rows >= 1;
+  return version >= 3 && dim <= items + MOST_COLUMNS && rows >= 1 && rows * dim < 2 ** 53;
+}
+
 /** Whether all of these tensors are there, each in one dimension. */
 export function haveOneDimension({ tensors }, kinds) {
   return kinds.every((kind) => tensors[kind]?.shape.length === 1);

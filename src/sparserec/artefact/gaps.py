@@ -68,12 +68,12 @@ def decode(low: np.ndarray, high: np.ndarray, n_rows: int, dim: int, nnz: int) -
         low: (bytes,) uint8.
         high: (bytes,) uint8.
         n_rows: number of rows.
-        dim: number of columns, 1 to 65,536.
+        dim: number of columns, at least 1.
         nnz: number of values.
 
     Returns:
         indptr (n_rows + 1,), int32 up to 2^31 - 1 values, int64 beyond, and columns (nnz,), uint8 up to 256 columns,
-        uint16 beyond.
+        uint16 up to 65,536, int32 beyond.
 
     Raises:
         SparserecError: when the bytes are not the code of a table of these sizes with a value in every row.
@@ -85,7 +85,7 @@ def decode(low: np.ndarray, high: np.ndarray, n_rows: int, dim: int, nnz: int) -
     # Leaves sums that fit an int64.
     rice.check(low, high, nnz, shift, (cells - nnz) >> shift, NAMES)
     indptr = np.zeros(n_rows + 1, dtype=np.int32 if nnz < 1 << 31 else np.int64)
-    columns = np.empty(nnz, dtype=np.uint8 if dim <= 256 else np.uint16)
+    columns = np.empty(nnz, dtype=np.uint8 if dim <= 256 else np.uint16 if dim <= 1 << 16 else np.int32)
     first, row, position = 0, -1, -1  # values before the block, and row and position of the last of them
     for gaps in rice.decode(low, high, shift):
         positions = position + np.cumsum(gaps + 1)

@@ -13,7 +13,7 @@ from sparserec.artefact.codecs import versions
 from sparserec.artefact.container import parse_header
 from sparserec.artefact.edits import Edits, made, most_edits
 from sparserec.artefact.reader import Artefact, check_names, read_bytes
-from sparserec.artefact.schema import CARD_KEY, HEADER_ALLOWANCE, ModelCard, type_name
+from sparserec.artefact.schema import CARD_KEY, HEADER_ALLOWANCE, ModelCard, sizes_fit, type_name
 from sparserec.artefact.sequences import TableSizes, most_numbers, names, numbers_of, tensors_from, tensors_of
 from sparserec.errors import SparserecError
 
@@ -241,7 +241,8 @@ def packed_array(numbers: np.ndarray) -> bytes:
 
 
 def _sizes(card: ModelCard) -> TableSizes:
-    if not (0 < card.dim <= 65_536 and 0 < card.n_items < 2**40 and 0 <= card.n_users < 2**40):
+    rows = [card.n_items, card.n_users] if card.n_users else [card.n_items]
+    if not all(n < 2**40 and sizes_fit(card.format_version, card.dim, card.n_items, n) for n in rows):
         raise SparserecError("the card's sizes are out of range")
     return TableSizes({"items": card.n_items, "users": card.n_users}, card.dim)
 

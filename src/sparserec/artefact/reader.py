@@ -13,7 +13,7 @@ import numpy as np
 from sparserec.artefact import codecs
 from sparserec.artefact.codecs import Side
 from sparserec.artefact.container import open_container, parse
-from sparserec.artefact.schema import CARD_KEY, ModelCard, digest, type_name
+from sparserec.artefact.schema import CARD_KEY, ModelCard, digest, sizes_fit, type_name
 from sparserec.errors import SparserecError
 from sparserec.vocabulary import Ids
 
@@ -32,7 +32,8 @@ class DecodedTable:
         scales: (dim,) float32, one for each column; None for ones.
         indptr: (n + 1,) row pointers, decoded from the gaps, int32 up to 2^31 - 1 values, int64 beyond; None for a
             dense table.
-        columns: (nnz,) uint8 up to 256 columns, uint16 beyond, decoded likewise; None for a dense table.
+        columns: (nnz,) uint8 up to 256 columns, uint16 up to 65,536, int32 beyond, decoded likewise; None for a dense
+            table.
         factors: (n,) float16, multiplied into scores; None for ones.
         history_factors: (n,) float32 above 0, decoded, multiplied into rows when a history is summed; None for ones.
         unit: what all values are multiplied with; half the step of "coded" values.
@@ -131,9 +132,9 @@ def _checked(name: str, parsed: tuple[dict[str, np.ndarray], dict[str, str], int
         check_names({name: tensor.dtype for name, tensor in tensors.items()}, card.format_version)
         if verify_digest and digest(tensors) != card.sha256:
             raise SparserecError("the tensors are not those that were written: their SHA-256 differs from the card's")
-        item_side = _side("items", tensors, card.dim, card.n_items)
+        item_side = _side("items", tensors, card, card.n_items)
         items = _table(item_side)
-        user_side = _side("users", tensors, card.dim, card.n_users) if card.n_users else None
+        user_side = _side("users", tensors, card, card.n_users) if card.n_users else None
         users = _table(user_side) if user_side is not None else None
         _check_card(card, items, users, tensors)
         item_ids = codecs.decode_ids(item_side, card.format_version)
@@ -154,11 +155,11 @@ def check_names(types: Mapping[str, np.dtype], version: int) -> None:
             raise SparserecError(f"tensor {name!r} is {type_name(dtype)}, not {' or '.join(known[kind])}")
 
 
-def _side(name: str, tensors: Mapping[str, np.ndarray], dim: int, n: int) -> Side:
+def _side(name: str, tensors: Mapping[str, np.ndarray], card: ModelCard, n: int) -> Side:
     """The tensors of one side, by kind."""
-    if not 1 <= dim <= 65_536 or n < 1:
-        raise SparserecError(f"the card's {dim} columns or {n} {name} are out of range")
-    return Side.of(name, n, dim, tensors)
+    if not sizes_fit(card.format_version, card.dim, card.n_items, n):
+        raise SparserecError(f"the card's {card.dim} columns or {n} {name} are out of range")
+    return Side.of(name, n, card.dim, tensors)
 
 
 def _table(side: Side) -> DecodedTable:

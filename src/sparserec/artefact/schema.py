@@ -18,6 +18,12 @@ FORMAT_VERSION = 1
 CARD_KEY = "sparserec"
 HEADER_ALLOWANCE = 4096
 """Bytes that the header, with the model card in it, may take at most; a byte budget sets them aside."""
+MOST_COLUMNS = 65_536
+"""Columns that tables may have; from `WIDE_VERSION` on that many more than there are items."""
+WIDE_VERSION = 3
+"""The format version whose tables may have more than `MOST_COLUMNS`."""
+MOST_CELLS = 2**53
+"""Rows times columns of a wider table are below it, so that a browser counts them exactly."""
 MAX_NESTING = 32
 """Objects and lists within one another that a model card may have."""
 
@@ -118,6 +124,16 @@ class ModelCard:
             if not isinstance(raw.get(name), kind) or isinstance(raw.get(name), bool):
                 raise SparserecError(f"the model card's {name!r} is missing or of the wrong type")
         return cls(**{name: raw[name] for name in kinds})
+
+
+def sizes_fit(version: int, dim: int, n_items: int, rows: int) -> bool:
+    """Whether a table of a file of this version may have so many columns and rows.
+
+    What a reader sets aside by the column is so bounded by the items, each of which takes bytes of the file.
+    """
+    if dim <= MOST_COLUMNS:
+        return dim >= 1 and rows >= 1
+    return version >= WIDE_VERSION and dim <= n_items + MOST_COLUMNS and rows >= 1 and rows * dim < MOST_CELLS
 
 
 def digest(tensors: Mapping[str, np.ndarray]) -> str:

@@ -13,7 +13,16 @@ import numpy as np
 from sparserec.artefact import codecs
 from sparserec.artefact.codecs import Budget, ValuesCodec
 from sparserec.artefact.csr import Table, TableData, column_count, flat_values, row_count
-from sparserec.artefact.schema import CARD_KEY, HEADER_ALLOWANCE, ModelCard, digest, type_name
+from sparserec.artefact.schema import (
+    CARD_KEY,
+    HEADER_ALLOWANCE,
+    MOST_COLUMNS,
+    WIDE_VERSION,
+    ModelCard,
+    digest,
+    sizes_fit,
+    type_name,
+)
 from sparserec.errors import SparserecError
 from sparserec.files import replacing
 from sparserec.version import __version__
@@ -86,13 +95,17 @@ def write(
     order = {} if age_decay is None else _of_sides({"items": codecs.AGE_DECAY.encode(age_decay, items)})
     tables = {"items": items} if users is None else {"items": items, "users": users}
     for side, table in tables.items():
-        _check_table(side, table, values_dtype)
+        _check_table(side, table, len(item_ids), values_dtype)
     raw = _ids({"items": item_ids, "users": user_ids}) if ids else {}
     beside = {**raw, **factors, **order}
     about = {"recipe": dict(recipe or {}), "data_fingerprint": data_fingerprint, "metrics": dict(metrics or {})}
     codec = codecs.named_codec(values_dtype)
     versions = [codec.version, *(_id_version(side, raw) for side in tables)]
-    version = max([*versions, codecs.AGE_DECAY.version] if order else versions)
+    if order:
+        versions.append(codecs.AGE_DECAY.version)
+    if column_count(items) > MOST_COLUMNS:
+        versions.append(WIDE_VERSION)
+    version = max(versions)
     return _Draft(codec, beside, about, version).write(path, tables, budget)
 
 
@@ -211,11 +224,14 @@ def _of_sides(sides: Mapping[str, Tensors]) -> dict[str, np.ndarray]:
     return {f"{side}.{kind}": tensor for side, tensors in sides.items() for kind, tensor in tensors.items()}
 
 
-def _check_table(side: str, table: Table, values_dtype: str) -> None:
+def _check_table(side: str, table: Table, n_items: int, values_dtype: str) -> None:
     """Refuse what the reader would refuse."""
     rows, dim = row_count(table), column_count(table)
-    if not 1 <= dim <= 65_536 or rows < 1:
-        raise SparserecError(f"a table of {rows} rows and {dim} columns can't be written")
+    if not sizes_fit(WIDE_VERSION, dim, n_items, rows):
+        raise SparserecError(
+            f"a table of {rows} rows and {dim} columns can't be written; there must be a row, and from 1 to "
+            f"{n_items + MOST_COLUMNS} columns, {MOST_COLUMNS} more than items"
+        )
     if isinstance(table, np.ndarray):
         if not codecs.named_codec(values_dtype).dense:
             raise SparserecError(f"the {side} table is dense; only values of sparse tables can be {values_dtype}")
