@@ -167,10 +167,11 @@ STARTS: Registry[StartKind] = Registry(
     "init",
     {
         "nmf": "sparserec.starts.factorised:NMF",
+        "nmf-mask": "sparserec.starts.factorised:NMF_MASK",
         "random": "sparserec.starts.factorised:RANDOM",
         "spectral": "sparserec.starts.factorised:SPECTRAL",
     },
-    dict.fromkeys(("nmf", "random", "spectral"), "sparserec.starts.settings:StartSettings"),
+    dict.fromkeys(("nmf", "nmf-mask", "random", "spectral"), "sparserec.starts.settings:StartSettings"),
 )
 """Where the active parameters are at the start, and their values."""
 

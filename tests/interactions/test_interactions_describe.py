@@ -18,20 +18,21 @@ def test_by_hand(tmp_path):
     assert len(fingerprint) == 64
     notes = found.pop("notes")
     assert notes[0] == "6 rows read; 1 repeated pair folded"
+    assert any(note.startswith("1 item of the test part, with 1 of its 2 pairs, is in no training") for note in notes)
     assert any("1 of 2 pairs of the test part stand in the training part too" in note for note in notes)
     assert found == {
         "source": str(tmp_path),
         "users": 3,
-        "items": 4,
+        "items": 3,
         "interactions": 5,
         "rows": 6,
         "left_out": {},
-        "density": pytest.approx(5 / 12),
+        "density": pytest.approx(5 / 9),
         "duplicates_folded": 1,
         "per_user": {"min": 1, "median": 2.0, "mean": pytest.approx(5 / 3), "max": 2},
-        "per_item": {"min": 0, "median": 1.0, "mean": 1.25, "max": 3},
-        "top_1_percent_items_share": pytest.approx(3 / 5),  # one item of four
-        "gini_items": pytest.approx(9 / 20),  # (-3 * 0 - 1 * 1 + 1 * 1 + 3 * 3) / (4 * 5)
+        "per_item": {"min": 1, "median": 1.0, "mean": pytest.approx(5 / 3), "max": 3},
+        "top_1_percent_items_share": pytest.approx(3 / 5),  # one item of three
+        "gini_items": pytest.approx(4 / 15),  # (-2 * 1 + 0 * 1 + 2 * 3) / (3 * 5)
         "timestamps": {"first": 1, "last": 9},
         "test": {
             "users": 2,

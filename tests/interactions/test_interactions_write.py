@@ -37,6 +37,14 @@ def test_integer_ids_become_lightgcn_text(tmp_path):
     assert back.test.fingerprint() == test.fingerprint()
 
 
+def named(cut):
+    """The pairs of each part by their ids: items that only the test part has are in the catalogue no more."""
+    return [
+        {(part.users[user], part.items[item]) for user, item in zip(part.rows(), part.indices, strict=True)}
+        for part in (cut.train, cut.valid, cut.test)
+    ]
+
+
 def split_of(train, valid, test):
     from sparserec.interactions import Split
 
@@ -49,7 +57,7 @@ def test_a_latest_split_is_cut_the_same_again_from_its_files(tmp_path):
     cut = split(load(tmp_path / "a.csv"), seed=5, valid_users=0.5)
     assert cut.kind == "latest"
     write_split(cut, tmp_path / "out", format="tsv")
-    assert split(load(tmp_path / "out"), seed=5, valid_users=0.5).fingerprint() == cut.fingerprint()
+    assert named(split(load(tmp_path / "out"), seed=5, valid_users=0.5)) == named(cut)
 
 
 @pytest.mark.parametrize("chunk", [7, 1_000_000])
@@ -65,7 +73,7 @@ def test_load_and_split_give_the_same_split_again(tmp_path, monkeypatch, chunk, 
     write_split(cut, tmp_path / "out", format=format)
     again = split(load(tmp_path / "out"), seed=5, valid_users=0.5, validation="random")
     assert again.kind == "given"
-    assert again.fingerprint() == cut.fingerprint()
+    assert named(again) == named(cut)
     kept = again.train.timestamps
     assert (kept is None) == (format == "lightgcn")
     if kept is not None:

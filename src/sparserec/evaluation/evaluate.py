@@ -66,7 +66,7 @@ def evaluate(
     Args:
         scorer: the model.
         history: what each user is known to have taken; not ranked.
-        relevant: the held-out items.
+        relevant: the held-out items; those from the scorer's `n_items` on are no part of the catalogue: never hit.
         ks: lengths of the list, each at least 1.
         users: (m,) int64, only these; all when None.
         block: users at a time; by default what fits `BLOCK_BYTES`. It does not change the result.

@@ -67,10 +67,11 @@ def _summary(counts: np.ndarray) -> dict[str, float]:
 
 
 def _about_test(data: Interactions, test: Interactions) -> dict[str, int]:
+    rowed = test.item_degrees()[: data.n_items]
     return {
         "users": int((test.user_degrees() > 0).sum()),
         "interactions": test.nnz,
         "duplicates_folded": test.duplicates,
         "overlap_with_train": overlap(data, test),
-        "items_unknown_in_train": int(((test.item_degrees() > 0) & (data.item_degrees() == 0)).sum()),
+        "items_unknown_in_train": test.n_items - data.n_items + int(np.count_nonzero(rowed[data.item_degrees() == 0])),
     }

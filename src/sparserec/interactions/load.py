@@ -131,24 +131,20 @@ def _dataset(parts: list[Coded], test: Coded | None, source: str, label: str, re
 
 
 def _assemble(train: list[Coded], test: Coded | None) -> tuple[Interactions, Interactions | None]:
-    """Bring the files to common vocabularies: users of the training files, items of all files.
+    """Bring the files to the vocabularies of the training files.
+
+    A test file decides nothing: items that it alone has would be rows of every table and a part of its budget. In its
+    own vocabulary they stand behind the others.
 
     Empties `train`, so that the codes are freed once the keys exist.
     """
     source = train[0].label
     user_ids = _merge([part.user_ids for part in train])
-    item_ids = _merge([part.item_ids for part in (*train, *([test] if test else []))])
+    item_ids = _merge([part.item_ids for part in train])
     users, items = vocabulary(user_ids), vocabulary(item_ids)
 
     def keys_of(part: Coded) -> np.ndarray:
         to_user, to_item = _positions(part.user_ids, user_ids), _positions(part.item_ids, item_ids)
-        if (to_user < 0).any():
-            unknown = np.flatnonzero(to_user < 0)
-            name = part.user_ids[int(unknown[0])]
-            raise SparserecError(
-                f"{part.locate(name)}: test user {name!r} is not in {source}, so nothing is known to recommend from; "
-                f"remove the lines of such users from {part.label} ({len(unknown)} of {len(part.user_ids)})"
-            )
         keys = to_user.astype(np.int64)[part.users]
         keys *= max(len(items), 1)
         keys += to_item[part.items]
@@ -162,7 +158,24 @@ def _assemble(train: list[Coded], test: Coded | None) -> tuple[Interactions, Int
         del part
     joined = None if any(t is None for t in times) else (times.pop() if len(times) == 1 else np.concatenate(times))
     interactions = Interactions.of_keys(keys.pop() if len(keys) == 1 else np.concatenate(keys), users, items, joined)
-    return interactions, test and Interactions.of_keys(keys_of(test), users, items, test.timestamps)
+    return interactions, test and _given(test, user_ids, item_ids, interactions, source)
+
+
+def _given(part: Coded, user_ids: pl.Series, item_ids: pl.Series, train: Interactions, source: str) -> Interactions:
+    """A test file over the users of what is trained on and its items, behind which those stand that it alone has."""
+    to_user, to_item = _positions(part.user_ids, user_ids), _positions(part.item_ids, item_ids)
+    if (to_user < 0).any():
+        unknown = np.flatnonzero(to_user < 0)
+        name = part.user_ids[int(unknown[0])]
+        raise SparserecError(
+            f"{part.locate(name)}: test user {name!r} is not in {source}, so nothing is known to recommend from; "
+            f"remove the lines of such users from {part.label} ({len(unknown)} of {len(part.user_ids)})"
+        )
+    items, new = train.items, to_item < 0
+    if new.any():
+        to_item = np.where(new, len(items) + np.cumsum(new) - 1, to_item)
+        items = vocabulary(pl.concat([item_ids, part.item_ids.filter(pl.Series(new))]))
+    return Interactions.of(to_user[part.users], to_item[part.items], train.users, items, part.timestamps)
 
 
 def _merge(ids: Sequence[pl.Series]) -> pl.Series:

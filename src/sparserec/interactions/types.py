@@ -198,7 +198,8 @@ class Dataset:
 
     Args:
         interactions: everything that may be trained on.
-        test: a given test file, over the same vocabularies, or None.
+        test: a given test file, or None. Its users are those of `interactions`; so are its items, behind which those
+            stand that it alone has: nothing can recommend them, so in evaluation they are missed.
         source: the file name as the caller gave it, for messages.
         timestamped: whether `interactions` has timestamps.
         reading: arguments of `load` that were given, by name; a run remembers them, so that its data can be read again.
@@ -222,6 +223,8 @@ class Dataset:
         notes = self.tally.sentences() if self.tally.rows else []
         if self.untimed:
             notes.append(f"read without timestamps: {self.untimed}")
+        if self.test is not None and self.test.n_items > self.interactions.n_items:
+            notes.append(_unknown_words(self.test, self.interactions.n_items))
         if self.test is not None and (shared := overlap(self.interactions, self.test)):
             notes.append(
                 f"{shared:,} of {self.test.nnz:,} pairs of the test part stand in the training part too: they are "
@@ -232,7 +235,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Split:
-    """Three disjoint parts over the same two vocabularies.
+    """Three disjoint parts over the same two vocabularies; a given test part may have more items, see `Dataset`.
 
     Args:
         train: what the model learns from.
@@ -280,22 +283,39 @@ class Split:
             return _union((self.train, self.valid))
         raise SparserecError(f"part must be 'valid' or 'test', not {part!r}")
 
+    def _known_test(self) -> Interactions:
+        """The test part over the vocabularies of the others."""
+        if self.test.n_items == self.train.n_items:
+            return self.test
+        return replace(self.test.where(self.test.indices < self.train.n_items), items=self.train.items)
+
     def joined(self) -> Interactions:
-        """All three parts together."""
-        return _union((self.train, self.valid, self.test))
+        """All three parts together, without items that a test file alone has."""
+        return _union((self.train, self.valid, self._known_test()))
 
     def fingerprint(self) -> str:
-        """SHA-256 (64 hex digits) over the fingerprints of the three parts."""
-        parts = "".join(part.fingerprint() for part in (self.train, self.valid, self.test))
+        """SHA-256 (64 hex digits) over the fingerprints of the parts, without items that a test file alone has."""
+        parts = "".join(part.fingerprint() for part in (self.train, self.valid, self._known_test()))
         return hashlib.sha256(f"sparserec split 1{parts}".encode()).hexdigest()
 
 
 def overlap(data: Interactions, other: Interactions) -> int:
-    """Pairs that stand in both, which have the same vocabularies."""
-    keys = pair_keys(data.rows(), data.indices, data.n_items)
-    asked = pair_keys(other.rows(), other.indices, data.n_items)
+    """Pairs that stand in both; the items of one are the first of those of the other, or as many."""
+    width = max(data.n_items, other.n_items)
+    keys = pair_keys(data.rows(), data.indices, width)
+    asked = pair_keys(other.rows(), other.indices, width)
     at = np.searchsorted(keys, asked)
     return int(np.count_nonzero(keys[np.minimum(at, len(keys) - 1)] == asked)) if len(keys) else 0
+
+
+def _unknown_words(test: Interactions, known: int) -> str:
+    """A sentence on the items of a test file behind the first `known`, of which training knows nothing."""
+    items, pairs = test.n_items - known, int(np.count_nonzero(test.indices >= known))
+    return (
+        f"{items:,} item{'s' * (items != 1)} of the test part, with {pairs:,} of its {test.nnz:,} pairs, "
+        f"{'are' if items != 1 else 'is'} in no training interaction: nothing can recommend such items, so they are no "
+        "part of a model and count as misses"
+    )
 
 
 def pair_keys(users: np.ndarray, items: np.ndarray, n_items: int) -> np.ndarray:

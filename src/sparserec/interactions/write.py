@@ -41,7 +41,7 @@ def write_split(split: Split, folder: str | os.PathLike[str], *, format: str = "
             format, or a failure to write. All files are written aside before the first takes its place.
     """
     start_threads()
-    ids = {"user": _series(split.train.users.to_list()), "item": _series(split.train.items.to_list())}
+    ids = {"user": _series(split.train.users.to_list()), "item": _series(split.test.items.to_list())}
     plain = all(names.str.contains("^(0|[1-9][0-9]{0,17})$").all() for names in ids.values())
     if format == "auto":
         format = "lightgcn" if plain else "tsv"

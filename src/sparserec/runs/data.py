@@ -7,11 +7,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sparserec.errors import SparserecError
 from sparserec.interactions import Dataset, Interactions, Split, load, split
 from sparserec.interactions.request import Request
 from sparserec.interactions.splits import Cut, decide
 from sparserec.settings import DataConfig
+from sparserec.vocabulary import Vocabulary
 
 READING = tuple(part.name for part in fields(Request))
 """Names of the settings that say how data is read, which are the arguments of `load`."""
@@ -71,6 +74,10 @@ def keep(folder: Path, dataset: Dataset) -> None:
         if part is not None:
             arrays = {"indptr": part.indptr, "indices": part.indices, "timestamps": part.timestamps}
             tensors |= prefixed(name, {key: torch.tensor(array) for key, array in arrays.items() if array is not None})
+    known = dataset.interactions.n_items
+    if dataset.test is not None and dataset.test.n_items > known:
+        ids = Vocabulary.of(dataset.test.items.names(np.arange(known, dataset.test.n_items)))
+        tensors |= prefixed("beyond", {"blob": torch.tensor(ids.blob), "offsets": torch.tensor(ids.offsets)})
     save_state(folder / KEPT, tensors, {"untimed": dataset.untimed})
 
 
@@ -89,12 +96,14 @@ def kept(folder: Path, source: str) -> Dataset | None:
     tensors, facts = load_state(path)
     users, items = load_ids(folder / "ids.safetensors")
 
-    def part(name: str) -> Interactions | None:
+    def part(name: str, items: Vocabulary) -> Interactions | None:
         arrays = {key: tensor.numpy() for key, tensor in section(name, tensors).items()}
         return Interactions.restored(arrays, users, items) if arrays else None
 
     try:
-        train, test = part("train"), part("test")
+        beyond = {key: tensor.numpy() for key, tensor in section("beyond", tensors).items()}
+        asked = Vocabulary.of([*items, *Vocabulary(**beyond)]) if beyond else items
+        train, test = part("train", items), part("test", asked)
         if train is None:
             raise SparserecError("'train' is missing")
     except (SparserecError, KeyError, TypeError, ValueError) as error:

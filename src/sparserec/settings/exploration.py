@@ -20,8 +20,9 @@ class ExplorationConfig(Settings):
     """Share that the first exploration moves of the active parameters beyond one a row, which must stay; decays to 0 as
     a cosine."""
     sample_fraction: float | None = Field(default=None, gt=0, le=1)
-    """Share of the rows whose gradients are watched in full; None takes four times the density, at most all: the
-    evidence then takes about as much memory as the active parameters with their gradients and optimiser state."""
+    """Share of the rows whose gradients are watched in full; None takes four times the density, at most a
+    quarter: the evidence then takes about as much memory as the active parameters with their gradients and optimiser
+    state, and never more than a quarter of a dense gradient."""
     importance: Literal["interactions", "gradient", "uniform"] = "interactions"
     """What the probability of a row to be watched grows with."""
     alpha: float = Field(default=0.5, ge=0)

@@ -125,6 +125,7 @@ class StartKind:
         factors: for recommenders whose users and items have rows: factors (n_users, dim) and (n_items, dim) whose
             largest entries make the mask, and the values unless these are to be normal numbers; None for a mask drawn
             by chance.
+        mask_alone: whether values are normal numbers whatever the settings say: the factors give the mask alone.
         of_histories: for recommenders of histories; None where they can't start like this.
         widths: whether the columns of a table of histories are chosen by trials.
         settings: the class of its settings.
@@ -132,6 +133,7 @@ class StartKind:
     """
 
     factors: Callable[[Context], Mapping[Side, np.ndarray]] | None = None
+    mask_alone: bool = False
     of_histories: OfHistories | None = None
     widths: bool = False
     settings: type[Settings] = NoSettings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -91,7 +92,8 @@ def _with_values(context: Context, mask: CsrMask, generator: np.random.Generator
 
 
 def _starts_normal(config: RunConfig) -> bool:
-    return STARTS[config.init].factors is None or config.of(StartSettings).init_values == "normal"
+    kind = STARTS[config.init]
+    return kind.factors is None or kind.mask_alone or config.of(StartSettings).init_values == "normal"
 
 
 def _generator(config: RunConfig) -> np.random.Generator:
@@ -122,6 +124,7 @@ def _by_spectrum(context: Context) -> Mapping[Side, np.ndarray]:
 NMF = StartKind(
     factors=_by_nmf, settings=StartSettings, summary="the largest factors of a nonnegative matrix factorisation"
 )
+NMF_MASK = replace(NMF, mask_alone=True, summary="the mask of nmf, with normal numbers for values")
 RANDOM = StartKind(of_histories=by_chance, settings=StartSettings, summary="by chance, with normal numbers")
 SPECTRAL = StartKind(
     factors=_by_spectrum,

@@ -19,7 +19,7 @@ class StartSettings(Settings):
     """Numbers (items x columns) in a dense matrix at the start of fism at most: very large catalogues get fewer columns
     than `dim`, so that memory and time stay bounded."""
     init_values: Literal["factors", "normal"] = "factors"
-    """Initial values: the factors that gave the mask, or normal numbers ("random" always takes these)."""
+    """Initial values: the factors that gave the mask, or normal numbers ("random" and "nmf-mask" always take these)."""
     init_evenness: float = Field(default=0.5, ge=0, le=1)
     """How evenly rows share the initial mask: 0 lets large factors win, 1 gives all rows about as many entries."""
     init_normalise: bool = True

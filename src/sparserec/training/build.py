@@ -24,6 +24,8 @@ from sparserec.training.trainer import Trainer
 
 EVIDENCE_BYTES = 128_000_000
 """Memory that the evidence of watched rows may take: very wide tables watch fewer rows."""
+MOST_WATCHED = 0.25
+"""Share of the rows that are watched at most where none is asked for: evidence of a quarter of a dense gradient."""
 SMALLEST_ROW = 0.02
 """Root mean square that a row counts as at least where steps are relative; the whole table's starts at 0.2."""
 
@@ -131,10 +133,10 @@ def default_sample(tables: Sequence[SparseTable]) -> float:
     """Share of the rows to watch so that the evidence takes about the memory of the active parameters' own state.
 
     A watched row takes 4 bytes a column; an active parameter 15 to 16 bytes with its column, moments and age, and 4
-    more while its gradient is held.
+    more while its gradient is held. From a density of a sixteenth on it is a quarter of the rows, however dense.
     """
     cells = sum(table.n_rows * table.dim for table in tables)
-    return min(1.0, 4 * sum(table.nnz for table in tables) / cells) if cells else 1.0
+    return min(MOST_WATCHED, 4 * sum(table.nnz for table in tables) / cells) if cells else MOST_WATCHED
 
 
 def _affordable(fraction: float, tables: Sequence[SparseTable]) -> float:
