@@ -26,6 +26,7 @@ from sparserec.teachers import (
     local_ease,
     successors,
 )
+from sparserec.training.samples import at_most
 
 RIDGE = 0.1
 """Of the fit of the weights that stay to those that go."""
@@ -137,6 +138,8 @@ class _Search:
 
     def __init__(self, context: Context, history: Ordered, users: np.ndarray):
         self._context, self._history, self._users = context, history, users
+        every = np.flatnonzero(context.split.valid.user_degrees())
+        self._deciding = at_most(every, thresholds.DECIDING_USERS, context.config.seed, 6)
         self._n_items = context.split.train.n_items
 
     def chosen(self) -> Chosen:
@@ -166,24 +169,27 @@ class _Search:
             for one in (best, plain)
         ]
         gains = by_user[0] - by_user[1]
-        return replace(best, unordered=plain.quality, spread=float(np.std(gains) / np.sqrt(len(gains))))
+        spread = float(np.std(gains) / np.sqrt(len(gains)))
+        return replace(best, quality=float(by_user[0].mean()), unordered=float(by_user[1].mean()), spread=spread)
 
     def quality(self, model: sp.csr_array, age_decay: float) -> float:
-        """Validation NDCG@20 of a model; 0 where nobody can judge it."""
+        """Validation NDCG@20 of a model, for those by whom is decided; 0 where nobody can judge it."""
         return float(self._by_user(model, age_decay).mean()) if len(self._users) else 0.0
 
     def _by_user(self, model: sp.csr_array, age_decay: float) -> np.ndarray:
-        """NDCG@20 of each user (users,)."""
-        scorer = SuccessorScorer(model, decayed(self._history, self._n_items, age_decay))
-        split = self._context.split
-        return evaluate(scorer, split.train, split.valid, users=self._users, per_user=True).per_user["ndcg@20"]
+        """NDCG@20 of each user by whom is decided."""
+        scorer, split = self._scorer(model, age_decay), self._context.split
+        return evaluate(scorer, split.train, split.valid, users=self._deciding, per_user=True).per_user["ndcg@20"]
+
+    def _scorer(self, model: sp.csr_array, age_decay: float) -> SuccessorScorer:
+        return SuccessorScorer(model, decayed(self._history, self._n_items, age_decay))
 
     def _best(self, tries: Iterable[tuple[Following, Iterable[float]]], best: Chosen | None = None) -> Chosen:
         """The best of these models with each of some decays, and of the one before."""
         for following, ages in tries:
             model = successors(self._history, self._n_items, following)
             for age_decay in ages:
-                judged = self.quality(model, age_decay)
+                judged = quality(self._scorer(model, age_decay), self._context.split, self._users)
                 if best is None or judged > best.quality:
                     best = Chosen(following, age_decay, judged)
         assert best is not None

@@ -56,8 +56,10 @@ POPULAR = (0.5, 0.25, 0.0)
 """Exponents by which weights of items with many interactions count more when they are chosen."""
 WORTH_ORDER = 0.03
 """Relative gain over the same model without order that makes order worth while."""
-SURE = 2.0
+SURE = 3.0
 """Standard errors over users that the gain must be, too: with few users the best of many settings is luck."""
+DECIDING_USERS = 9000
+"""Validation users at most by whom it is decided whether order is worth while, once settings are chosen."""
 CLEAR_ORDER = 0.1
 """Relative gain over models without order that need no training from which none is trained."""
 JUDGED_USERS = 3000

@@ -1,0 +1,117 @@
+"""Where order counts, the default recipe finds it and makes a table of what follows what; else nothing changes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import sparserec
+from sparserec.device import Recommender
+from sparserec.interactions import Dataset, Interactions, split
+from sparserec.runs.evaluation import evaluate_on_device
+from sparserec.settings import load_config
+from sparserec.starts.base import Context
+from sparserec.starts.order import ordered_table
+from sparserec.vocabulary import Vocabulary
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+N_USERS, N_ITEMS, LENGTH = 240, 60, 12
+SETTINGS = {"budget": "6kB", "epochs": 2, "dim": 32, "threads": 1}
+
+
+def walks(follows: float = 0.8, n_users: int = N_USERS, seed: int = 0, timed: bool = True) -> Dataset:
+    """Users who mostly go on to the item after the one before, else anywhere; without repeats."""
+    generator = np.random.default_rng(seed)
+    users, items = [], []
+    for user in range(n_users):
+        taken = [int(generator.integers(N_ITEMS))]
+        while len(taken) < LENGTH:
+            after = (taken[-1] + 7) % N_ITEMS
+            item = after if generator.random() < follows else int(generator.integers(N_ITEMS))
+            if item not in taken:
+                taken.append(item)
+            elif len(set(taken)) > N_ITEMS // 2 or generator.random() < 0.5:
+                taken.append(next(i for i in generator.permutation(N_ITEMS).tolist() if i not in taken))
+        users += [user] * LENGTH
+        items += taken
+    times = np.tile(np.arange(LENGTH), n_users) * 1000 + np.repeat(generator.integers(0, 10**6, n_users), LENGTH)
+    names = Vocabulary.of(f"u{n:03}" for n in range(n_users)), Vocabulary.of(f"i{n:02}" for n in range(N_ITEMS))
+    part = Interactions.of(np.array(users), np.array(items), *names, times if timed else None)
+    return Dataset(part, None, "walks", timed)
+
+
+def facts_of(run) -> tuple[float, ...] | None:
+    model, _ = run.best(refitted=run.is_refitted)
+    return model.served().age_decay
+
+
+def test_the_default_recipe_knows_what_came_last(tmp_path):
+    run = sparserec.train(walks(), tmp_path / "run", data={"holdout": True}, **SETTINGS)
+    assert facts_of(run) is not None
+    plain = sparserec.train(walks(), tmp_path / "plain", data={"holdout": True}, **SETTINGS, order={"use": False})
+    assert facts_of(plain) is None
+    assert run.evaluate("test")["ndcg@20"] > 1.5 * plain.evaluate("test")["ndcg@20"]
+    run.export(tmp_path / "model.safetensors")
+    recommender = Recommender.open(tmp_path / "model.safetensors")
+    for history, after in ((["i00", "i30"], "i37"), (["i30", "i00"], "i07")):
+        assert recommender.recommend(history, k=1)[0][0] == after
+
+
+def test_the_file_ranks_as_the_run_does(tmp_path):
+    run = sparserec.train(walks(), tmp_path / "run", data={"holdout": True}, **SETTINGS)
+    report = run.export(tmp_path / "model.safetensors")
+    assert report.total <= 6000
+    file = evaluate_on_device(Recommender.open(tmp_path / "model.safetensors"), run.split(), "test")
+    assert file["ndcg@20"] == pytest.approx(run.evaluate("test")["ndcg@20"], rel=0.03)
+
+
+@pytest.mark.parametrize("how", ["random split", "no times", "no order in it"])
+def test_where_order_does_not_count_nothing_changes(tmp_path, how):
+    data = walks(0.0 if how == "no order in it" else 0.8, timed=how != "no times")
+    kind = "random" if how == "random split" else "auto"
+    runs = [
+        sparserec.train(
+            data, tmp_path / str(use), data={"split": kind, "holdout": True}, order={"use": use}, **SETTINGS
+        )
+        for use in (None, False)
+    ]
+    assert facts_of(runs[0]) is None
+    tables = [run.best(refitted=True)[0].tables["items"].values.numpy() for run in runs]
+    np.testing.assert_array_equal(*tables)
+
+
+def test_few_users_do_not_decide_by_luck(tmp_path):
+    config = load_config(**{name: value for name, value in SETTINGS.items() if name != "threads"})
+    found = []
+    for seed in range(8):
+        parts = split(walks(0.0, n_users=12, seed=seed), kind="latest")
+        found.append(ordered_table(Context(config, parts, tmp_path), 65_536))
+    assert sum(one is not None for one in found) <= 1
+
+
+def test_a_second_call_finds_the_start_of_the_first(tmp_path):
+    one = sparserec.train(walks(), tmp_path / "run", data={"holdout": True}, **SETTINGS)
+    before = (tmp_path / "run" / "start.safetensors").read_bytes()
+    again = sparserec.train(walks(), tmp_path / "run", data={"holdout": True}, resume=True, **SETTINGS)
+    assert (tmp_path / "run" / "start.safetensors").read_bytes() == before
+    assert facts_of(again) == facts_of(one)
+
+
+def test_the_same_run_twice_gives_the_same_bytes(tmp_path):
+    for name in ("one", "two"):
+        run = sparserec.train(walks(), tmp_path / name, **SETTINGS)
+        run.export(tmp_path / f"{name}.safetensors")
+    assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "two.safetensors").read_bytes()
+
+
+def test_settings_that_are_given_are_taken(tmp_path):
+    own = {"use": True, "age_decay": 0.5, "gap": 1, "gap_decay": 1.0, "back": 0.0, "into": 1.0, "out": 0.0}
+    run = sparserec.train(walks(), tmp_path / "run", order={**own, "popular": 0.0}, **SETTINGS)
+    assert facts_of(run) == (1.0, 0.5)
+
+
+def test_a_budget_of_the_whole_file_is_kept(tmp_path):
+    run = sparserec.train(walks(), tmp_path / "run", **{**SETTINGS, "budget": "5kB"})
+    assert facts_of(run) is not None
+    assert run.export(tmp_path / "model.safetensors").total <= 5000
