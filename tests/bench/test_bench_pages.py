@@ -67,3 +67,19 @@ def test_a_line_that_was_cut_off_does_not_count(tmp_path):
     (tmp_path / "some.jsonl").write_text('{"a": 1}\n{"a": ')
     assert lines_of(tmp_path, "some") == [{"a": 1}]
     assert lines_of(tmp_path, "other") == []
+
+
+def test_gains_of_a_cut_are_told_seed_by_seed(tmp_path):
+    assert BLOCKS["cuts"](tmp_path, "") == ["Not measured yet."]
+    figures = {("random", 0): 0.1, ("random", 1): 0.2, ("latest", 0): 0.11, ("latest", 1): 0.21}
+    rows = [
+        {"data": "some", "filter": "low-pass", "chosen on": cut, "seed": seed, "test ndcg@20": figure, "settings": "x"}
+        for (cut, seed), figure in figures.items()
+    ]
+    (tmp_path / "cuts.json").write_text(json.dumps({"command": "do it", "result": {"rows": rows}}))
+    # gains of 10 and 5 %: 7.5 on average, and half of their distance for the error
+    assert BLOCKS["cuts"](tmp_path, "")[2:] == [
+        "| data | filter | chosen at random | chosen on the newest | gain | seeds |",
+        "|---|---|---|---|---|---|",
+        "| some | low-pass | 0.1500 | 0.1600 | +7.5 % ± 2.5 | 2 |",
+    ]

@@ -6,12 +6,13 @@ A page is Markdown that people write. Where it has `<!-- figures: NAME ABOUT -->
 
 from __future__ import annotations
 
-from sparserec.bench.pages import factorisation, files, findings, history, kinds, trials
+from sparserec.bench.pages import cuts, factorisation, files, findings, history, kinds, trials
 from sparserec.bench.pages.markdown import Block
 
 BLOCKS: dict[str, Block] = {
     "result": files.section,
     "machines": files.machines,
+    "cuts": cuts.gained,
     "history": history.accuracy,
     "parts": history.parts,
     "factorisation": factorisation.accuracy,
