@@ -6,13 +6,14 @@ A page is Markdown that people write. Where it has `<!-- figures: NAME ABOUT -->
 
 from __future__ import annotations
 
-from sparserec.bench.pages import cuts, factorisation, files, findings, history, kinds, trials
+from sparserec.bench.pages import cuts, factorisation, files, findings, history, kinds, order, trials
 from sparserec.bench.pages.markdown import Block
 
 BLOCKS: dict[str, Block] = {
     "result": files.section,
     "machines": files.machines,
     "cuts": cuts.gained,
+    "order": order.by_budget,
     "history": history.accuracy,
     "parts": history.parts,
     "factorisation": factorisation.accuracy,
