@@ -98,7 +98,7 @@ def _ordered(context: Context) -> ItemTable | None:
     """The table of what follows what, where the recommender can have one and order counts."""
     if not STARTS[context.config.init].widths:
         return None
-    return ordered_table(context, MOST_COLUMNS)
+    return ordered_table(context)
 
 
 def _begin_ordered(context: Context, ordered: ItemTable) -> Start:

@@ -8,9 +8,10 @@ from sparserec.teachers.graph_filter import GraphFilter, Response, scores_of_all
 from sparserec.teachers.lists import TeacherLists, open_lists, write_lists
 from sparserec.teachers.local_ease import CommonInteractions, LocalEase, local_ease
 from sparserec.teachers.pooled import PooledSettings, PooledTeacher, train_pooled
-from sparserec.teachers.successors import Following, SuccessorScorer, decayed, successors
+from sparserec.teachers.successors import KEPT, Following, SuccessorScorer, decayed, successors
 
 __all__ = [
+    "KEPT",
     "AverageScorer",
     "CommonInteractions",
     "EaseTeacher",
