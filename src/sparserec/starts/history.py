@@ -19,8 +19,10 @@ import scipy.sparse as sp
 from sparserec.axes import STARTS
 from sparserec.errors import SparserecError
 from sparserec.files import make_folder
+from sparserec.settings import RunConfig
 from sparserec.sparsity import CsrMask, HistoryStart, Spectrum, local_factors
 from sparserec.sparsity.initial import normalised
+from sparserec.starts import thresholds
 from sparserec.starts.base import Context, SparseStart, Start
 from sparserec.starts.budget import columns_budget, width
 from sparserec.starts.judging import judged_users, quality, taught_users
@@ -72,12 +74,38 @@ def history_start_of(context: Context) -> Start:
     make_folder(context.folder)
     _forget(context.folder / FILE)
     by_table = kind.widths and not needs_teacher(context.config)
-    spectrum = spectrum_stage(context, partial(_quality_of, context) if by_table else None)
+    columns = vectors_needed(context.config) if context.goes_on else None
+    spectrum = spectrum_stage(context, partial(_quality_of, context) if by_table else None, columns)
     taught = taught_stage(context, spectrum) if needs_teacher(context.config) else []
-    table, chosen = Tables(context, spectrum).choose(taught)
+    if context.goes_on:
+        table, chosen = _last_table(context), taught[0]
+    else:
+        table, chosen = Tables(context, spectrum).choose(taught)
     lists = None if chosen is None else settle_lists(context, chosen, taught)
     _save(context, table, spectrum, chosen)
     return table.begin(lists)
+
+
+def vectors_needed(config: RunConfig) -> int:
+    """Singular vectors that a teacher takes of which everything is decided."""
+    teacher = config.teacher
+    assert teacher.rank is not None
+    return max(teacher.rank, teacher.dim) if teacher.share else teacher.rank
+
+
+def _last_table(context: Context) -> FirstTable:
+    """The table with which the earlier run ended, the one that validation chose."""
+    assert context.earlier_run is not None
+    context.course.begin("table")
+    path = context.earlier_run / "best.safetensors"
+    tensors, facts = load_state(path)
+    columns = load_state(context.earlier_run / FILE)[1]["columns"]
+    try:
+        mask = CsrMask(*(tensors[f"items.{name}"].numpy() for name in ("indptr", "columns", "values")))
+        weights = np.exp(tensors["weights.values"].numpy()).ravel()
+        return FirstTable(HistoryStart(mask, weights), int(facts["dims"]["items"]), int(columns))
+    except (KeyError, TypeError, ValueError) as error:
+        raise SparserecError(f"{path}: not the tables of a run of histories ({error}); train that run anew") from None
 
 
 class Tables:
@@ -96,15 +124,19 @@ class Tables:
     def choose(self, taught: Sequence[Lists]) -> tuple[FirstTable, Lists | None]:
         """The table with the teacher that it learns from, if any.
 
-        A table of as many columns as the teacher's rank is tried with each teacher, then one of half the columns with
-        the best of them, unless so few did worse already; after an epoch of training each, since wide tables gain more
-        from it than narrow ones. Columns for groups of items join where validation asks for them.
+        Where the teacher's spectrum is low, a table of as many columns as its rank is tried with each teacher, then one
+        of half the columns with the best of them, unless so few did worse already; after an epoch of training each,
+        since wide tables gain more from it than narrow ones. Where it is whole, all columns are taken, unless half of
+        them are clearly better before any training. Columns for groups of items join where validation asks for them.
         """
         context, asked = self._context, self._context.config.teacher.columns
         context.course.begin("table")
         if not STARTS[context.config.init].widths:
             return self.whole(), taught[0] if taught else None
         judges = len(judged_users(context.config, context.split)) > 0
+        if taught and context.config.teacher.spectrum == "whole":
+            table = self._whole_or_half() if asked is None and judges else self._of_columns(self._most(asked))
+            return self._with_groups(table, taught[0]), taught[0]
         if not taught or (len(taught) == 1 and not (asked is None and judges)):
             table, chosen = self._of_rank(taught[0] if taught else None), taught[0] if taught else None
         else:
@@ -113,7 +145,25 @@ class Tables:
 
     def whole(self) -> FirstTable:
         """A table of all columns of the spectrum."""
-        return self._of_columns(len(self._spectrum.singular))
+        return self._of_columns(self._most(None))
+
+    def _most(self, asked: int | None) -> int:
+        """As many columns as were asked for, at most all of the spectrum."""
+        columns = len(self._spectrum.singular)
+        return columns if asked is None else min(asked, columns)
+
+    def _whole_or_half(self) -> FirstTable:
+        """A table of all columns of the spectrum, or of half of them where that is clearly better as it is."""
+        users = judged_users(self._context.config, self._context.split)
+        table = self.whole()
+        if table.dim < 2:
+            return table
+        half = self._of_columns(-(-table.dim // 2))
+        wide, narrow = (table_quality(self._context, one, users) for one in (table, half))
+        self._context.course.detail(
+            f"{table.dim} columns: validation NDCG@20 {wide:.4f} as they are, {half.dim} columns {narrow:.4f}"
+        )
+        return half if narrow >= (1 + thresholds.WORTH_NARROW) * wide else table
 
     def _best(self, taught: Sequence[Lists], halves: bool) -> tuple[FirstTable, Lists]:
         tried = [(*self._tried(teacher, 1), teacher) for teacher in taught]

@@ -109,7 +109,7 @@ def _can_be(name: str, settings: TeacherConfig, n_items: int) -> bool:
     if name == "ease":
         return settings.ease is not None or n_items <= settings.ease_items
     if name == "local":
-        return settings.local is not None or (settings.spectrum is not None and n_items > settings.ease_items)
+        return settings.local is not None or (settings.spectrum == "whole" and n_items > settings.ease_items)
     return settings.epochs > 0
 
 

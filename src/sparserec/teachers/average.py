@@ -15,6 +15,23 @@ BEST = 20
 """Each teacher's scores of a user are divided by the mean of its best scores of new items, this many."""
 
 
+def best_means(scores: np.ndarray, histories: sp.csr_array) -> np.ndarray:
+    """The mean of each user's best scores of new items, by which scores of several teachers are made comparable.
+
+    Args:
+        scores: (B, n_items) float32; becomes -inf at items of the histories.
+        histories: (B, n_items) binary.
+
+    Returns:
+        (B,) float32, above 0.
+    """
+    mask_history(scores, histories.indptr, histories.indices, np.arange(len(scores)))
+    best = top_k(scores, BEST)
+    best_scores = np.take_along_axis(scores, np.maximum(best, 0).astype(np.int64), axis=1)
+    means = np.where(best >= 0, best_scores, 0).sum(axis=1) / np.maximum((best >= 0).sum(axis=1), 1)
+    return np.maximum(means, 1e-12)
+
+
 class OfHistories:
     """A teacher's scores by user.
 
@@ -78,15 +95,10 @@ class AverageScorer:
     def scaled(self, users: np.ndarray) -> Iterator[np.ndarray]:
         """Scores (B, n_items) float32 of each teacher for users (B,) on the scale of the first, of which `score` is the
         weighted sum."""
-        histories, every = self._history[users], np.arange(len(users))
-        first = None
+        histories, first = self._history[users], None
         for teacher, _ in self._parts:
             scores = teacher.score(users)
-            mask_history(scores, histories.indptr, histories.indices, every)
-            best = top_k(scores, BEST)
-            best_scores = np.take_along_axis(scores, np.maximum(best, 0).astype(np.int64), axis=1)
-            scale = np.where(best >= 0, best_scores, 0).sum(axis=1) / np.maximum((best >= 0).sum(axis=1), 1)
-            scale = np.maximum(scale, 1e-12)
+            scale = best_means(scores, histories)
             first = scale if first is None else first
             scores *= (first / scale)[:, None].astype(np.float32)
             yield scores
