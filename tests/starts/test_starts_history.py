@@ -324,7 +324,7 @@ def test_the_teacher_is_chosen_among_its_options(small):
     teacher = chosen(small)
     assert teacher.response.power in thresholds.POWERS
     assert teacher.rank in (64, 32, 16)
-    assert teacher.response.neighbours in thresholds.NEIGHBOURS
+    assert teacher.response.neighbours in (*thresholds.NEIGHBOURS, *thresholds.SLOPES)
 
 
 def test_of_powers_about_as_good_the_largest_and_of_the_graph_only_what_is_worth_it():

@@ -158,7 +158,7 @@ def _with_plateaus(
     by_exponent = dict(
         zip(exponents, judge([make(rank, replace(middle, exponent=exponent)) for exponent in exponents]), strict=True)
     )
-    response = replace(middle, exponent=smoothest(by_exponent))
+    response = replace(middle, exponent=smoothest(by_exponent, thresholds.WORTH_EXPONENT))
     response = best(
         [replace(response, steepness=steepness, neighbours=slope) for steepness in steepnesses for slope in slopes]
     )
@@ -170,14 +170,10 @@ def _with_plateaus(
     return sorted(found, key=lambda entry: -entry[0])
 
 
-def smoothest(by_power: Mapping[float, float]) -> float:
-    """The largest of the powers that are about as good as the best, from the validation NDCG of each.
-
-    Of the exponents of the degrees too: the largest, 1/2, is that of the symmetric graph, and a smaller one favours
-    items of few interactions, which a validation part drawn at random likes more than the future does.
-    """
+def smoothest(by_power: Mapping[float, float], as_good: float = thresholds.AS_GOOD) -> float:
+    """The largest of the powers that are about as good as the best, from the validation NDCG of each."""
     best = max(by_power.values())
-    return max(power for power, quality in by_power.items() if quality >= (1 - thresholds.AS_GOOD) * best)
+    return max(power for power, quality in by_power.items() if quality >= (1 - as_good) * best)
 
 
 def largest_worth_it(by_weight: dict[float, float]) -> float:

@@ -198,11 +198,19 @@ class Tables:
         start = make(context, self._spectrum.narrowed(columns), budget, like, groups)
         return FirstTable(start, columns + more, columns)
 
+    def _weight_of_graph(self, teacher: Lists) -> float:
+        """What the graph counts beside the spectrum in a table: as in the filter, or as much where a linear model has
+        a share, which knows the whole of it as well."""
+        facts = teacher.facts
+        linear = facts.get("ease", 0) or facts.get("local", 0)
+        return 1.0 if linear and self._context.config.teacher.spectrum == "whole" else float(facts["neighbours"])
+
     def _with_groups(self, plain: FirstTable, teacher: Lists | None) -> FirstTable:
         """The table with columns for groups of items beside those it has, where validation asks for them."""
         context, asked = self._context, self._context.config.teacher.groups
+        weight = 0.0 if teacher is None else self._weight_of_graph(teacher)
         # Only coded values keep a byte budget whatever the columns are; and nothing can be judged without users.
-        if teacher is None or not teacher.facts["neighbours"] or context.config.values != "coded" or asked is False:
+        if not weight or context.config.values != "coded" or asked is False:
             return plain
         users = judged_users(context.config, context.split)
         if asked is None and not len(users):
@@ -213,9 +221,10 @@ class Tables:
         most = min(LOCAL_COLUMNS, MOST_COLUMNS - plain.columns)
         groups = local_factors(matrix, train.item_degrees(), columns=most)
         more = int(groups.indices.max(initial=-1)) + 1
-        share = np.float32(np.sqrt(teacher.facts["neighbours"]))
-        wide = self._made(plain.columns, groups * share, more)
-        if asked is None and table_quality(context, plain, users) >= table_quality(context, wide, users):
+        self._like = self._like or (plain.start.mask, plain.columns)  # else it would be turned from the beginning
+        wide = self._made(plain.columns, groups * np.float32(np.sqrt(weight)), more)
+        margin = 1 + (thresholds.WORTH_GROUPS if context.config.teacher.spectrum == "whole" else 0)
+        if asked is None and margin * table_quality(context, plain, users) >= table_quality(context, wide, users):
             return plain
         context.course.detail(f"{more} groups of items have a column each")
         return wide

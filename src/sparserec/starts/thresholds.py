@@ -38,10 +38,16 @@ FILTER_USERS = 1500
 """Validation users at most by whom filters are chosen where the spectrum is whole."""
 AS_GOOD = 0.01
 """Relative loss that the smoothest of several filters may have against the best."""
+WORTH_EXPONENT = 0.025
+"""Relative gain that makes a smaller exponent of the degrees worth while: it favours items of few interactions, which a
+validation part drawn at random likes more than the future does."""
 WORTH_RANK = 0.025
 """Relative gain that makes a share of the graph worth while, which is of full rank."""
 WORTH_NARROW = 0.03
 """Relative gain, before any training, that makes a first table of half the columns worth while."""
+WORTH_GROUPS = 0.03
+"""The same of columns for groups of items where the spectrum is whole: what a table learns from its teacher has much of
+them."""
 SHARES = (0.0, 0.25, 0.5, 0.75)
 """Shares of a teacher in an average."""
 WORTH_SHARE = 0.01
