@@ -174,8 +174,8 @@ def test_orthonormal_columns_have_the_span_of_those_given(shape):
     columns = np.random.default_rng(0).standard_normal(shape).astype(np.float32) * np.logspace(0, -2, shape[1])
     found = spectral.orthonormal(columns.astype(np.float32))
     assert found.dtype == np.float32
-    np.testing.assert_allclose(found.T @ found, np.eye(shape[1]), atol=1e-4)
-    np.testing.assert_allclose(found @ (found.T @ columns), columns, atol=1e-4)
+    np.testing.assert_allclose(found.T @ found, np.eye(shape[1]), atol=1e-3)
+    np.testing.assert_allclose(found @ (found.T @ columns), columns, atol=1e-3)
 
 
 def test_columns_that_depend_on_others_become_0_instead_of_noise():

@@ -24,8 +24,10 @@ TYPICAL_VALUE = 0.2
 
 USER_NUMBERS = 200_000_000
 """Numbers (users x singular values) that a matrix of the user side may have; of more users there is none."""
-DEPENDENT = 1e-7
+DEPENDENT = 1e-11
 """Share of the largest square below which a column counts as one that depends on others."""
+ROWS = 4096
+"""Rows of which columns are multiplied with each other at a time, in double precision."""
 BLOCK_NUMBERS = 20_000_000
 """Numbers of a block of it, where there is none."""
 
@@ -104,7 +106,11 @@ def orthonormal(columns: np.ndarray) -> np.ndarray:
     Source: Yamamoto et al., "Roundoff error analysis of the CholeskyQR2 algorithm", 2015, for the second round.
     """
     for _ in range(2):
-        squares, turn = np.linalg.eigh((columns.T @ columns).astype(np.float64))
+        products = np.zeros((columns.shape[1], columns.shape[1]))
+        for first in range(0, len(columns), ROWS):
+            part = columns[first : first + ROWS].astype(np.float64)
+            products += part.T @ part
+        squares, turn = np.linalg.eigh(products)
         known = squares > DEPENDENT * max(float(squares[-1]), 1e-30)
         turn *= np.where(known, 1 / np.sqrt(np.where(known, squares, 1)), 0)
         columns = columns @ turn.astype(np.float32)
