@@ -86,7 +86,8 @@ def test_the_second_training_goes_on_where_it_sees_little_that_is_new(new, epoch
     assert [first_epoch(other, parts, everything(parts), until) for other in (low, rows, untaught)] == [0, 0, 0]
 
 
-def test_a_second_training_that_goes_on_begins_at_the_last_tables_and_keeps_their_mask(small, tmp_path):
+def test_a_second_training_that_goes_on_begins_at_the_last_tables_and_keeps_their_budget(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(refit, "LITTLE", 1.0)
     run = sparserec.train(small, tmp_path / "run", **SETTINGS)
     last = load_file(run.folder / "best.safetensors")
     begun = load_file(run.folder / "final" / "start.safetensors")
@@ -95,8 +96,7 @@ def test_a_second_training_that_goes_on_begins_at_the_last_tables_and_keeps_thei
     np.testing.assert_array_equal(begun["values"], last["items.values"])
     np.testing.assert_allclose(begun["weights"], np.exp(last["weights.values"].ravel()), rtol=1e-6)
     final = load_file(run.folder / "final" / "best.safetensors")
-    np.testing.assert_array_equal(final["items.indptr"], last["items.indptr"])
-    np.testing.assert_array_equal(final["items.columns"], last["items.columns"])
+    assert len(final["items.values"]) == len(last["items.values"])
     assert not np.array_equal(final["items.values"], last["items.values"])
 
 
