@@ -40,7 +40,7 @@ def kinds(one):
 @pytest.mark.parametrize(("ease_items", "kind"), [(12_000, EaseTeacher), (20, LocalEase)])
 def test_a_linear_model_and_one_filter_teach_and_nothing_is_trained(small, ease_items, kind):
     said: list[str] = []
-    found, context = teachers_of(small, said, ease_items=ease_items)
+    found, context = teachers_of(small, said, ease_items=ease_items, share=0.0)
     assert len(found) == 1
     assert kinds(found[0]) == [kind]
     assert found[0].members[0].share in thresholds.SHARES[1:]
@@ -50,6 +50,21 @@ def test_a_linear_model_and_one_filter_teach_and_nothing_is_trained(small, ease_
     users = judging.judged_users(context.config, context.split)
     by_share = found[0].by_share(context.split, users)
     assert found[0].members[0].share == max(by_share, key=lambda share: by_share[share])
+
+
+@pytest.mark.parametrize(("worth", "trained"), [(-1.0, [1, 4]), (0.05, [1])])
+def test_a_trained_teacher_joins_where_a_short_training_says_that_it_adds(small, monkeypatch, worth, trained):
+    def by_share(self, parts, users):
+        gain = {EaseTeacher: 0.5, PooledTeacher: 0.01}[type(self.members[-1].teacher)]
+        return {share: 0.1 * (1 + gain * share) for share in thresholds.SHARES}
+
+    monkeypatch.setattr(teaching.Teaching, "by_share", by_share)
+    monkeypatch.setattr(thresholds, "WORTH_SHARE", worth)
+    said: list[str] = []
+    found, _ = teachers_of(small, said, epochs=4)
+    assert kinds(found[0]) == [EaseTeacher, PooledTeacher][: len(trained)]
+    epochs = [words.split()[4].rstrip(",") for words in said if words.startswith("teacher: epoch")]
+    assert epochs == [str(of) for of in trained for _ in range(of)]
 
 
 def test_where_no_linear_model_is_of_use_a_trained_teacher_is_tried(small, monkeypatch):
