@@ -30,9 +30,9 @@ class TeacherConfig(Settings):
     low-pass filter, among 1, 1.5 and 2 beside one with a plateau."""
     spectrum: Literal["whole", "low"] = "whole"
     """Whether the teacher sees beyond the singular vectors that were found. With "whole" a linear model of items,
-    EASE or one of each item's neighbours, joins a filter, which may have a plateau, that was chosen beside it, and
-    nothing is trained for the teacher but where that was asked for by `share`. With "low", as in versions before 0.8, a
-    filter with a power joins a trained teacher, and several widths of the first table are tried by training."""
+    EASE or one of each item's neighbours, joins a filter, which may have a plateau, that was chosen beside it; a
+    trained teacher joins them where a short training says that it adds to them. With "low", as in earlier versions,
+    a filter with a power joins a trained teacher, and several widths of the first table are tried by training."""
     steepness: float | None = Field(default=None, ge=0)
     """Of a plateau in the place of a power; None chooses on validation among 0, which is none, 2 and 3, where the
     spectrum is "whole"."""
@@ -42,8 +42,7 @@ class TeacherConfig(Settings):
     """Of the interactions of an item, by which it is divided before a filter with a plateau and multiplied after it;
     None chooses among 0.5, 0.4 and 0.3, the largest that is about as good as the best."""
     share: float | None = Field(default=None, ge=0, lt=1)
-    """Share of the trained teacher in the average; None chooses among 0, 0.25, 0.5 and 0.75 on validation where the
-    spectrum is "low", or where no linear model can be fitted, and trains none elsewhere."""
+    """Share of the trained teacher in the average; None chooses among 0, 0.25, 0.5 and 0.75 on validation."""
     trained: str = "pooled"
     """What the trained teacher is, a name of `sparserec.axes.TEACHERS`: "pooled", dense item vectors that are summed
     over a history, or "lightgcn", dense, which takes far longer an epoch; its layers are those of `layers`."""
