@@ -125,13 +125,17 @@ def test_a_smaller_exponent_must_be_worth_more_than_a_smaller_power():
     assert filters.smoothest({0.5: 0.2, 0.4: 0.2, 0.3: 0.21}, thresholds.WORTH_EXPONENT) == 0.3
 
 
-@pytest.mark.parametrize(("narrow", "columns"), [(1.0, 64), (1.02, 64), (1.04, 32)])
-def test_half_the_columns_are_taken_where_they_are_clearly_better_untrained(
-    small, tmp_path, monkeypatch, narrow, columns
-):
-    monkeypatch.setattr(
-        history, "table_quality", lambda context, table, users: 0.1 * (narrow if table.dim == 32 else 1.0)
-    )
+@pytest.mark.parametrize(
+    ("judged", "columns"),
+    [
+        ({64: 1.0, 32: 1.0}, 64),
+        ({64: 1.0, 32: 1.02}, 64),
+        ({64: 1.0, 32: 1.04, 16: 1.05}, 32),
+        ({64: 1.0, 32: 1.04, 16: 1.1, 8: 1.0}, 16),
+    ],
+)
+def test_fewer_columns_are_taken_where_they_are_clearly_better_untrained(small, tmp_path, monkeypatch, judged, columns):
+    monkeypatch.setattr(history, "table_quality", lambda context, table, users: 0.1 * judged[table.dim])
     monkeypatch.setattr(history, "after_an_epoch", None)  # would fail if it were called
     settings = {"recipe": "fism", "dim": 64, "budget": "30B/item", "batch_size": 64, "epochs": 1, "threads": 1}
     run = sparserec.train(small, tmp_path / "run", **settings, refit=False, teacher={"length": 40})

@@ -127,7 +127,7 @@ class Tables:
         Where the teacher's spectrum is low, a table of as many columns as its rank is tried with each teacher, then one
         of half the columns with the best of them, unless so few did worse already; after an epoch of training each,
         since wide tables gain more from it than narrow ones. Where it is whole, all columns are taken, unless half of
-        them are clearly better before any training. Columns for groups of items join where validation asks for them.
+        them, or a quarter and so on, are clearly better before any training. Columns for groups of items join where validation asks for them.
         """
         context, asked = self._context, self._context.config.teacher.columns
         context.course.begin("table")
@@ -153,17 +153,20 @@ class Tables:
         return columns if asked is None else min(asked, columns)
 
     def _whole_or_half(self) -> FirstTable:
-        """A table of all columns of the spectrum, or of half of them where that is clearly better as it is."""
+        """A table of all columns of the spectrum, or of half of them, and so on, where that is clearly better as it is."""
         users = judged_users(self._context.config, self._context.split)
         table = self.whole()
-        if table.dim < 2:
-            return table
-        half = self._of_columns(-(-table.dim // 2))
-        wide, narrow = (table_quality(self._context, one, users) for one in (table, half))
-        self._context.course.detail(
-            f"{table.dim} columns: validation NDCG@20 {wide:.4f} as they are, {half.dim} columns {narrow:.4f}"
-        )
-        return half if narrow >= (1 + thresholds.WORTH_NARROW) * wide else table
+        best = table_quality(self._context, table, users) if table.dim > 1 else 0.0
+        while table.dim > 1:
+            half = self._of_columns(-(-table.dim // 2))
+            judged = table_quality(self._context, half, users)
+            self._context.course.detail(
+                f"{table.dim} columns: validation NDCG@20 {best:.4f} as they are, {half.dim} columns {judged:.4f}"
+            )
+            if judged < (1 + thresholds.WORTH_NARROW) * best:
+                break
+            table, best = half, judged
+        return table
 
     def _best(self, taught: Sequence[Lists], halves: bool) -> tuple[FirstTable, Lists]:
         tried = [(*self._tried(teacher, 1), teacher) for teacher in taught]
