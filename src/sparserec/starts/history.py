@@ -127,7 +127,8 @@ class Tables:
         Where the teacher's spectrum is low, a table of as many columns as its rank is tried with each teacher, then one
         of half the columns with the best of them, unless so few did worse already; after an epoch of training each,
         since wide tables gain more from it than narrow ones. Where it is whole, all columns are taken, unless half of
-        them, or a quarter and so on, are clearly better before any training. Columns for groups of items join where validation asks for them.
+        them, or a quarter and so on, are clearly better before any training. Columns for groups of items join where
+        validation asks for them.
         """
         context, asked = self._context, self._context.config.teacher.columns
         context.course.begin("table")
@@ -153,7 +154,7 @@ class Tables:
         return columns if asked is None else min(asked, columns)
 
     def _whole_or_half(self) -> FirstTable:
-        """A table of all columns of the spectrum, or of half of them, and so on, where that is clearly better as it is."""
+        """A table of all columns of the spectrum, or of half of them and so on, where that is clearly better."""
         users = judged_users(self._context.config, self._context.split)
         table = self.whole()
         best = table_quality(self._context, table, users) if table.dim > 1 else 0.0

@@ -99,8 +99,11 @@ def stage_words(name: str) -> str:
 
 def _taught(settings: TeacherConfig, n_items: int) -> list[str]:
     """The stages that make a teacher's lists."""
-    names = [name for name in (settings.trained, *joining()) if _can_be(name, settings, n_items)]
-    return ["filter", *dict.fromkeys(names), "lists"]
+    trained, linear = (
+        [name for name in names if _can_be(name, settings, n_items)] for names in ([settings.trained], joining())
+    )
+    order = [*linear, "filter", *trained] if settings.spectrum == "whole" else ["filter", *trained, *linear]
+    return [*dict.fromkeys(order), "lists"]
 
 
 def _can_be(name: str, settings: TeacherConfig, n_items: int) -> bool:
