@@ -30,9 +30,9 @@ class TeacherConfig(Settings):
     low-pass filter, among 1, 1.5 and 2 beside one with a plateau."""
     spectrum: Literal["whole", "low"] = "whole"
     """Whether the teacher sees beyond the singular vectors that were found. With "whole" a linear model of items,
-    EASE or one of each item's neighbours, joins a filter, which may have a plateau, that was chosen beside it; a
-    trained teacher joins them where a short training says that it adds to them. With "low", as in earlier versions,
-    a filter with a power joins a trained teacher, and several widths of the first table are tried by training."""
+    EASE or one of each item's neighbours, comes first, a filter, which may have a plateau, is chosen beside it, and a
+    trained teacher comes last. With "low", as in earlier versions, a filter with a power comes first, then the trained
+    teacher, then EASE, and several widths of the first table are tried by training."""
     steepness: float | None = Field(default=None, ge=0)
     """Of a plateau in the place of a power; None chooses on validation among 0, which is none, 2 and 3, where the
     spectrum is "whole"."""
@@ -58,7 +58,7 @@ class TeacherConfig(Settings):
     """Neighbours an item that it has: the most similar ones."""
     regularisation: float | None = Field(default=None, gt=0)
     """Of EASE; None chooses on the validation part among 100, 400 and 1600, with few neighbours among 5, 20 and 80."""
-    epochs: int = Field(default=8, ge=0)
+    epochs: int = Field(default=4, ge=0)
     """Passes over the users to train the trained teacher; 0 trains none."""
     dim: int = Field(default=256, ge=1)
     """Columns of the trained teacher; fewer where the catalogue is very large."""

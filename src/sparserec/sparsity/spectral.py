@@ -127,8 +127,10 @@ def _from_items(matrix: sp.csr_array, dim: int, size: int, seed: int, iterations
     blocks = [matrix[first : first + step] for first in range(0, n_users, step)]
     basis = np.random.default_rng([seed, 12]).standard_normal((n_items, size), dtype=np.float32)
     for _ in range(iterations + 1):
-        basis = orthonormal(basis)
-        basis = sum(np.asarray(block.T @ np.asarray(block @ basis)) for block in blocks)
+        basis, total = orthonormal(basis), np.zeros((n_items, size), dtype=np.float32)
+        for block in blocks:
+            total += block.T @ np.asarray(block @ basis)
+        basis = total
     basis = orthonormal(basis)
     square = np.zeros((size, size), dtype=np.float64)
     for block in blocks:

@@ -132,8 +132,8 @@ def choose_teachers(context: Context, spectrum: Spectrum) -> list[Teaching]:
     """Teachers of a run, the one that validation likes best first: each a filter, averaged with the same other ones.
 
     Their shares are chosen on validation too, one after the other. Where the spectrum is whole, linear models come
-    first, the filter is chosen beside them, and a trained teacher joins last where a short training says that it adds
-    to them; else the filter comes first, and the trained teacher before linear ones.
+    first, the filter is chosen beside them, and a trained teacher joins last; else the filter comes first, and the
+    trained teacher before linear ones.
     """
     settings, how = context.config.teacher, spectrum.normalisation
     whole = settings.spectrum == "whole"
@@ -142,36 +142,16 @@ def choose_teachers(context: Context, spectrum: Spectrum) -> list[Teaching]:
     teachings = [Teaching(closed, how) for closed in choose_filters(context, spectrum, beside)]
     for member in linear:
         teachings = _joined(context, teachings, member)
-    if whole and settings.share is None and not any(member.share for member in teachings[0].members):
-        # No linear model is of use: the filter is chosen for itself, and a trained teacher may be.
-        teachings = [Teaching(closed, how) for closed in choose_filters(context, spectrum)] if linear else teachings
-        linear = []
-    if not whole or settings.share or not linear or _worth_training(context, spectrum, teachings):
-        for member in _fitted(context, spectrum, {settings.trained: TEACHERS[settings.trained]}):
-            teachings = _joined(context, teachings, member)
+    if linear and settings.share is None and not any(member.share for member in teachings[0].members):
+        # No linear model is of use: the filter is chosen for itself.
+        teachings = [Teaching(closed, how) for closed in choose_filters(context, spectrum)]
+    for member in _fitted(context, spectrum, {settings.trained: TEACHERS[settings.trained]}):
+        teachings = _joined(context, teachings, member)
     if not whole:
         for name, kind in joining().items():
             for member in _fitted(context, spectrum, {name: kind}):
                 teachings = _joined(context, teachings, member)
     return teachings
-
-
-def _worth_training(context: Context, spectrum: Spectrum, teachings: list[Teaching]) -> bool:
-    """Whether a trained teacher adds to a linear one, by a short training of it."""
-    settings, users = context.config.teacher, judged_users(context.config, context.split)
-    if settings.share == 0 or not settings.epochs or not len(users):
-        return False
-    epochs = max(1, round(thresholds.SHORT_TRAINING * settings.epochs))
-    short = context.config.model_copy(update={"teacher": settings.model_copy(update={"epochs": epochs})})
-    (member, *_) = _fitted(replace(context, config=short), spectrum, {settings.trained: TEACHERS[settings.trained]})
-    one = replace(teachings[0], members=(*teachings[0].members, member))
-    by_share = one.by_share(context.split, users)
-    worth = max(by_share.values()) >= (1 + thresholds.WORTH_SHARE) * by_share[0.0]
-    context.course.detail(
-        f"a trained teacher, after {epochs} of {settings.epochs} epochs: validation NDCG@20 "
-        f"{max(by_share.values()):.4f}, without it {by_share[0.0]:.4f}"
-    )
-    return worth
 
 
 def _fitted(context: Context, spectrum: Spectrum, kinds: Mapping[str, TeacherKind]) -> list[Member]:

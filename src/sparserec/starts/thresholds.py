@@ -48,8 +48,6 @@ WORTH_NARROW = 0.03
 WORTH_GROUPS = 0.03
 """The same of columns for groups of items where the spectrum is whole: what a table learns from its teacher has much of
 them."""
-SHORT_TRAINING = 0.25
-"""Share of the epochs of a trained teacher after which it is seen whether it adds to a linear one."""
 SHARES = (0.0, 0.25, 0.5, 0.75)
 """Shares of a teacher in an average."""
 WORTH_SHARE = 0.01

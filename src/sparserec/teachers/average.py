@@ -36,9 +36,10 @@ def best_means(scores: np.ndarray, histories: sp.csr_array) -> np.ndarray:
 
 def sparse_means(scores: sp.csr_array, histories: sp.csr_array) -> np.ndarray:
     """The same of sparse scores; those of histories become 0, and all that are left are >= 0."""
-    means = np.empty(len(scores.indptr) - 1, dtype=np.float32)
+    n_users, n_items = (int(side) for side in histories.shape or ())
+    means = np.empty(n_users, dtype=np.float32)
     _sparse_means(
-        *(scores.indptr, scores.indices, scores.data, histories.indptr, histories.indices, histories.shape[1]),
+        *(scores.indptr, scores.indices, scores.data, histories.indptr, histories.indices, n_items),
         *(BEST, means),
     )
     return np.maximum(means, 1e-12)
