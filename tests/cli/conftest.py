@@ -17,7 +17,8 @@ def ratings(tmp_path_factory):
     rows = facts.rows()
     lines = ["userId,movieId,rating,timestamp"]
     lines += [
-        f"u{u},m{i},{3 + (n % 5) / 2},{1000 + n * 7919 % 100_003}" for n, (u, i) in enumerate(zip(rows, facts.indices, strict=True))
+        f"u{u},m{i},{3 + (n % 5) / 2},{1000 + n * 7919 % 100_003}"
+        for n, (u, i) in enumerate(zip(rows, facts.indices, strict=True))
     ]
     path.write_text("\n".join(lines) + "\n")
     return path

@@ -19,6 +19,8 @@ USUAL_BITS = 5.0
 SPARE = 30
 """One in so many parameters more than are expected to fit: a table may take fewer bytes than one spread by chance, and
 where it does not, the smallest values are left out of the file."""
+SHORT = 5000
+"""Bytes below which more than half of a file is its header."""
 HEADER_MARGIN = 256
 """Bytes by which the header of a file may be larger than the estimate of a budget by the item has it."""
 
@@ -67,7 +69,7 @@ def active_parameters(config: RunConfig, split: Split, dim: int) -> int:
         return plan.nnz_within(max(asked, plan.smallest))
     sizes = {"n_items": n_items, "n_users": n_users, "dim": dim, "values_dtype": config.values}
     nnz = nnz_for_budget(limit, **sizes, history_factors=kind.from_histories)
-    if nnz < 2 * (n_items + n_users):  # so few that it matters how long the header is
+    if nnz < 2 * (n_items + n_users) or limit < SHORT:  # so few that it matters how long the header is
         plan = _plan(config, split, dim)
         nnz = min(nnz, plan.nnz_within(max(limit + plan.ids, plan.smallest)))
     return nnz

@@ -1,7 +1,7 @@
 """Teachers: dense models and closed-form filters whose rankings a small table learns."""
 
 from sparserec.protocols import Scorer
-from sparserec.teachers.average import AverageScorer, OfHistories, Raised
+from sparserec.teachers.average import AverageScorer, OfHistories, Raised, best_means
 from sparserec.teachers.base import HistoryTeacher, TeacherKind
 from sparserec.teachers.ease import EaseTeacher, ease
 from sparserec.teachers.graph_filter import GraphFilter, Response, scores_of_all
@@ -28,6 +28,7 @@ __all__ = [
     "SuccessorScorer",
     "TeacherKind",
     "TeacherLists",
+    "best_means",
     "decayed",
     "ease",
     "local_ease",

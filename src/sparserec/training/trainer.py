@@ -124,8 +124,8 @@ class Trainer:
         self._task, self._split, self._plan = task, split, plan
         self._folder, self._report, self._checkpoint_every = folder, report, checkpoint_every
         self._stop, self._view = stop or (lambda: False), view
-        self._state = _State()
         self._steps_an_epoch = max(1, math.ceil(task.size / plan.batch_size))
+        self._state = _State(step=plan.first * self._steps_an_epoch)
         self._judges = split.valid.nnz > 0
         users = np.flatnonzero(split.valid.user_degrees())
         self._ranked = at_most(users, RANKED_USERS, plan.seed, 11) if len(users) > RANKED_USERS else None
