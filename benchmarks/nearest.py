@@ -1,4 +1,4 @@
-"""The nearest rivals on beauty: Compressed ELSA by its authors' package, and EASE cut to neighbours as apps do it by hand.
+"""The nearest rivals on beauty: Compressed ELSA by its authors' package, and EASE cut to neighbours as apps do by hand.
 
     pip install --target FOLDER --no-deps compresso-recsys==0.3.7 compresso-pytorch==0.1.7
     python benchmarks/nearest.py --package FOLDER
