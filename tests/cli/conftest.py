@@ -16,10 +16,8 @@ def ratings(tmp_path_factory):
     path = tmp_path_factory.mktemp("data") / "ratings.csv"
     rows = facts.rows()
     lines = ["userId,movieId,rating,timestamp"]
-    lines += [
-        f"u{u},m{i},{3 + (n % 5) / 2},{1000 + n * 7919 % 100_003}"
-        for n, (u, i) in enumerate(zip(rows, facts.indices, strict=True))
-    ]
+    for n, (user, item) in enumerate(zip(rows, facts.indices, strict=True)):
+        lines.append(f"u{user},m{item},{3 + (n % 5) / 2},{1000 + n * 7919 % 100_003}")
     path.write_text("\n".join(lines) + "\n")
     return path
 
