@@ -74,7 +74,7 @@ SURE = 3.0
 """Standard errors over users that the gain must be, too: with few users the best of many settings is luck."""
 DECIDING_USERS = 9000
 """Validation users at most by whom it is decided whether order is worth while, once settings are chosen."""
-CLEAR_ORDER = 0.1
+CLEAR_ORDER = 0.07
 """Relative gain over models without order that need no training from which none is trained."""
 JUDGED_USERS = 3000
 """Validation users on whom choices are made: with a thousand the choice of a power hung on the seed."""
