@@ -134,7 +134,7 @@ def test_a_smaller_exponent_must_be_worth_more_than_a_smaller_power():
 def test_fewer_columns_are_taken_where_they_are_clearly_better_untrained(small, tmp_path, monkeypatch, judged, columns):
     monkeypatch.setattr(history, "table_quality", lambda context, table, users: 0.1 * judged.get(table.dim, 0.0))
     monkeypatch.setattr(history, "after_an_epoch", None)  # would fail if it were called
-    settings = {"recipe": "fism", "dim": 64, "budget": "30B/item", "batch_size": 64, "epochs": 1, "threads": 1}
+    settings = {"recipe": "fism", "dim": 64, "budget": "20B/item", "batch_size": 64, "epochs": 1, "threads": 1}
     run = sparserec.train(small, tmp_path / "run", **settings, refit=False, teacher={"length": 40})
     facts = load_state(run.folder / "start.safetensors")[1]
     assert (facts["columns"], facts["dim"]) == (columns, columns)

@@ -199,7 +199,9 @@ class Tables:
         users = judged_users(self._context.config, self._context.split)
         table = self.whole()
         best = table_quality(self._context, table, users) if table.dim > 1 else 0.0
-        while table.dim > 1:
+        n_items, active = self._context.split.train.n_items, len(table.start.mask.columns)
+        # A table that is half full has few places to choose among, and a full one leaves bytes of the budget.
+        while table.dim > 1 and n_items * -(-table.dim // 2) >= 2 * active:
             half = self._of_columns(-(-table.dim // 2))
             judged = table_quality(self._context, half, users)
             self._context.course.detail(
