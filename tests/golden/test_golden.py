@@ -87,7 +87,8 @@ def in_history(tensors, items: np.ndarray, factors: np.ndarray, rows: list[int])
 
 
 @pytest.mark.parametrize(
-    ("kind", "version"), [("int8", 1), ("coded", 1), ("ids", 2), ("rows", 2), ("ages", 3), ("columns", 3), ("positive", 3)]
+    ("kind", "version"),
+    [("int8", 1), ("coded", 1), ("ids", 2), ("rows", 2), ("ages", 3), ("columns", 3), ("positive", 3)],
 )
 def test_files_of_every_version_are_there(kind, version):
     artefact = read(make_golden.FILES[kind][0])
