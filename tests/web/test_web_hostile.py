@@ -49,29 +49,25 @@ def cases(folder):
         parts = taken_apart(whole_ids)
         parts.card |= changes
         yield name, parts.pack(), message
-    whole_ages = valid_file(folder / "ages", age_decay=(0.5, 0.25))
-    for name, (change, message) in hostile.AGES.items():
-        parts = taken_apart(whole_ages)
-        change(parts)
-        yield f"ages, {name}", parts.pack(), message
-    for name, (changes, message) in hostile.AGE_CARDS.items():
-        parts = taken_apart(whole_ages)
-        parts.card |= changes
-        yield f"ages, {name}", parts.pack(), message
-    whole_positive = file_without_signs(folder / "positive")
-    for name, (change, message) in hostile.POSITIVE.items():
-        parts = taken_apart(whole_positive)
-        change(parts)
-        yield f"positive, {name}", parts.pack(), message
-    for name, (changes, message) in hostile.POSITIVE_CARDS.items():
-        parts = taken_apart(whole_positive)
-        parts.card |= changes
-        yield f"positive, {name}", parts.pack(), message
+    yield from of_kind("ages", valid_file(folder / "ages", age_decay=(0.5, 0.25)), hostile.AGES, hostile.AGE_CARDS)
+    yield from of_kind("positive", file_without_signs(folder / "positive"), hostile.POSITIVE, hostile.POSITIVE_CARDS)
     for wrong in ("0" * 64, "", "\ud800"):
         parts = taken_apart(whole["int8"])
         parts.seal = False
         parts.card["sha256"] = wrong
         yield f"digest {wrong[:3]!r}", parts.pack(), "SHA-256 differs"
+
+
+def of_kind(kind: str, whole: bytes, changes: dict, cards: dict):
+    """The bad files that are made of one, as `cases` gives them."""
+    for name, (change, message) in changes.items():
+        parts = taken_apart(whole)
+        change(parts)
+        yield f"{kind}, {name}", parts.pack(), message
+    for name, (fields, message) in cards.items():
+        parts = taken_apart(whole)
+        parts.card |= fields
+        yield f"{kind}, {name}", parts.pack(), message
 
 
 def opened(node, folder, files: list[bytes]) -> list[dict]:

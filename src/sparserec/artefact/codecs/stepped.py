@@ -110,8 +110,8 @@ class Positive(ValuesCodec):
     version = 3
     tensors: ClassVar = {"excess_low": "U8", "excess_high": "U8", "least": "U32", "step": "F32"}
     sequences: ClassVar = {"excess": RiceCoded("excess")}
-    value_bits = 2.75
-    """As of coded ones, without a sign."""
+    value_bits = 2.25
+    """Exponentially distributed ones above the least take that with a step of 0.59 of their mean above it."""
     table_bytes = 8
     estimated = True
     by_name = False
