@@ -74,7 +74,7 @@ def ids_of(data: bytes, verify_digest: bool) -> list[str] | None:
 class Bases:
     """Valid files that are changed: every kind of values, with users and without, and patches between them.
 
-    `ordered` are those in which the order of a history counts.
+    `ordered` are those in which the order of a history counts, and one of positive values, which version 3 has too.
     """
 
     def __init__(self) -> None:
@@ -92,6 +92,8 @@ class Bases:
         pairs.append((texts[0], texts[1]))
         self.patches = [(old, delta(old, new)) for old, new in pairs]
         self.ordered = [_ordered(kind, decay) for kind in ("int8", "coded") for decay in ((0.5,), (0.5, 0.25))]
+        with tempfile.TemporaryDirectory() as folder:
+            self.ordered.append(mutations.file_without_signs(Path(folder) / "base"))
         self.ordered_patches = [
             (old, delta(old, new)) for old, new in itertools.pairwise([small, *self.ordered, coded])
         ]

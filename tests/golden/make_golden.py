@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +20,17 @@ FILES = {
     "rows": (HERE / "rows.safetensors", HERE / "rows.json"),
     "ages": (HERE / "ages.safetensors", HERE / "ages.json"),
     "columns": (HERE / "columns.safetensors", HERE / "columns.json"),
+    "positive": (HERE / "positive.safetensors", HERE / "positive.json"),
 }
 """For each kind, a model and the expected answers: "int8" and "coded" have format version 1; with version 2, "ids" has
 coded ids, the items' numbers and then texts, the users' numbers, and "rows" has no ids; with version 3, in "ages" and
-"columns" the order of a history counts, in "columns" by a column of each item besides."""
+"columns" the order of a history counts, in "columns" by a column of each item besides, and "positive" has no negative
+values."""
 N_ITEMS, N_USERS, DIM, PER_ROW = 40, 12, 16, 5
 BUDGET = 1450
 """Bytes of the coded model, raw ids apart."""
+BUDGET_OF_POSITIVE = 2050
+"""The same of the one without negative values."""
 HISTORIES = [
     {"history": ["item 3"], "k": 5},
     {"history": ["item 3", "項目 8", "item 31"], "k": 10},
@@ -68,6 +73,7 @@ QUERIES = {
     ],
     "ages": [*ORDERED, {"user": "user 2", "k": 3}],
     "columns": ORDERED,
+    "positive": HISTORIES,
 }
 """The queries of each model; the coded one and that with columns of items have no user table."""
 
@@ -136,6 +142,18 @@ def make(kind: str, path: Path) -> None:
             history_factors=factors(25),
             age_decay=(0.9, 0.6),
             values_dtype="coded",
+            **about,
+        )
+        return
+    if kind == "positive":
+        rows = table(27, N_CODED)
+        write(
+            path,
+            items=replace(rows, values=np.abs(rows.values) + np.float32(0.375)),
+            item_ids=names("item", "項目", N_CODED),
+            history_factors=factors(29, N_CODED),
+            values_dtype="coded",
+            budget=BUDGET_OF_POSITIVE,
             **about,
         )
         return

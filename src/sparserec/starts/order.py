@@ -204,7 +204,7 @@ def _cut(context: Context, search: _Search, model: sp.csr_array, chosen: Chosen)
     """The table within the budget, the exponent by which its weights were chosen, and its validation NDCG@20."""
     train, asked = context.split.train, context.config.order.popular
     history, n_items = Ordered.of(train), train.n_items
-    budget = columns_budget(context.config, context.split, n_items)
+    budget = columns_budget(context.config, context.split, n_items, item_columns=True)
     degrees = np.maximum(train.item_degrees(), 1).astype(np.float64)
     together = taken_together(history, n_items, chosen.age_decay)
     found = []
