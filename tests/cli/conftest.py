@@ -1,6 +1,7 @@
 import os
 import sys
 
+import numpy as np
 import pytest
 
 from sparserec.cli import main
@@ -16,8 +17,9 @@ def ratings(tmp_path_factory):
     path = tmp_path_factory.mktemp("data") / "ratings.csv"
     rows = facts.rows()
     lines = ["userId,movieId,rating,timestamp"]
+    times = np.random.default_rng(0).permutation(len(rows))
     for n, (user, item) in enumerate(zip(rows, facts.indices, strict=True)):
-        lines.append(f"u{user},m{item},{3 + (n % 5) / 2},{1000 + n * 7919 % 100_003}")
+        lines.append(f"u{user},m{item},{3 + (n % 5) / 2},{1000 + times[n]}")
     path.write_text("\n".join(lines) + "\n")
     return path
 
