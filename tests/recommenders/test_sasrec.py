@@ -116,7 +116,6 @@ def test_it_learns_a_circle(tmp_path, method):
     metrics = evaluate_on_device(file, run.split(), "test", ks=(1, 20))
     assert metrics["ndcg@20"] == pytest.approx(run.evaluate("test")["ndcg@20"], abs=0.01)
     assert metrics["recall@1"] > 0.9
-    assert file.recommend(["3", "4", "5", "6"], k=1)[0][0] == "7"
 
 
 @pytest.mark.parametrize("blocks", [1, 2, 3])
