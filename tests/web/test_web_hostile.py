@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import test_hostile_files as hostile
-from hostile_files import file_of_coded_ids, numbers_as, taken_apart, texts_as, valid_file
+from hostile_files import file_of_coded_ids, file_of_encoder, numbers_as, taken_apart, texts_as, valid_file
 
 # JSON as the standard has it: a number may have any number of digits.
 OTHERWISE = {
@@ -58,6 +58,15 @@ def cases(folder):
         parts = taken_apart(whole_ages)
         parts.card |= changes
         yield f"ages, {name}", parts.pack(), message
+    whole_encoder = file_of_encoder(folder / "encoder")
+    for name, (change, message) in hostile.ENCODERS.items():
+        parts = taken_apart(whole_encoder)
+        change(parts)
+        yield f"encoder, {name}", parts.pack(), message
+    for name, (changes, message) in hostile.ENCODER_CARDS.items():
+        parts = taken_apart(whole_encoder)
+        parts.card |= changes
+        yield f"encoder, {name}", parts.pack(), message
     for wrong in ("0" * 64, "", "\ud800"):
         parts = taken_apart(whole["int8"])
         parts.seal = False
