@@ -80,7 +80,7 @@ def test_what_is_disliked_is_left_out_of_history_and_answer(tmp_path):
 @pytest.mark.parametrize(
     ("question", "message"),
     [
-        ({"history": [1], "explain": True}, "gives no reasons item by item; ask without explain"),
+        ({"history": [1], "explain": True}, "gives no reasons item by item; ask without explain=True"),
         ({"history": []}, "the history is empty"),
         ({}, "give a history of item ids"),
         ({"user": "7"}, "no user table; give a history"),

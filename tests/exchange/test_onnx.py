@@ -45,6 +45,8 @@ def model(path: Path, values_dtype: str, n: int = 300, dim: int = 40, **more) ->
 
 
 FACTORS = np.exp(np.linspace(-3, 1, 300))
+
+
 def transformer(dim: int, length: int, blocks: int) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(7)
     matrices = random.normal(size=(length + 5 * blocks * dim, dim)) / 2

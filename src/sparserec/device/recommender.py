@@ -22,7 +22,7 @@ from sparserec.device.postings import ByRow, Postings
 from sparserec.device.shortlist import Shortlist
 from sparserec.device.standing import has_item_columns, resemblance, standing
 from sparserec.device.topk import top_k
-from sparserec.errors import SparserecError
+from sparserec.errors import SparserecError, option
 from sparserec.files import read_bytes, write_bytes
 
 
@@ -190,7 +190,8 @@ class Recommender:
         k = checked_count(k)
         if explain and not self.explains:
             raise SparserecError(
-                "this file makes tastes with a transformer, which gives no reasons item by item; ask without explain"
+                "this file makes tastes with a transformer, which gives no reasons item by item; ask without "
+                + option("explain", True)
             )
         if explain and user is not None:
             raise SparserecError("a user's own row has no reasons; give a history alone to have it explained")

@@ -109,7 +109,7 @@ class _SoftmaxLoss(torch.autograd.Function):
 
 
 SOFTMAX = ObjectiveKind(
-    make=lambda settings: SampledSoftmax(settings.temperature, settings.logq),
+    make=lambda settings: SampledSoftmax(settings.temperature, bool(settings.logq)),
     settings=SoftmaxSettings,
     summary="cross entropy of a positive against the negatives of the batch",
 )
