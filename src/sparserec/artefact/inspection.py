@@ -15,8 +15,8 @@ def inspect(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Every tensor, the bytes of each part, and the model card.
 
     Returns:
-        `tensors` (name, dtype, shape, bytes), `bytes` (total, header, items, users, ids, encoder; the parts add up to the
-        total, which is the size on disk), `bytes_per_item` (all but the raw ids, over items), `bytes_per_user` (the
+        `tensors` (name, dtype, shape, bytes), `bytes` (total, header, items, users, ids, encoder; the parts add up to
+        the total, which is the size on disk), `bytes_per_item` (all but the raw ids, over items), `bytes_per_user` (the
         user table, over users; None without one), `age_decay` (the numbers that say what age does in a history; None
         where it does nothing), `encoder` (`length`, the newest items of a history that it looks at, and `blocks`; None
         without one) and `card`.

@@ -123,8 +123,8 @@ def nnz_for_budget(
     if budget < least:
         beside = "" if encoder is None else f" and the transformer, {encoder.bytes_of(dim):,} bytes of it,"
         raise SparserecError(
-            f"a budget of {budget:,} bytes is too small: {rows:,} rows with one value each{beside} take {least:,} bytes "
-            f"({least / n_items:.1f} B/item)"
+            f"a budget of {budget:,} bytes is too small: {rows:,} rows with one value each{beside} take {least:,} "
+            f"bytes ({least / n_items:.1f} B/item)"
         )
     return nnz_within(budget, rows, dim, file_bytes)
 
