@@ -1,4 +1,4 @@
-"""A transformer in the file: what is stored, its bytes in reports, sizes, plans and budgets, patches, what is refused."""
+"""A transformer in the file: what is stored, its bytes in reports, plans and budgets, patches, what is refused."""
 
 from __future__ import annotations
 

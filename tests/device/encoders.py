@@ -104,16 +104,10 @@ class Plain:
         for place, state in enumerate(states):
             logits = [sum(a * b for a, b in zip(queries[place], key, strict=True)) for key in keys[: place + 1]]
             powers = [math.exp((logit - max(logits)) / math.sqrt(dim)) for logit in logits]
-            shares = [power / sum(powers) for power in powers]
-            seen = [
-                x + sum(s * value[d] for s, value in zip(shares, values, strict=False)) for d, x in enumerate(state)
-            ]
-            inner = [
-                max(x + shift, 0)
-                for x, shift in zip(
-                    self.times(first + 3 * dim, self.norm(seen, v + 2)), self.vectors[v + 4], strict=True
-                )
-            ]
+            parts = [[power / sum(powers) * x for x in value] for power, value in zip(powers, values, strict=False)]
+            seen = [x + sum(column) for x, column in zip(state, zip(*parts, strict=True), strict=True)]
+            hidden = self.times(first + 3 * dim, self.norm(seen, v + 2))
+            inner = [max(x + shift, 0) for x, shift in zip(hidden, self.vectors[v + 4], strict=True)]
             outer = zip(seen, self.times(first + 4 * dim, inner), self.vectors[v + 5], strict=True)
             out.append([x + y + shift for x, y, shift in outer])
         return out

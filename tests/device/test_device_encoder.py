@@ -1,4 +1,4 @@
-"""Files with a transformer: vectors, scores and lists as the format page has them, and what has no meaning is refused."""
+"""Files with a transformer: vectors, scores and lists are those of the format page, what has no meaning is refused."""
 
 from __future__ import annotations
 

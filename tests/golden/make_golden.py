@@ -23,7 +23,7 @@ FILES = {
 }
 """For each kind, a model and the expected answers: "int8" and "coded" have format version 1; with version 2, "ids" has
 coded ids, the items' numbers and then texts, the users' numbers, and "rows" has no ids; with version 3, in "ages" and
-"columns" the order of a history counts, in "columns" by a column of each item besides, in "encoder" by a transformer."""
+"columns" the order of a history counts, in "columns" by a column of each item besides; "encoder" has a transformer."""
 N_ITEMS, N_USERS, DIM, PER_ROW = 40, 12, 16, 5
 BUDGET = 1450
 """Bytes of the coded model, raw ids apart."""

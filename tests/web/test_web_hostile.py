@@ -23,6 +23,10 @@ SCHEMES = {
 }
 
 
+def on_card(changes):
+    return lambda parts: parts.card.update(changes)
+
+
 def cases(folder):
     """Every bad file: its name, its bytes, what the message must match."""
     whole = {kind: valid_file(folder / kind, **options) for kind, options in SCHEMES.items()}
@@ -49,24 +53,16 @@ def cases(folder):
         parts = taken_apart(whole_ids)
         parts.card |= changes
         yield name, parts.pack(), message
-    whole_ages = valid_file(folder / "ages", age_decay=(0.5, 0.25))
-    for name, (change, message) in hostile.AGES.items():
-        parts = taken_apart(whole_ages)
-        change(parts)
-        yield f"ages, {name}", parts.pack(), message
-    for name, (changes, message) in hostile.AGE_CARDS.items():
-        parts = taken_apart(whole_ages)
-        parts.card |= changes
-        yield f"ages, {name}", parts.pack(), message
-    whole_encoder = file_of_encoder(folder / "encoder")
-    for name, (change, message) in hostile.ENCODERS.items():
-        parts = taken_apart(whole_encoder)
-        change(parts)
-        yield f"encoder, {name}", parts.pack(), message
-    for name, (changes, message) in hostile.ENCODER_CARDS.items():
-        parts = taken_apart(whole_encoder)
-        parts.card |= changes
-        yield f"encoder, {name}", parts.pack(), message
+    ages, encoder = valid_file(folder / "ages", age_decay=(0.5, 0.25)), file_of_encoder(folder / "encoder")
+    later = [
+        ("ages", ages, hostile.AGES, hostile.AGE_CARDS),
+        ("encoder", encoder, hostile.ENCODERS, hostile.ENCODER_CARDS),
+    ]
+    for kind, data, tensors, cards in later:
+        for name, (change, message) in [*tensors.items(), *((n, (on_card(c), m)) for n, (c, m) in cards.items())]:
+            parts = taken_apart(data)
+            change(parts)
+            yield f"{kind}, {name}", parts.pack(), message
     for wrong in ("0" * 64, "", "\ud800"):
         parts = taken_apart(whole["int8"])
         parts.seal = False

@@ -51,8 +51,7 @@ class EncodingGraph:
         graph, dim = self._graph, self._encoder.dim
         first, at = self._encoder.length + 5 * dim * number, 6 * number
         query, key, value, inner, outer = (
-            self._matrix(np.arange(first + dim * which, first + dim * (which + 1)), transposed=True)
-            for which in range(5)
+            self._matrix(first + dim * which + np.arange(dim), transposed=True) for which in range(5)
         )
         normed = self._normed(states, at)
         keys = graph.add("Transpose", graph.add("MatMul", normed, key), perm=[1, 0])

@@ -64,9 +64,10 @@ def write_onnx(artefact: str | os.PathLike[str], out: str | os.PathLike[str], *,
 
     The model has the inputs `history` (h,), `exclude` (e,) and `k` (1,), all int64, the first two item indices, and the
     outputs `items` (k,) int64 and `scores` (k,) float32, best first, of equal scores the lower index first. Where the
-    file says what age does or has a transformer, `history` is oldest first, and an index that is there twice stands where it stands last.
-    Indices that are no item's, such as -1, are left out, and make no other item older. Where fewer than k items are
-    left, scores are -inf at the end; with no item in the history all of them are. A user table is left out.
+    file says what age does or has a transformer, `history` is oldest first, and an index that is there twice stands
+    where it stands last. Indices that are no item's, such as -1, are left out, and make no other item older. Where
+    fewer than k items are left, scores are -inf at the end; with no item in the history all of them are. A user table
+    is left out.
 
     Args:
         artefact: a file that `sparserec export` wrote, with a sparse item table.

@@ -55,11 +55,11 @@ class BPR:
 class SampledSoftmax:
     """Cross entropy of the positive against itself and the allowed negatives, at a temperature.
 
-    Source: Wu et al., "On the effectiveness of sampled softmax loss for item recommendation" (arXiv 2201.02327). Without
-    `logq`, no correction for the sampling distribution is made: over uniform negatives it would be a constant. With it,
-    the logarithm of its chance to be drawn is subtracted from the logit of each negative, and nothing from that of the
-    positive, which is not drawn. Source: Bengio and Senécal, "Adaptive importance sampling to accelerate training of a
-    neural probabilistic language model", 2008.
+    Source: Wu et al., "On the effectiveness of sampled softmax loss for item recommendation" (arXiv 2201.02327).
+    Without `logq`, no correction for the sampling distribution is made: over uniform negatives it would be a constant.
+    With it, the logarithm of its chance to be drawn is subtracted from the logit of each negative, and nothing from
+    that of the positive, which is not drawn. Source: Bengio and Senécal, "Adaptive importance sampling to accelerate
+    training of a neural probabilistic language model", 2008.
 
     Args:
         temperature: > 0, divides the scores.
