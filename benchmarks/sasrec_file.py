@@ -1,10 +1,10 @@
 """SASRec as a device has it: what its exported file ranks, how large it is and how long an answer takes.
 
-    python benchmarks/sasrec_file.py --folder FOLDER [--datasets ml-latest-small] [--threads 2]
+    python benchmarks/sasrec_file.py --folder FOLDER [--datasets ml-latest-small] [--recipes sasrec fism] [--threads 2]
 
-The newest interaction of each user is the test part, the one before it the validation part, as in benchmarks/order.py,
-whose figures of the closed form stand beside these. The recipe is trained as it comes, under a byte budget of items and
-transformer together; the file ranks all items, and the test part is read once a file. What the bytes of the transformer
+The newest interaction of each user is the test part, the one before it the validation part, as in benchmarks/order.py.
+The recipe is trained as it comes, under a byte budget of items and transformer together, and beside it that of the
+closed form; the file ranks all items, and the test part is read once a file. What the bytes of the transformer
 cost is measured on the validation part, with its matrices as they were trained, in half precision, and as they are in
 the file; all else is that of the file. A run that is there already is not trained again. Writes
 docs/results/sasrec_file.json.
@@ -43,21 +43,23 @@ def main(
     *,
     folder: Annotated[Path, "for the run folders"],
     datasets: Sequence[str] = ("ml-latest-small",),
+    recipes: Sequence[str] = ("sasrec", "fism"),
     budget: str = "24B/item",
     seed: int = 0,
     threads: Annotated[int | None, "all when not given"] = None,
 ) -> Rows:
     for name in datasets:
-        yield _measured(folder / f"{name}-{budget.partition('/')[0]}-{seed}", name, budget, seed, threads)
+        for recipe in recipes:
+            place = folder / f"{name}-{recipe}-{budget.partition('/')[0]}-{seed}"
+            yield _measured(place, name, {"recipe": recipe, "budget": budget, "seed": seed}, threads)
     return {}
 
 
-def _measured(place: Path, name: str, budget: str, seed: int, threads: int | None) -> dict[str, Any]:
+def _measured(place: Path, name: str, asked: dict[str, Any], threads: int | None) -> dict[str, Any]:
     known = dataset(data_root(None), name)
     before, there = _cpu(), (place / "config.toml").exists()
     cut = {"split": "leave-last", "holdout": True}
-    settings: dict[str, Any] = {"recipe": "sasrec", "budget": budget, "seed": seed, "data": cut, "threads": threads}
-    trained = finished(train(known, place, resume=True, **settings))
+    trained = finished(train(known, place, resume=True, data=cut, threads=threads, **asked))
     seconds = None if there else round(_cpu() - before, 1)
     path, parts = place / "model.safetensors", split(known, kind="leave-last")
     trained.export(path)
@@ -65,11 +67,10 @@ def _measured(place: Path, name: str, budget: str, seed: int, threads: int | Non
     test = evaluate_on_device(model, parts, "test", KS)
     return {
         "data": name,
-        "budget": budget,
-        "seed": seed,
+        **asked,
         **{f"{metric}@{k}": round(test[f"{metric}@{k}"], 4) for k in KS for metric in ("recall", "ndcg")},
         "valid ndcg@20": round(trained.valid_metrics()["ndcg@20"], 4),
-        **_by_precision(path, trained, parts),
+        **(_by_precision(path, trained, parts) if facts["encoder"] else {}),
         "bytes an item": round(facts["bytes_per_item"], 1),
         "bytes of the transformer": facts["bytes"]["encoder"],
         "ms an answer": _milliseconds(model, parts),

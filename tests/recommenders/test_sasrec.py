@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -106,6 +108,7 @@ def test_it_learns_a_circle(tmp_path, method):
     walks = [(start + np.arange(8)) % 20 for start in generator.integers(0, 20, 200)]
     data = Dataset(of(walks, 20), None, "circle", True)
     settings = {"dim": 16, "epochs": 12, "batch_size": 16, "n_negatives": 19, "lr": 0.01, "dropout": 0.0, "threads": 1}
+    settings |= {"blocks": 2, "values": "int8"}
     run = sparserec.train(data, tmp_path / "run", model="sasrec", method=method, density=0.5, **settings)
     assert run.evaluate("test")["ndcg@20"] > 0.95
     assert run.evaluate("test", ks=(1,))["recall@1"] > 0.9
@@ -170,3 +173,45 @@ def test_it_is_trained_on_data_with_times_alone(tmp_path):
         sparserec.train(data, tmp_path / "run", model="sasrec", dim=8, density=0.5, threads=1)
     with pytest.raises(SparserecError, match="sequences need timestamps"):
         sparserec.train(data, tmp_path / "run", model="sasrec", dim=8, density=0.5, threads=1, data={"split": "random"})
+
+
+def walks(count: int = 150, n_items: int = 60) -> Dataset:
+    generator = np.random.default_rng(0)
+    return Dataset(
+        of([(start + np.arange(8)) % n_items for start in generator.integers(0, n_items, count)], n_items),
+        None,
+        "walks",
+        True,
+    )
+
+
+QUICK = {"model": "sasrec", "dim": 8, "length": 10, "epochs": 1, "batch_size": 16, "n_negatives": 19, "threads": 1}
+TRANSFORMER = (10 + 5 * 8) * 8 + 4 * (10 + 5 * 8) + 2 * 8 * 8
+
+
+@pytest.mark.parametrize("values", ["int8", "coded"])
+@pytest.mark.parametrize("small", ["500B", "2B/item"])
+def test_a_budget_too_small_for_the_transformer_says_which_one_will_do(tmp_path, small, values):
+    data, settings = walks(), {**QUICK, "blocks": 1, "values": values}
+    with pytest.raises(SparserecError) as caught:
+        sparserec.train(data, tmp_path / "run", budget=small, **settings)
+    words = f"a budget of {small} is too small for 60 items: the smallest that works is (.*)"
+    told = re.fullmatch(f"{words}, of which the transformer takes {TRANSFORMER} bytes", str(caught.value))
+    assert told is not None, caught.value
+    assert not (tmp_path / "run").exists()
+    run = sparserec.train(data, tmp_path / "run", budget=told[1], **settings)
+    report = run.export(tmp_path / "m")
+    assert report.encoder == TRANSFORMER
+    by_the_item = told[1].endswith("/item")
+    limit = float(told[1].partition("B")[0]) * (60 if by_the_item else 1) + (report.ids if by_the_item else 0)
+    assert report.total <= limit
+
+
+@pytest.mark.parametrize("values", ["int8", "coded"])
+def test_a_budget_is_said_before_and_kept(tmp_path, values):
+    data, said, settings = walks(), [], {**QUICK, "blocks": 1, "values": values}
+    run = sparserec.train(data, tmp_path / "run", budget="3700B", stage=said.append, **settings)
+    report = run.export(tmp_path / "m")
+    assert 3300 < report.total <= 3700
+    assert (tmp_path / "m").stat().st_size == report.total
+    assert any("the exported file will take at most 3.7 kB" in words for words in said), said
