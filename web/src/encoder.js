@@ -76,6 +76,11 @@ class Encoder {
     return this.#scales.byteLength + this.#vectors.byteLength;
   }
 
+  /** The state (dim) where a history says nothing: the shift of the last norm, about which states lie. */
+  get usual() {
+    return this.#vectors.slice(-this.#dim);
+  }
+
   /**
    * The last state of a history, into `out` (dim) Float64Array, which also is what is given back.
    *

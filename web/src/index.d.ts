@@ -138,8 +138,8 @@ export class Recommender {
 
   /**
    * What most people took, as far as the file knows, for somebody without a history: by history factors, else by all
-   * users of the file together, else by what all items together lead to where items have columns, or what a sample of
-   * items leads to each where there is a transformer, else by the lengths of rows. Of the scores only the order has a meaning.
+   * users of the file together, else by what all items together lead to where items have columns, or by the state about
+   * which all others lie where there is a transformer, else by the lengths of rows. Of the scores only the order has a meaning.
    */
   popular(limits?: Limits): Recommendation[];
 

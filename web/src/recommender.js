@@ -13,8 +13,6 @@ import { bytesOfSource } from "./source.js";
 import { bestRows, topRows } from "./top.js";
 
 const WITHOUT_USERS = "this file has no user table; give a history of item ids instead of a user";
-/** Items that stand for all where what everybody takes is asked of a transformer. */
-const SAMPLE = 256;
 
 export class Recommender {
   #card;
@@ -280,24 +278,15 @@ export class Recommender {
 
   /** What `popular` orders items by, the largest first. */
   #standing(lengths) {
-    if (this.#encoder !== null) return this.#ofEverybody();
+    if (this.#encoder !== null) {
+      this.#fillScores(this.#encoder.usual);
+      return Float64Array.from(this.#scores);
+    }
     const { historyFactors } = this.#items;
     if (historyFactors !== null) return Float64Array.from(historyFactors, (factor) => 1 / factor);
     if (this.#users === null && !this.#hasItemColumns) return lengths;
     const rows = this.#users ?? this.#items;
     this.#fillScores(sumOfRows(rows, Array.from({ length: rows.n }, (_, row) => row), this.#vector, false));
-    return Float64Array.from(this.#scores);
-  }
-
-  /** Scores for the sum of the vectors of histories of one item each, all over the catalogue. */
-  #ofEverybody() {
-    const count = Math.min(this.nItems, SAMPLE);
-    const sum = new Float64Array(this.#card.dim);
-    for (let i = 0; i < count; i += 1) {
-      const vector = this.#encoded([Math.floor((i * this.nItems) / count)]);
-      for (let column = 0; column < sum.length; column += 1) sum[column] += vector[column];
-    }
-    this.#fillScores(sum);
     return Float64Array.from(this.#scores);
   }
 

@@ -14,8 +14,6 @@ EPSILON = 1e-5
 """Added to the variance in every norm."""
 QUERIES = 64
 """Places whose attention is computed at a time, so that no square of the length of a history is in memory."""
-SAMPLE = 256
-"""Items that stand for all where what everybody takes is asked for."""
 CELLS = 1 << 17
 """Numbers of states that are computed at a time."""
 
@@ -34,6 +32,11 @@ class HistoryEncoder:
     def nbytes(self) -> int:
         """Memory in bytes."""
         return self._encoder.matrices.nbytes + self._encoder.vectors.nbytes
+
+    @property
+    def usual(self) -> np.ndarray:
+        """The state (dim,) float64 where a history says nothing: the shift of the last norm, about which states lie."""
+        return self._encoder.vectors[-1]
 
     def states(self, rows: np.ndarray, present: np.ndarray) -> np.ndarray:
         """The last states of histories.
@@ -119,13 +122,6 @@ def encoded(
         states[lengths[first:last] == 0] = 0
         yield from states
         first = last
-
-
-def everybody(encoder: HistoryEncoder, items: Postings | Matrix) -> np.ndarray:
-    """The sum of the vectors (dim,) float64 of histories of one item each, `SAMPLE` items all over the catalogue."""
-    count = min(items.n, SAMPLE)
-    rows = np.arange(count) * items.n // count
-    return sum(encoded(encoder, items, np.arange(count + 1), rows), np.zeros(encoder.dim))
 
 
 def _normed(values: np.ndarray, gain: np.ndarray, shift: np.ndarray) -> np.ndarray:

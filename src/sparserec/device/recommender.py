@@ -14,7 +14,7 @@ from sparserec.artefact.reader import Artefact, read
 from sparserec.artefact.reader import read_bytes as artefact_of
 from sparserec.artefact.schema import ModelCard
 from sparserec.device.contents import Contents, Taste
-from sparserec.device.encoder import HistoryEncoder, encoded, encoded_one, everybody
+from sparserec.device.encoder import HistoryEncoder, encoded, encoded_one
 from sparserec.device.explain import Recommendation
 from sparserec.device.ids import Id, ItemIds, Unknown, checked_count, checked_unknown, listed
 from sparserec.device.matrix import Matrix, row_vector, rows_sum
@@ -219,8 +219,8 @@ class Recommender:
         Of files with history factors those with the smallest come first, since training gives what many took a small
         one; with a user table, what scores highest for all users together; with item columns, what scores highest for a
         history of all items of one age, that is, what all items together lead to; with a transformer, what scores
-        highest for histories of one item, over a sample of items; else the longest rows. Ties go to the longer row,
-        then to the item that comes first in the file.
+        highest for the state about which all others lie, the shift of its last norm; else the longest rows. Ties go to
+        the longer row, then to the item that comes first in the file.
 
         Args:
             k: how many items, at least 1; fewer come back when fewer are left.
@@ -465,8 +465,7 @@ class Recommender:
         """What `popular` orders items by, and the lengths of their rows, (n,) float64 both."""
         if self._encoder is not None:
             with np.errstate(over="ignore", invalid="ignore"):
-                scores = self._of(everybody(self._encoder, self._items))
-                return scores.astype(np.float64), self._items.lengths()
+                return self._of(self._encoder.usual).astype(np.float64), self._items.lengths()
         if self._items.history_factors is None and self._users is not None:
             with np.errstate(over="ignore", invalid="ignore"):
                 return self._of(rows_sum(self._users)).astype(np.float64), self._items.lengths()
