@@ -55,7 +55,7 @@ def main(
 
 def _teachers(parts: Split, vectors: int, folder: Path) -> Any:
     """Each teacher with its name and the seconds that it took, for filters those of the spectrum too."""
-    low, whole = (load_config("fism", dim=vectors, teacher={"spectrum": which}) for which in (None, "whole"))
+    low, whole = (load_config("fism", dim=vectors, teacher={"spectrum": which}) for which in ("low", "whole"))
     before, context = (Context(config, parts, folder) for config in (low, whole))
     users = judged_users(low, parts)
     seconds, spectrum = timed(partial(choose_spectrum, before, min(vectors, parts.train.n_items - 1)))

@@ -17,11 +17,29 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "hostile"))
 
-from hostile_files import Parts, file_of_coded_ids, file_of_encoder, framed, taken_apart, valid_file
+from hostile_files import (
+    Parts,
+    file_of_coded_ids,
+    file_of_encoder,
+    file_without_signs,
+    framed,
+    taken_apart,
+    valid_file,
+)
 
 from sparserec.artefact.patch import FIELDS, most_new, most_unpacked, packed_array
 
-__all__ = ["artefact", "bomb", "file_of_coded_ids", "file_of_encoder", "header_of", "patch", "raw", "valid_file"]
+__all__ = [
+    "artefact",
+    "bomb",
+    "file_of_coded_ids",
+    "file_of_encoder",
+    "file_without_signs",
+    "header_of",
+    "patch",
+    "raw",
+    "valid_file",
+]
 
 NUMBERS = [
     0,
@@ -206,9 +224,9 @@ def _some(parts: Parts, random: Random) -> tuple[str, np.ndarray]:
     return name, parts.tensors[name]
 
 
-KINDS = ["values", "scales", "signs", "step", "factors", "age_decay", "ids", "id_offsets"]
+KINDS = ["values", "scales", "signs", "step", "least", "factors", "age_decay", "ids", "id_offsets"]
 KINDS += ["id_texts"]
-STEMS = ("gaps", "magnitudes", "history", "id_gaps", "id_shared", "id_rest")
+STEMS = ("gaps", "magnitudes", "excess", "history", "id_gaps", "id_shared", "id_rest")
 KINDS += [f"{kind}_{part}" for kind in STEMS for part in ("low", "high")]
 CHANGES: list[Callable[[Parts, Random], None]] = [_content, _number, _length, _shape, _card, _tensors, _ids, _code]
 WEIGHTS = [5, 2, 2, 1, 2, 1, 1, 1]

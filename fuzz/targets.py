@@ -77,7 +77,8 @@ def ids_of(data: bytes, verify_digest: bool) -> list[str] | None:
 class Bases:
     """Valid files that are changed: every kind of values, with users and without, and patches between them.
 
-    `ordered` are those in which the order of a history counts by ages, `encoders` those with a transformer.
+    `ordered` are those in which the order of a history counts by ages, and one of positive values, which version 3 has
+    too; `encoders` those with a transformer.
     """
 
     def __init__(self) -> None:
@@ -98,6 +99,8 @@ class Bases:
         self.encoders = [_encoded(kind, dense) for kind, dense in (("int8", False), ("coded", False), ("int8", True))]
         pairs = [(small, self.encoders[0]), *itertools.pairwise(self.encoders), (self.encoders[2], coded)]
         self.encoder_patches = [(old, delta(old, new)) for old, new in pairs]
+        with tempfile.TemporaryDirectory() as folder:
+            self.ordered.append(mutations.file_without_signs(Path(folder) / "base"))
         self.ordered_patches = [
             (old, delta(old, new)) for old, new in itertools.pairwise([small, *self.ordered, coded])
         ]

@@ -242,7 +242,7 @@ def test_the_table_itself():
     assert tensor_types(1)["values"] == ("I8", "F16")
     for name, codec in CODECS.items():
         arrays = {
-            kind: np.zeros(1, dtype={"U8": "u1", "I8": "i1", "F16": "f2", "F32": "f4"}[dtype])
+            kind: np.zeros(1, dtype={"U8": "u1", "I8": "i1", "F16": "f2", "F32": "f4", "U32": "u4"}[dtype])
             for kind, dtype in codec.tensors.items()
         }
         assert codec_of(Side("items", 1, 1, arrays)).name == name
@@ -252,11 +252,18 @@ def test_the_format_page_has_a_line_for_every_codec():
     page = (ROOT / "docs" / "artefact-format.md").read_text(encoding="utf-8")
     section = page.split("## How values are stored")[1].split("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \| [^|]+ \| (\d+) \|$", section, re.MULTILINE)
-    assert [name for name, *_ in rows] == value_types()
+    assert [name for name, *_ in rows] == list(CODECS)
     for name, tensors, tables, version in rows:
         codec = CODECS[name]
         assert {kind for kind in re.findall(r"`(\w+)`", tensors) if kind.islower()} == set(codec.tensors)
         assert (tables == "sparse, dense", int(version)) == (codec.dense, codec.version)
+
+
+def test_what_is_taken_where_it_suits_is_not_asked_for(tmp_path):
+    assert set(CODECS) - set(value_types()) == {"positive"}
+    table = sparse(300, 24, np.full(300, 2), 5)
+    with pytest.raises(SparserecError, match="can be written as int8, float16 or coded, not 'positive'"):
+        write(tmp_path / "m", items=table, item_ids=ids(300), values_dtype="positive")
 
 
 @pytest.mark.parametrize("name", ["int8", "float16", "coded"])

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparserec.artefact import TableData, read, thinning, write
+from sparserec.artefact.codes import Code
 from sparserec.artefact.thinning import thinned
 from sparserec.errors import SparserecError
 from sparserec.vocabulary import Vocabulary
@@ -30,7 +31,7 @@ def dense(table: TableData) -> np.ndarray:
 def test_the_smallest_go_and_no_row_is_left_empty(n, dim, seed):
     table = sparse(n, dim, seed)
     steps = iter([9.0, 4.0, 1.0, *[8.0] * 9])
-    few = thinned({"items": table}, lambda tables: {"items": np.float32(next(steps))})[0]["items"]
+    few = thinned({"items": table}, lambda tables: {"items": Code(np.float32(next(steps)))})[0]["items"]
     assert (np.diff(few.indptr) > 0).all()
     before, after = dense(table), dense(few)
     assert ((after == before) | (after == 0)).all()
@@ -47,13 +48,13 @@ def test_the_share_with_the_least_error_is_taken():
     table.values[small] = 0.01
     tried = []
 
-    def steps_of(tables):
+    def codes_of(tables):
         tried.append(len(tables["items"].values))
-        return {"items": np.float32(0.05 if tried[-1] > 80 else 0.002)}
+        return {"items": Code(np.float32(0.05 if tried[-1] > 80 else 0.002))}
 
-    tables, steps = thinned({"items": table}, steps_of)
+    tables, codes = thinned({"items": table}, codes_of)
     few = tables["items"]
-    assert steps == {"items": np.float32(0.002)}
+    assert codes == {"items": Code(np.float32(0.002))}
     # The twenty small ones cost less than the steps that their bytes pay for; the next ones to go are large.
     assert len(few.values) == 80
     assert tried == [100, 96, 92, 88, 84, 80, 75]
@@ -61,22 +62,22 @@ def test_the_share_with_the_least_error_is_taken():
 
 def test_nothing_goes_where_the_steps_are_fine_already():
     table = sparse(20, 8, 1)
-    assert thinned({"items": table}, lambda tables: {"items": np.float32(1e-4)})[0]["items"] is table
+    assert thinned({"items": table}, lambda tables: {"items": Code(np.float32(1e-4))})[0]["items"] is table
 
 
 def test_tables_that_only_fit_thinned_are_thinned_and_the_error_is_that_of_the_whole():
     table = sparse(30, 10, 3)
 
-    def steps_of(tables):
+    def codes_of(tables):
         if len(tables["items"].values) > most:
             raise SparserecError(f"{len(tables['items'].values)} are too many")
-        return {"items": np.float32(0.1)}
+        return {"items": Code(np.float32(0.1))}
 
     most = int(0.8 * len(table.values))
-    assert len(thinned({"items": table}, steps_of)[0]["items"].values) <= most
+    assert len(thinned({"items": table}, codes_of)[0]["items"].values) <= most
     most = 1
     with pytest.raises(SparserecError, match=f"{len(table.values)} are too many"):
-        thinned({"items": table}, steps_of)
+        thinned({"items": table}, codes_of)
 
 
 def test_a_thinned_file_has_the_bytes_of_its_budget_and_less_error(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ from sparserec.cli import main
 
 @pytest.fixture(scope="session")
 def ratings(tmp_path_factory):
-    """A CSV file with MovieLens headers and string ids."""
+    """A CSV file with MovieLens headers and string ids; what its users took last has nothing to do with the rest."""
     from sparserec.interactions import synthetic
 
     dataset, _ = synthetic(n_users=150, n_items=80, interactions_per_user=15, n_clusters=5, seed=2)
@@ -16,9 +16,8 @@ def ratings(tmp_path_factory):
     path = tmp_path_factory.mktemp("data") / "ratings.csv"
     rows = facts.rows()
     lines = ["userId,movieId,rating,timestamp"]
-    lines += [
-        f"u{u},m{i},{3 + (n % 5) / 2},{1000 + n}" for n, (u, i) in enumerate(zip(rows, facts.indices, strict=True))
-    ]
+    for n, (user, item) in enumerate(zip(rows, facts.indices, strict=True)):
+        lines.append(f"u{user},m{item},{3 + (n % 5) / 2},{1000 + n * 7919 % 100_003}")
     path.write_text("\n".join(lines) + "\n")
     return path
 

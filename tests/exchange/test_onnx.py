@@ -34,11 +34,12 @@ def answer(opened, history, k: int, exclude=()) -> tuple[list[int], list[float]]
     return items.tolist(), scores.tolist()
 
 
-def model(path: Path, values_dtype: str, n: int = 300, dim: int = 40, **more) -> Path:
+def model(path: Path, values_dtype: str, n: int = 300, dim: int = 40, least: float | None = None, **more) -> Path:
     random = np.random.default_rng(0)
     rows = random.integers(1, 9, n)
     columns = np.concatenate([np.sort(random.choice(dim, size, replace=False)) for size in rows])
     values = random.normal(size=len(columns)).astype(np.float32)
+    values = values if least is None else np.abs(values) + np.float32(least)
     table = TableData(np.concatenate(([0], np.cumsum(rows))), columns, values, dim)
     write(path, items=table, item_ids=Vocabulary.of(f"é {i}" for i in range(n)), values_dtype=values_dtype, **more)
     return path
@@ -61,6 +62,8 @@ CASES = {
     "coded, ages": ("coded", {"history_factors": FACTORS, "age_decay": (0.8,)}),
     "int8, columns of items": ("int8", {"history_factors": FACTORS, "age_decay": (0.9, 0.7), "dim": 330}),
     "coded, columns of items": ("coded", {"item_factors": FACTORS, "age_decay": (1, 0.7), "dim": 301}),
+    "positive": ("coded", {"history_factors": FACTORS, "least": 0.0}),
+    "positive, above a least one": ("coded", {"age_decay": (1, 0.7), "dim": 300, "least": 2.0}),
     "float16, only columns of items": ("float16", {"age_decay": (0.5, 0.95), "dim": 300}),
     "coded, transformer": ("coded", {"encoder": transformer(40, 50, 2)}),
     "int8, transformer": ("int8", {"encoder": transformer(9, 3, 1), "dim": 9}),
@@ -84,7 +87,7 @@ def test_a_thousand_histories(tmp_path, case):
         np.testing.assert_allclose(scores, [score for _, score in expected], rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["golden", "coded", "ages", "columns", "encoder"])
+@pytest.mark.parametrize("name", ["golden", "coded", "ages", "columns", "positive", "encoder"])
 def test_golden_files(tmp_path, name):
     file = GOLDEN / f"{name}.safetensors"
     write_onnx(file, tmp_path / "onnx")

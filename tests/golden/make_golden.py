@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +20,18 @@ FILES = {
     "rows": (HERE / "rows.safetensors", HERE / "rows.json"),
     "ages": (HERE / "ages.safetensors", HERE / "ages.json"),
     "columns": (HERE / "columns.safetensors", HERE / "columns.json"),
+    "positive": (HERE / "positive.safetensors", HERE / "positive.json"),
     "encoder": (HERE / "encoder.safetensors", HERE / "encoder.json"),
 }
 """For each kind, a model and the expected answers: "int8" and "coded" have format version 1; with version 2, "ids" has
 coded ids, the items' numbers and then texts, the users' numbers, and "rows" has no ids; with version 3, in "ages" and
-"columns" the order of a history counts, in "columns" by a column of each item besides; "encoder" has a transformer."""
+"columns" the order of a history counts, in "columns" by a column of each item besides, "positive" has no negative
+values, and "encoder" has a transformer."""
 N_ITEMS, N_USERS, DIM, PER_ROW = 40, 12, 16, 5
 BUDGET = 1450
 """Bytes of the coded model, raw ids apart."""
+BUDGET_OF_POSITIVE = 2050
+"""The same of the one without negative values."""
 HISTORIES = [
     {"history": ["item 3"], "k": 5},
     {"history": ["item 3", "項目 8", "item 31"], "k": 10},
@@ -71,6 +76,7 @@ QUERIES = {
     ],
     "ages": [*ORDERED, {"user": "user 2", "k": 3}],
     "columns": ORDERED,
+    "positive": HISTORIES,
     "encoder": [*ORDERED, {"history": ["item 1", "item 2", "item 3", "項目 4", "item 5"], "k": 6}],
 }
 """The queries of each model; the coded one and that with columns of items have no user table."""
@@ -157,6 +163,18 @@ def make(kind: str, path: Path) -> None:
             item_ids=names("item", "項目", N_ITEMS),
             encoder=(matrices, fractions(31, 6 * BLOCKS + 2, DIM)),
             values_dtype="coded",
+            **about,
+        )
+        return
+    if kind == "positive":
+        rows = table(27, N_CODED)
+        write(
+            path,
+            items=replace(rows, values=np.abs(rows.values) + np.float32(0.375)),
+            item_ids=names("item", "項目", N_CODED),
+            history_factors=factors(29, N_CODED),
+            values_dtype="coded",
+            budget=BUDGET_OF_POSITIVE,
             **about,
         )
         return

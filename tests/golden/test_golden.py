@@ -116,14 +116,25 @@ def last_state(tensors, rows: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("kind", "version"),
-    [("int8", 1), ("coded", 1), ("ids", 2), ("rows", 2), ("ages", 3), ("columns", 3), ("encoder", 3)],
+    [
+        ("int8", 1),
+        ("coded", 1),
+        ("ids", 2),
+        ("rows", 2),
+        ("ages", 3),
+        ("columns", 3),
+        ("positive", 3),
+        ("encoder", 3),
+    ],
 )
 def test_files_of_every_version_are_there(kind, version):
     artefact = read(make_golden.FILES[kind][0])
     assert artefact.card.format_version == version
     parts = {name.partition(".")[2] for name in artefact.tensors}
     assert ({"ids", "id_offsets"} <= parts) == (version != 2)
-    assert ("age_decay" in parts or "matrices" in parts) == (version == 3)
+    assert ("age_decay" in parts) == (kind in ("ages", "columns"))
+    assert ({"matrices", "scales", "vectors"} <= parts) == (kind == "encoder")
+    assert ({"least", "excess_low", "excess_high"} <= parts) == (kind == "positive")
     assert ({"id_gaps_low", "id_shared_low", "id_rest_high", "id_texts"} <= parts) == (kind == "ids")
     if kind == "rows":
         assert artefact.item_ids.to_list() == [str(row) for row in range(make_golden.N_CODED)]
@@ -167,6 +178,11 @@ def matrix(rows, tensors, side: str) -> np.ndarray:
     if f"{side}.values" in tensors:
         full[places] = tensors[f"{side}.values"]
         return full * tensors[f"{side}.scales"].astype(float)
+    if f"{side}.least" in tensors:
+        above = naturals(tensors[f"{side}.excess_low"], tensors[f"{side}.excess_high"], len(rows.columns))
+        (least,), (step,) = tensors[f"{side}.least"].tolist(), tensors[f"{side}.step"].tolist()
+        full[places] = [(least + number + 0.5) * step for number in above]
+        return full
     magnitudes = naturals(tensors[f"{side}.magnitudes_low"], tensors[f"{side}.magnitudes_high"], len(rows.columns))
     signs = [-1 if bit else 1 for bit in bits(tensors[f"{side}.signs"])]
     step = float(tensors[f"{side}.step"][0])

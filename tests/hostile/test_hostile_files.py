@@ -16,6 +16,7 @@ from hostile_files import (
     Parts,
     file_of_coded_ids,
     file_of_encoder,
+    file_without_signs,
     framed,
     numbers_as,
     taken_apart,
@@ -66,6 +67,7 @@ def test_the_parts_make_a_file_that_opens(folder, valid):
         valid_file(folder / "dense", dense=True),
         valid_file(folder / "half", values_dtype="float16"),
         valid_file(folder / "coded", values_dtype="coded"),
+        file_without_signs(folder / "positive"),
         valid_file(folder / "ages", age_decay=(0.5,)),
         valid_file(folder / "ages", age_decay=(0.5, 0.25)),
         file_of_encoder(folder / "encoder"),
@@ -817,6 +819,94 @@ def test_cards_of_coded_values(folder, case):
     refused(folder, parts.pack(), message)
 
 
+NEEDED_BY_POSITIVE = "'items': positive values need 'excess_low', .* 'gaps_high', each in one dimension"
+ABOVE = "magnitude above the least"
+POSITIVE = {
+    "low parts missing": (drop("items.excess_low"), NEEDED_BY_POSITIVE),
+    "high parts missing": (drop("items.excess_high"), NEEDED_BY_POSITIVE),
+    "least missing": (drop("items.least"), NEEDED_BY_POSITIVE),
+    "step missing": (drop("items.step"), NEEDED_BY_POSITIVE),
+    "only the least": (drop("items.excess_low", "items.excess_high", "items.step"), NEEDED_BY_POSITIVE),
+    "all missing": (
+        drop("items.excess_low", "items.excess_high", "items.least", "items.step"),
+        "'items.values' is missing",
+    ),
+    "low parts of gaps missing": (drop("items.gaps_low"), NEEDED_BY_POSITIVE),
+    "gaps missing": (drop("items.gaps_low", "items.gaps_high"), NEEDED_BY_POSITIVE),
+    "signs as well": (put("items.signs", [0], "u1"), "'items.signs' does not belong to a table of positive values"),
+    "values as well": (put("items.values", [1] * 6, "i1"), "'items.values' does not belong to a table of positive"),
+    "scales as well": (put("items.scales", [1] * 8, "<f4"), "'items.scales' does not belong to a table of positive"),
+    "magnitudes as well": (
+        put("items.magnitudes_low", [0], "u1"),
+        "'items.magnitudes_low' does not belong to a table of positive values",
+    ),
+    "least in a matrix": (put("items.least", [[1]]), NEEDED_BY_POSITIVE),
+    "least of another type": (put("items.least", [1], "u1"), "'items.least' is U8, not U32"),
+    "low parts of another type": (put("items.excess_low", [0], "i1"), "'items.excess_low' is I8, not U8"),
+    "no least": (put("items.least", []), "'items': 'least' must be one whole number of 1048576 at most"),
+    "two of them": (put("items.least", [1, 1]), "'least' must be one whole number of 1048576 at most"),
+    "least too large": (put("items.least", [2**20 + 1]), "'least' must be one whole number of 1048576 at most"),
+    "least beyond all": (put("users.least", [2**32 - 1]), "'users': 'least' must be one whole number"),
+    "largest magnitude too large": (
+        put("items.least", [2**20 - 9]),
+        "'least' and the largest number above it are 1048577, above 1048576",
+    ),
+    "step not a number": (put("items.step", [np.nan]), "'items': 'step' must be one finite number above 0"),
+    "step subnormal": (put("items.step", [1e-39]), "'step' must be one finite number above 0, and not subnormal"),
+    "two steps": (put("items.step", [1, 1]), "'step' must be one finite number"),
+    "step too large for the magnitudes": (put("items.step", [3e37]), "largest magnitude times 'step' is not a finite"),
+    "step too large for the least": (put("users.step", [7e37]), "'users': the largest magnitude times 'step' is not"),
+    "no low parts": (put("items.excess_low", []), "first byte of 'excess_low' must be there and 20 at most"),
+    "a shift too large": (put("items.excess_low", [21]), "first byte of 'excess_low' must be there and 20 at most"),
+    "another shift": (put("items.excess_low", [2]), f"6 {ABOVE}s of 2 low bits take 2"),
+    "low parts too long": (put("items.excess_low", [0, 0]), "'excess_low' has 1 bytes of low parts"),
+    "no high parts": (put("items.excess_high", []), "'excess_high' has 0 bytes, too few"),
+    "a number too many": (put("users.excess_high", [0x0F]), f"has 4 one bits, but there are 3 {ABOVE}s"),
+    "a number too few": (put("users.excess_high", [0x03]), f"has 2 one bits, but there are 3 {ABOVE}s"),
+    "high parts that go on": (put("users.excess_high", [0x07, 0]), f"goes on after the last {ABOVE}"),
+    "number too large": (
+        huge_code("items.excess", 6),
+        f"'items': 'excess_high' holds a {ABOVE} of 1048577, above 1048576",
+    ),
+    "another side with values missing": (drop("users.least"), "'users'"),
+}
+POSITIVE_CARDS = {
+    "version 1": ({"format_version": 1}, "it holds a tensor that does not belong there: 'items.excess"),
+    "version 2": ({"format_version": 2}, "it holds a tensor that does not belong there: 'items.excess"),
+    "other count": ({"nnz": 8}, "card counts 8 values, the tensors hold 9"),
+    "huge users": ({"n_users": 10**15}, "'users': 3 values can't fill 1000000000000000 rows of 8 columns"),
+}
+
+
+@pytest.mark.parametrize("case", POSITIVE)
+def test_positive_values(folder, case):
+    change, message = POSITIVE[case]
+    parts = taken_apart(file_without_signs(folder / "positive"))
+    change(parts)
+    refused(folder, parts.pack(), message)
+
+
+@pytest.mark.parametrize("case", POSITIVE_CARDS)
+def test_cards_of_positive_values(folder, case):
+    changes, message = POSITIVE_CARDS[case]
+    parts = taken_apart(file_without_signs(folder / "positive"))
+    parts.card |= changes
+    refused(folder, parts.pack(), message)
+
+
+def test_positive_values_by_hand_are_read(folder):
+    """So what is refused above is refused for its fault."""
+    path = folder / NAME
+    path.write_bytes(file_without_signs(folder / "positive"))
+    artefact = read(path)
+    assert artefact.items.values.tolist() == [7, 15, 23, 3, 15, 7]
+    assert artefact.users.values.tolist() == [11, 11, 11]
+    put_largest = taken_apart(path.read_bytes())
+    put_largest.tensors["items.least"][0] = 2**20 - 10
+    path.write_bytes(put_largest.pack())
+    assert read(path).items.values.max() == 2**21 + 1
+
+
 def ids(tensors: dict[str, np.ndarray]):
     def change(parts: Parts) -> None:
         parts.tensors |= tensors
@@ -1053,7 +1143,7 @@ def originals(folder) -> list[bytes]:
         valid_file(folder / "original", values_dtype=values_dtype, dense=dense)
         for values_dtype, dense in itertools.product(("int8", "float16", "coded"), (False, True))
         if not (dense and values_dtype == "coded")
-    ]
+    ] + [file_without_signs(folder / "original")]
 
 
 def outcome(action):
@@ -1065,7 +1155,7 @@ def outcome(action):
 
 
 @settings(max_examples=400)
-@given(st.integers(0, 4), damage())
+@given(st.integers(0, 5), damage())
 def test_random_damage_is_refused_or_leaves_the_tensors_as_they_were(folder, originals, which, edits):
     path = folder / NAME
     path.write_bytes(damaged(originals[which], edits))
@@ -1083,7 +1173,7 @@ def test_random_damage_is_refused_or_leaves_the_tensors_as_they_were(folder, ori
 
 
 @settings(max_examples=400)
-@given(st.integers(0, 4), damage())
+@given(st.integers(0, 5), damage())
 def test_random_damage_never_breaks_the_recommender_without_the_digest(folder, originals, which, edits):
     path = folder / NAME
     path.write_bytes(damaged(originals[which], edits))
@@ -1096,7 +1186,7 @@ def test_random_damage_never_breaks_the_recommender_without_the_digest(folder, o
 
 
 @settings(max_examples=400)
-@given(st.integers(0, 4), st.data())
+@given(st.integers(0, 5), st.data())
 def test_tensors_of_any_content_with_a_fitting_digest(folder, originals, which, data):
     """Random bytes in one tensor: refused, or all answers are there."""
     parts = taken_apart(originals[which])

@@ -123,6 +123,7 @@ def test_it_learns_a_circle(tmp_path, method):
 
 @pytest.mark.parametrize("blocks", [1, 2, 3])
 @pytest.mark.parametrize("dense", [True, False])
+@torch.no_grad()
 def test_a_file_has_the_states_of_the_model(tmp_path, dense, blocks):
     """Between the model and its file is nothing but rounding: a model of the file's numbers has the file's vectors."""
     one, n_items, length = model(length=5, blocks=blocks, n_items=9), 9, 5

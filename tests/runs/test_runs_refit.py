@@ -9,9 +9,10 @@ from safetensors.numpy import load_file
 import sparserec
 from sparserec.device import Recommender
 from sparserec.errors import SparserecError
-from sparserec.interactions import synthetic
-from sparserec.runs import evaluate_path
-from sparserec.runs.refit import everything
+from sparserec.interactions import Split, synthetic
+from sparserec.runs import evaluate_path, refit
+from sparserec.runs.refit import everything, first_epoch
+from sparserec.settings import load_config
 from sparserec.training.checkpoint import load_state, save_state
 from sparserec.training.trainer import Trainer
 
@@ -54,8 +55,58 @@ def test_the_second_training_knows_the_validation_part_and_keeps_what_was_chosen
     assert not np.array_equal(first["items.values"], second["items.values"])
     epochs = int(trained.valid_metrics()["epoch"]) + 1
     history = load_state(trained.folder / "final" / "checkpoint.safetensors")[1]["history"]
-    assert [entry["epoch"] for entry in history] == list(range(epochs))
+    begun = first_epoch(trained.config, parts, whole, epochs)
+    assert [entry["epoch"] for entry in history] == list(range(begun, epochs))
     assert all("ndcg@20" not in entry for entry in history)
+
+
+@pytest.mark.parametrize(
+    ("new", "epochs", "until", "begun"),
+    [
+        (0.05, 8, 8, 5),
+        (0.1, 8, 8, 5),
+        (0.11, 8, 8, 0),
+        (0.05, 8, 3, 0),
+        (0.05, 8, 4, 1),
+        (0.05, 8, 0, 0),
+        (0.05, 1, 1, 0),
+    ],
+)
+def test_the_second_training_goes_on_where_it_sees_little_that_is_new(new, epochs, until, begun):
+    data = synthetic(n_users=40, n_items=30, interactions_per_user=10, n_clusters=3, seed=1)[0].interactions
+    held = np.zeros(data.nnz, dtype=bool)
+    held[: int(new * data.nnz)] = True
+    nothing = data.where(np.zeros(data.nnz, dtype=bool))
+    parts = Split(train=data.where(~held), valid=data.where(held), test=nothing, kind="random", seed=0)
+    config = load_config("fism", epochs=epochs)
+    assert first_epoch(config, parts, everything(parts), until) == begun
+    low = load_config("fism", epochs=epochs, teacher={"spectrum": "low"})
+    rows = load_config("mf", epochs=epochs)
+    untaught = load_config("fism", epochs=epochs, loss="bpr")
+    assert [first_epoch(other, parts, everything(parts), until) for other in (low, rows, untaught)] == [0, 0, 0]
+
+
+def test_a_second_training_that_goes_on_begins_at_the_last_tables_and_keeps_their_budget(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(refit, "LITTLE", 1.0)
+    run = sparserec.train(small, tmp_path / "run", **SETTINGS)
+    last = load_file(run.folder / "best.safetensors")
+    begun = load_file(run.folder / "final" / "start.safetensors")
+    assert int(run.valid_metrics()["epoch"]) >= 1
+    np.testing.assert_array_equal(begun["columns"], last["items.columns"])
+    np.testing.assert_array_equal(begun["values"], last["items.values"])
+    np.testing.assert_allclose(begun["weights"], np.exp(last["weights.values"].ravel()), rtol=1e-6)
+    final = load_file(run.folder / "final" / "best.safetensors")
+    assert len(final["items.values"]) == len(last["items.values"])
+    assert not np.array_equal(final["items.values"], last["items.values"])
+
+
+def test_a_second_training_that_sees_much_that_is_new_begins_anew(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(refit, "LITTLE", 0.0)
+    run = sparserec.train(small, tmp_path / "run", **SETTINGS)
+    history = load_state(run.folder / "final" / "checkpoint.safetensors")[1]["history"]
+    assert history[0]["epoch"] == 0
+    last, begun = load_file(run.folder / "best.safetensors"), load_file(run.folder / "final" / "start.safetensors")
+    assert not np.array_equal(begun["values"], last["items.values"])
 
 
 def test_test_and_file_are_of_the_second_training_and_valid_is_of_the_first(trained, tmp_path):

@@ -7,10 +7,12 @@ import pytest
 
 import sparserec
 from sparserec import SparserecError
+from sparserec.artefact import sparse_file_bytes
 from sparserec.device import Recommender
 from sparserec.runs.data import cut
 from sparserec.settings import load_config
 from sparserec.starts import planned_file_bytes, smallest_budget
+from sparserec.starts.budget import columns_budget
 
 QUICK = {"epochs": 0, "threads": 1, "refit": False, "dim": 48}
 KINDS = {
@@ -121,3 +123,16 @@ def test_the_size_of_a_training_by_density(data, tmp_path):
     promised = planned_file_bytes(run.config, run.split())
     assert not promised.ceiling
     assert run.export(tmp_path / "model").total == pytest.approx(promised.bytes, rel=0.05)
+
+
+@pytest.mark.parametrize("budget", ["40B/item", "12000B"])
+def test_a_table_of_item_columns_alone_has_room_for_more(data, budget):
+    """Its values need no signs, and it has no history factors."""
+    split, n = cut(data, load_config(recipe="fism").data), data.interactions.n_items
+    for values, stored in (("coded", "positive"), ("int8", "int8")):
+        config = load_config(recipe="fism", budget=budget, values=values)
+        count = columns_budget(config, split, n, item_columns=True)
+        assert count > (1.1 if values == "coded" else 1) * columns_budget(config, split, n)
+        sizes = {"n_items": n, "nnz": count, "dim": n, "values_dtype": stored}
+        if budget.endswith("item"):
+            assert sparse_file_bytes(**sizes) <= 40 * n < sparse_file_bytes(**{**sizes, "nnz": count + 2})

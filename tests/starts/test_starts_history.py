@@ -214,7 +214,7 @@ def test_without_epochs_the_start_is_the_model(small, tmp_path):
 
 def test_wide_recipes_fit_a_catalogue_that_is_smaller(small, tmp_path):
     config, parts = load_config("fism"), split(small)
-    assert config.dim == 2048
+    assert config.dim == 1024
     assert width(config, parts) == 199
     few = dataclasses.replace(parts, train=parts.train.where(parts.train.rows() < 5))
     assert width(config, few) == min(few.train.n_users, few.train.n_items) - 1
@@ -325,7 +325,7 @@ def test_the_teacher_is_chosen_among_its_options(small):
     teacher = chosen(small)
     assert teacher.response.power in thresholds.POWERS
     assert teacher.rank in (64, 32, 16)
-    assert teacher.response.neighbours in thresholds.NEIGHBOURS
+    assert teacher.response.neighbours in (*thresholds.NEIGHBOURS, *thresholds.SLOPES)
 
 
 def test_of_powers_about_as_good_the_largest_and_of_the_graph_only_what_is_worth_it():
@@ -364,7 +364,7 @@ def test_a_share_of_ease_that_is_given_is_obeyed(small, wanted):
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
 def test_shares_are_those_that_validation_likes_best(small, share):
-    (found,), config, parts = teachers_of(small, share=share, epochs=1)
+    (found,), config, parts = teachers_of(small, share=share, epochs=1, spectrum="low")
     users = judging.judged_users(config, parts)
     by_share = found.by_share(parts, users)
     for other, quality in by_share.items():
@@ -378,9 +378,10 @@ def test_shares_are_those_that_validation_likes_best(small, share):
 
 def test_large_catalogues_have_no_linear_model_unless_it_is_asked_for(small):
     said: list[str] = []
-    assert teachers_of(small, said, share=0.0, ease_items=20)[0][0].members == ()
+    low = {"share": 0.0, "ease_items": 20, "spectrum": "low"}
+    assert teachers_of(small, said, **low)[0][0].members == ()
     assert not any("EASE" in words for words in said)
-    assert teachers_of(small, share=0.0, ease_items=20, ease=0.5)[0][0].members[-1].share == 0.5
+    assert teachers_of(small, **low, ease=0.5)[0][0].members[-1].share == 0.5
 
 
 @pytest.mark.parametrize("teacher", [{"ease": 0.5, "share": 0.0}, {"trained": "lightgcn", "share": 0.5, "epochs": 2}])
@@ -490,7 +491,7 @@ def test_a_run_remembers_its_teacher_and_lists_as_long_as_asked_for(small, fism,
 @pytest.mark.parametrize(("better", "columns"), [(64, 64), (32, 32)])
 def test_columns_of_the_start_are_chosen_on_validation(small, fism, tmp_path, monkeypatch, better, columns):
     monkeypatch.setattr(history, "after_an_epoch", lambda context, table, lists: float(table.dim == better))
-    teacher = {**TEACHER, "rank": 64}
+    teacher = {**TEACHER, "rank": 64, "spectrum": "low"}
     run = sparserec.train(small, tmp_path / "run", **{**fism, "epochs": 1, "refit": True}, teacher=teacher)
     for folder in (run.folder, run.folder / "final"):
         facts = facts_of(folder / "start.safetensors")
@@ -504,7 +505,7 @@ def test_the_rank_of_the_teacher_is_chosen_by_what_an_epoch_of_training_makes_of
 ):
     monkeypatch.setattr(history, "after_an_epoch", lambda context, table, lists: -abs(table.dim - better))
     monkeypatch.setattr(thresholds, "RANKS", (1, 2))
-    teacher = {name: value for name, value in TEACHER.items() if name != "rank"}
+    teacher = {name: value for name, value in TEACHER.items() if name != "rank"} | {"spectrum": "low"}
     run = sparserec.train(small, tmp_path / "run", **{**fism, "epochs": 1, "refit": True}, teacher=teacher)
     for folder in (run.folder, run.folder / "final"):
         facts = facts_of(folder / "start.safetensors")
@@ -519,7 +520,7 @@ def test_the_lists_that_stay_are_those_of_the_chosen_teacher(small, fism, tmp_pa
     assert (run.folder / "teacher.npy").read_bytes() == (again.folder / "teacher.npy").read_bytes()
 
 
-def test_a_trial_leaves_nothing_and_changes_nothing(small, trained, tmp_path, monkeypatch):
+def test_a_trial_leaves_nothing_and_changes_nothing(small, tmp_path, monkeypatch):
     real, seen = history.after_an_epoch, []
 
     def twice(*arguments):
@@ -527,7 +528,9 @@ def test_a_trial_leaves_nothing_and_changes_nothing(small, trained, tmp_path, mo
         return seen[-1]
 
     monkeypatch.setattr(history, "after_an_epoch", twice)
-    start = history.history_start_of(Context(trained.config, split(small), tmp_path))
+    settings = {name: value for name, value in FISM.items() if name != "threads"}
+    low = load_config(**settings, teacher={"spectrum": "low"})
+    start = history.history_start_of(Context(low, split(small), tmp_path))
     assert seen[::2] == seen[1::2]
     assert len(set(seen)) > 1
     assert not (tmp_path / "trial").exists()

@@ -11,7 +11,7 @@ from sparserec.interactions import Dataset, Interactions, split
 from sparserec.runs.evaluation import evaluate_on_device
 from sparserec.settings import load_config
 from sparserec.starts.base import Context
-from sparserec.starts.order import ordered_table
+from sparserec.starts.order import kept_weights, ordered_table
 from sparserec.vocabulary import Vocabulary
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -86,7 +86,7 @@ def test_few_users_do_not_decide_by_luck(tmp_path):
     found = []
     for seed in range(8):
         parts = split(walks(0.0, n_users=12, seed=seed), kind="latest")
-        found.append(ordered_table(Context(config, parts, tmp_path), 65_536))
+        found.append(ordered_table(Context(config, parts, tmp_path)))
     assert sum(one is not None for one in found) <= 1
 
 
@@ -115,3 +115,7 @@ def test_a_budget_of_the_whole_file_is_kept(tmp_path):
     run = sparserec.train(walks(), tmp_path / "run", **{**SETTINGS, "budget": "5kB"})
     assert facts_of(run) is not None
     assert run.export(tmp_path / "model.safetensors").total <= 5000
+
+
+def test_large_catalogues_keep_fewer_weights_an_item():
+    assert [kept_weights(n) for n in (100, 1 << 17, 1 << 19, 1 << 20)] == [256, 256, 64, 32]

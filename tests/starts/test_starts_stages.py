@@ -12,7 +12,7 @@ from sparserec.starts.stages import load_stage, save_stage
 from sparserec.training import load_state
 
 FISM = {"recipe": "fism", "dim": 32, "budget": "30B/item", "batch_size": 64, "epochs": 2, "threads": 1}
-TEACHER = {"length": 40, "epochs": 2, "dim": 16, "ease": 0.25, "share": 0.5}
+TEACHER = {"length": 40, "epochs": 2, "dim": 16, "ease": 0.25, "share": 0.5, "spectrum": "low"}
 STAGES = {
     "spectrum": (spectrum, "choose_spectrum"),
     "teacher": (teaching, "choose_teachers"),

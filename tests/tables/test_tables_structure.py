@@ -189,7 +189,7 @@ def test_a_damaged_state_is_refused_and_leaves_the_table_as_it_was(name, value):
         ([1, 2], [0, 1], [1, 1], 4, "row pointers"),
         ([0], [], [], 4, "row pointers"),
         ([0, 1], [0], [1], 0, "dim must"),
-        ([0, 1], [0], [1], 65_537, "dim must"),
+        ([0, 1], [0], [1], 2**31, "dim must"),
     ],
 )
 def test_a_structure_that_is_not_csr_is_refused(indptr, columns, values, dim, message):
@@ -226,3 +226,20 @@ def test_a_large_table_needs_memory_for_its_active_parameters_only():
     assert table.nnz == 2 * n
     assert peak < n * dim / 2
     assert sum(array.nbytes for array in table.state().values()) < 40 * table.nnz
+
+
+def test_a_table_wider_than_two_bytes_hold_reads_its_columns():
+    dim, columns = 70_001, [5, 65_536, 70_000]
+    table = SparseTable(np.array([0, 2, 3]), np.array(columns), np.array([1, 2, 3], dtype=np.float32), dim)
+    dense = np.zeros((2, dim), dtype=np.float32)
+    dense[[0, 0, 1], columns] = [1, 2, 3]
+    rows = torch.tensor([0, 1])
+    np.testing.assert_array_equal(table.lookup(rows).detach(), dense)
+    matrix = torch.from_numpy(np.random.default_rng(0).standard_normal((4, dim)).astype(np.float32))
+    np.testing.assert_allclose(table.product(rows, matrix).detach(), dense @ matrix.numpy().T, rtol=1e-5)
+    table.product(rows, matrix).sum().backward()
+    found = table.take_gradients()
+    expected = matrix.sum(0).numpy()[columns]
+    np.testing.assert_allclose(found.values, expected, rtol=1e-5)
+    with pytest.raises(SparserecError, match="column 70001 does not exist"):
+        SparseTable(np.array([0, 1]), np.array([70_001]), np.ones(1, dtype=np.float32), dim)

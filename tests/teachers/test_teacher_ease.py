@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -32,6 +34,16 @@ def test_the_matrix_is_the_one_of_least_squares_without_a_diagonal(n_users, n_it
     np.testing.assert_allclose(found, x @ teacher.weights, rtol=1e-4, atol=1e-4)
 
 
-def test_too_little_regularisation_is_an_error():
+@pytest.mark.parametrize("n_users", [5, 3])
+def test_too_little_regularisation_is_an_error(n_users):
     with pytest.raises(SparserecError, match="larger regularisation than 1e-30"):
-        ease(sp.csr_array(np.ones((5, 6), dtype=np.float32)), 1e-30)
+        ease(sp.csr_array(np.ones((n_users, 6), dtype=np.float32)), 1e-30)
+
+
+@pytest.mark.parametrize("regularisation", [2.0, 100.0])
+def test_few_users_give_the_same_matrix_by_way_of_theirs(monkeypatch, regularisation):
+    matrix = interactions(40, 90, seed=5)
+    few = ease(matrix, regularisation).weights
+    monkeypatch.setattr(sys.modules["sparserec.teachers.ease"], "FEW", 1000)
+    np.testing.assert_allclose(few, ease(matrix, regularisation).weights, rtol=1e-3, atol=1e-5)
+    assert few.flags.c_contiguous

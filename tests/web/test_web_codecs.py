@@ -19,7 +19,7 @@ sys.path.append(str(ROOT / "tests" / "artefact"))
 from encoding_recipe import added, block
 
 HERE = ROOT / "tests" / "web"
-TABLE = "export const CODECS = [INT8, FLOAT16, CODED];"
+TABLE = "export const CODECS = [INT8, FLOAT16, CODED, POSITIVE];"
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def extended(tmp_path):
     (source / "added.js").write_text(code)
     table = (source / "codecs.js").read_text()
     assert table.count(TABLE) == 1
-    extended = f'import {{ {name} }} from "./added.js";\n' + table.replace("CODED];", f"CODED, {name}];")
+    extended = f'import {{ {name} }} from "./added.js";\n' + table.replace("POSITIVE];", f"POSITIVE, {name}];")
     (source / "codecs.js").write_text(extended)
     script.parent.mkdir(parents=True)
     shutil.copy(HERE / "answers.mjs", script)

@@ -46,6 +46,9 @@ KINDS = {
     "many columns": {"values_dtype": "coded", "dim": 700},
     "wide magnitudes": {"values_dtype": "coded", "budget": 26_000},
     "widest magnitudes": {"values_dtype": "coded", "spread": 5.0},
+    "positive": {"values_dtype": "coded", "positive": True},
+    "positive, wide": {"values_dtype": "coded", "positive": True, "spread": 5.0},
+    "positive, few bytes": {"values_dtype": "coded", "positive": True, "budget": 6_900},
 }
 
 
@@ -53,6 +56,7 @@ KINDS = {
 @pytest.mark.parametrize("users", [False, True])
 def test_the_same_top_20_as_python(node, tmp_path, kind, users):
     options = dict(KINDS[kind])
+    sign = np.abs if options.pop("positive", False) else np.sign
     dense, dim, spread = options.pop("dense", False), options.pop("dim", 24), options.pop("spread", 1.0)
     generator = np.random.default_rng(len(kind) + users)
     n, n_users = 800, 60
@@ -61,7 +65,7 @@ def test_the_same_top_20_as_python(node, tmp_path, kind, users):
         if dense:
             return generator.normal(size=(rows, dim)).astype(np.float32)
         made = random_table(generator, rows, dim, 6)
-        return TableData(made.indptr, made.columns, np.exp(spread * made.values) * np.sign(made.values), dim)
+        return TableData(made.indptr, made.columns, np.exp(spread * made.values) * np.sign(sign(made.values)), dim)
 
     path = tmp_path / "model.safetensors"
     more = {"users": table(n_users), "user_ids": Vocabulary.of(f"u{i}" for i in range(n_users))} if users else {}

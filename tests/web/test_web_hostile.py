@@ -7,7 +7,15 @@ import re
 
 import numpy as np
 import test_hostile_files as hostile
-from hostile_files import file_of_coded_ids, file_of_encoder, numbers_as, taken_apart, texts_as, valid_file
+from hostile_files import (
+    file_of_coded_ids,
+    file_of_encoder,
+    file_without_signs,
+    numbers_as,
+    taken_apart,
+    texts_as,
+    valid_file,
+)
 
 # JSON as the standard has it: a number may have any number of digits.
 OTHERWISE = {
@@ -21,10 +29,6 @@ SCHEMES = {
     "half": {"values_dtype": "float16", "dense": True},
     "coded": {"values_dtype": "coded"},
 }
-
-
-def on_card(changes):
-    return lambda parts: parts.card.update(changes)
 
 
 def cases(folder):
@@ -53,21 +57,26 @@ def cases(folder):
         parts = taken_apart(whole_ids)
         parts.card |= changes
         yield name, parts.pack(), message
-    ages, encoder = valid_file(folder / "ages", age_decay=(0.5, 0.25)), file_of_encoder(folder / "encoder")
-    later = [
-        ("ages", ages, hostile.AGES, hostile.AGE_CARDS),
-        ("encoder", encoder, hostile.ENCODERS, hostile.ENCODER_CARDS),
-    ]
-    for kind, data, tensors, cards in later:
-        for name, (change, message) in [*tensors.items(), *((n, (on_card(c), m)) for n, (c, m) in cards.items())]:
-            parts = taken_apart(data)
-            change(parts)
-            yield f"{kind}, {name}", parts.pack(), message
+    yield from of_kind("ages", valid_file(folder / "ages", age_decay=(0.5, 0.25)), hostile.AGES, hostile.AGE_CARDS)
+    yield from of_kind("positive", file_without_signs(folder / "positive"), hostile.POSITIVE, hostile.POSITIVE_CARDS)
+    yield from of_kind("encoder", file_of_encoder(folder / "encoder"), hostile.ENCODERS, hostile.ENCODER_CARDS)
     for wrong in ("0" * 64, "", "\ud800"):
         parts = taken_apart(whole["int8"])
         parts.seal = False
         parts.card["sha256"] = wrong
         yield f"digest {wrong[:3]!r}", parts.pack(), "SHA-256 differs"
+
+
+def of_kind(kind: str, whole: bytes, changes: dict, cards: dict):
+    """The bad files that are made of one, as `cases` gives them."""
+    for name, (change, message) in changes.items():
+        parts = taken_apart(whole)
+        change(parts)
+        yield f"{kind}, {name}", parts.pack(), message
+    for name, (fields, message) in cards.items():
+        parts = taken_apart(whole)
+        parts.card |= fields
+        yield f"{kind}, {name}", parts.pack(), message
 
 
 def opened(node, folder, files: list[bytes]) -> list[dict]:
@@ -96,6 +105,7 @@ def test_the_files_that_the_bad_ones_are_made_of_open(node, tmp_path):
     files = [valid_file(tmp_path / kind, **options) for kind, options in SCHEMES.items()]
     files.append(valid_file(tmp_path / "dense", dense=True))
     files.append(valid_file(tmp_path / "halves", values_dtype="float16"))
+    files.append(file_without_signs(tmp_path / "positive"))
     files += [taken_apart(data).pack() for data in files]  # the same in another order, and not aligned
     assert [outcome["first"] for outcome in opened(node, tmp_path, files)] == [2] * len(files)
 
@@ -151,7 +161,7 @@ NODES_OWN = 256 << 10
 
 
 def test_memory_is_bounded_by_the_file(node, tmp_path, monkeypatch):
-    """The worst file that is valid: three bits for each value, which are decoded as wide as they can be."""
+    """The worst files that are valid: two or three bits for each value, which are decoded as wide as they can be."""
     monkeypatch.setattr("sparserec.artefact.thinning.SHARES", (0.0,))
     from sparserec.artefact import TableData, write
     from sparserec.vocabulary import Vocabulary
@@ -192,6 +202,8 @@ def test_random_damage(node, tmp_path):
         path = tmp_path / f"seed{number}.safetensors"
         valid_file(path, **options)
         files.append(path)
+    file_without_signs(tmp_path / "positive")
+    files.append(tmp_path / "positive")
     outcome = node("../../benchmarks/browser_fuzz.mjs", 20_000, 1, *files)
     assert outcome["tried"] == 20_000
     assert outcome["other errors"] == []

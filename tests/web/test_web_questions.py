@@ -22,6 +22,8 @@ KINDS = {
     "coded, ages": {"values_dtype": "coded", "factors": ("history",), "decay": (0.7,)},
     "coded, columns of items": {"values_dtype": "coded", "decay": (0.9, 0.6), "dim": 136},
     "coded, columns and factors": {"values_dtype": "coded", "factors": ("history",), "decay": (0.9, 0.6), "dim": 136},
+    "positive, only columns of items": {"values_dtype": "coded", "decay": (0.9, 0.6), "dim": 120, "positive": True},
+    "positive, users": {"values_dtype": "coded", "users": True, "factors": ("history",), "positive": True},
     "coded, only columns of items": {"values_dtype": "coded", "decay": (0.9, 0.6), "dim": 120},
     "int8, columns and users": {
         "values_dtype": "int8",
@@ -42,6 +44,7 @@ def written(path, kind: dict, n: int = 120, n_users: int = 30) -> Recommender:
             return generator.normal(size=(rows, dim)).astype(np.float32)
         columns = np.sort(np.argsort(generator.random((rows, dim)), axis=1)[:, :4], axis=1).reshape(-1)
         values = generator.normal(size=rows * 4).astype(np.float32)
+        values = np.abs(values) if kind.get("positive") else values
         return TableData(np.arange(0, rows * 4 + 1, 4), columns, values, dim)
 
     more = {}

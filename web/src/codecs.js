@@ -14,7 +14,7 @@
  */
 
 import { AGE_DECAY } from "./ages.js";
-import { CODED } from "./coded.js";
+import { CODED, POSITIVE } from "./coded.js";
 import { ENCODER } from "./encoder.js";
 import { SparserecError } from "./error.js";
 import { FACTORS, HISTORY_FACTORS } from "./factors.js";
@@ -23,7 +23,7 @@ import { CODED_IDS } from "./idcodes.js";
 import { PLAIN_IDS } from "./ids.js";
 import { FLOAT16, INT8 } from "./plain.js";
 
-export const CODECS = [INT8, FLOAT16, CODED];
+export const CODECS = [INT8, FLOAT16, CODED, POSITIVE];
 
 /** What a side has beside its values. */
 const PARTS = [STRUCTURE, FACTORS, HISTORY_FACTORS, AGE_DECAY, PLAIN_IDS, CODED_IDS];

@@ -104,21 +104,21 @@ def finest(bytes_at: Callable[[int], int], budget: int) -> int:
     return fits
 
 
-def middle(values: np.ndarray, step: np.float32) -> np.ndarray:
-    """The absolute values (nnz,) float64 that the codes of `values` stand for."""
-    return (_magnitudes(values, step) + 0.5) * float(step)
+def middle(values: np.ndarray, step: np.float32, least: int = 0) -> np.ndarray:
+    """The absolute values (nnz,) float64 that the codes of `values` stand for, where none has less than a magnitude."""
+    return (np.maximum(magnitudes(values, step), least) + 0.5) * float(step)
 
 
 def encode(values: np.ndarray, step: np.float32) -> dict[str, np.ndarray]:
     """Code values (nnz,) float32 with one of the `Steps` of their table; gives the tensors by `KINDS`."""
-    low, high = rice.pack(_magnitudes(values, step))
+    low, high = rice.pack(magnitudes(values, step))
     signs = np.packbits(values < 0, bitorder="little")
     return {"signs": signs, "magnitudes_low": low, "magnitudes_high": high, "step": np.array([step])}
 
 
 def outline(values: np.ndarray, step: np.float32) -> dict[str, np.ndarray]:
     """Arrays of the types and shapes that `encode` would give, without content or memory, to add up bytes."""
-    sizes = rice.sizes(_magnitudes(values, step))
+    sizes = rice.sizes(magnitudes(values, step))
     lengths = (rice.bytes_of(len(values)), sizes.low, sizes.high)
     arrays = {kind: np.broadcast_to(np.uint8(0), (length,)) for kind, length in zip(KINDS[:3], lengths, strict=True)}
     return arrays | {"step": np.broadcast_to(step, (1,))}
@@ -143,18 +143,13 @@ def decode(
     Raises:
         SparserecError: when the bytes are not the code of so many values.
     """
-    if step.shape != (1,) or not np.isfinite(step[0]) or step[0] < SMALLEST:
-        raise SparserecError("'step' must be one finite number above 0, and not subnormal")
+    half = half_step(step)
     if signs.shape != (rice.bytes_of(nnz),):
         raise SparserecError(f"'signs' must have {rice.bytes_of(nnz)} bytes, one bit for each of {nnz} values")
     if nnz % 8 and int(signs[-1]) >> nnz % 8:
         raise SparserecError("'signs' has bits set after the last value")
-    magnitudes, half = rice.unpack(low, high, nnz, NAMES), float(step[0]) / 2
-    most = 2 * int(magnitudes.max()) + 1
-    if most * half > float(np.finfo(np.float32).max):
-        raise SparserecError("the largest magnitude times 'step' is not a finite number in single precision")
-    narrowest = np.int8 if most < 1 << 7 else np.int16 if most < 1 << 15 else np.int32
-    codes = magnitudes.astype(narrowest, copy=False)
+    numbers = rice.unpack(low, high, nnz, NAMES)
+    codes = numbers.astype(narrowest(int(numbers.max()), half), copy=False)
     codes *= 2
     codes += 1
     for first in range(0, nnz, rice.BLOCK):  # a multiple of 8
@@ -164,5 +159,25 @@ def decode(
     return codes, half
 
 
-def _magnitudes(values: np.ndarray, step: np.float32) -> np.ndarray:
+def half_step(step: np.ndarray) -> float:
+    """Half of a step as it is in a file. Raises SparserecError where it is none."""
+    if step.shape != (1,) or not np.isfinite(step[0]) or step[0] < SMALLEST:
+        raise SparserecError("'step' must be one finite number above 0, and not subnormal")
+    return float(step[0]) / 2
+
+
+def narrowest(largest: int, half: float) -> type[np.signedinteger]:
+    """The type that codes 2 * q + 1 take where the largest magnitude q is this.
+
+    Raises:
+        SparserecError: when it is too large for that half of a step.
+    """
+    most = 2 * largest + 1
+    if most * half > float(np.finfo(np.float32).max):
+        raise SparserecError("the largest magnitude times 'step' is not a finite number in single precision")
+    return np.int8 if most < 1 << 7 else np.int16 if most < 1 << 15 else np.int32
+
+
+def magnitudes(values: np.ndarray, step: np.float32) -> np.ndarray:
+    """The magnitudes (nnz,) int32 of values of a table with this step."""
     return np.floor(np.abs(values).astype(np.float64) / float(step)).astype(np.int32)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sparserec.artefact import coded
+from sparserec.artefact.codes import Code, relative_error
 from sparserec.artefact.csr import Table, TableData
 from sparserec.errors import SparserecError
 
@@ -23,9 +23,9 @@ COARSE = 0.005
 
 
 def thinned(
-    tables: Mapping[str, TableData], steps_of: Callable[[Mapping[str, TableData]], Mapping[str, np.float32]]
-) -> tuple[Mapping[str, TableData], Mapping[str, np.float32]]:
-    """The tables without the share of their smallest values that leaves the least squared error, and their steps.
+    tables: Mapping[str, TableData], codes_of: Callable[[Mapping[str, TableData]], Mapping[str, Code]]
+) -> tuple[Mapping[str, TableData], Mapping[str, Code]]:
+    """The tables without the share of their smallest values that leaves the least squared error, and their codes.
 
     A value that is left out counts with its square, one that is coded with what coding changes; every table counts
     relative to its sum of squares. The error falls and then rises with the share, so the first rise ends the search.
@@ -34,8 +34,8 @@ def thinned(
 
     Args:
         tables: by side.
-        steps_of: tables -> the finest steps of each side with which their file is within the budget; a SparserecError
-            when there are none.
+        codes_of: tables -> the code of each side with the finest steps whose file is within the budget; a
+            SparserecError when there is none.
 
     Raises:
         SparserecError: when no share makes the tables fit; the error is that of whole tables.
@@ -48,14 +48,14 @@ def thinned(
         masks = {side: _remaining(table, int(share * len(table.values))) for side, table in tables.items()}
         few = {side: _without(table, masks[side]) for side, table in tables.items()}
         try:
-            steps = steps_of(few)
+            codes = codes_of(few)
         except SparserecError as error:
             first = first or error
             return False
-        lost = sum(_lost(tables[side].values, masks[side], steps[side]) for side in tables)
+        lost = sum(_lost(tables[side].values, masks[side], codes[side]) for side in tables)
         better = lost < least
         if better:
-            best, least = (few, steps), lost
+            best, least = (few, codes), lost
         return better
 
     for share in SHARES:
@@ -141,8 +141,7 @@ def _without(table: TableData, remaining: np.ndarray) -> TableData:
     return replace(table, indptr=indptr, columns=np.asarray(table.columns)[remaining], values=table.values[remaining])
 
 
-def _lost(values: np.ndarray, remaining: np.ndarray, step: np.float32) -> float:
-    """Squared error relative to the squares of all values; a sum that does not depend on how NumPy adds up."""
-    exact = values.astype(np.float64)
-    errors = np.where(remaining, np.abs(exact) - coded.middle(values, step), exact)
-    return math.fsum((errors * errors).tolist()) / max(math.fsum((exact * exact).tolist()), 1e-300)
+def _lost(values: np.ndarray, remaining: np.ndarray, code: Code) -> float:
+    """Squared error relative to the squares of all values."""
+    exact = np.abs(values).astype(np.float64)
+    return relative_error(values, np.where(remaining, exact - code.middle(values), exact))

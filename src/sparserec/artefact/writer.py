@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sparserec.artefact import codecs
-from sparserec.artefact.codecs import Budget, ValuesCodec
+from sparserec.artefact.codecs import Budget, Side, ValuesCodec
 from sparserec.artefact.csr import Table, TableData, column_count, flat_values, row_count
 from sparserec.artefact.schema import (
     CARD_KEY,
@@ -80,8 +80,9 @@ def write(
         recipe: the configuration of the training, for the model card.
         data_fingerprint: SHA-256 of the interactions, for the card.
         metrics: for the card.
-        values_dtype: how values are stored, a name of `codecs.CODECS`: "int8" with a scale for each column, "float16",
-            or, for sparse tables, "coded" with one step for each table.
+        values_dtype: how values are stored, a name of `codecs.value_types`: "int8" with a scale for each column,
+            "float16", or, for sparse tables, "coded" with one step for each table, and without signs where no value is
+            negative.
         budget: bytes that the file may have, not counting the raw ids. Of values of other types than "coded" as many
             of the smallest are left out as it takes. With "coded", the steps are the finest that fit, of `coded.GRID`
             many, and the smallest values are left out where that makes the others so much finer that the squared error
@@ -107,7 +108,7 @@ def write(
     raw = _ids({"items": item_ids, "users": user_ids}) if ids else {}
     beside = {**raw, **factors, **order}
     about = {"recipe": dict(recipe or {}), "data_fingerprint": data_fingerprint, "metrics": dict(metrics or {})}
-    codec = codecs.named_codec(values_dtype)
+    codec = codecs.asked_codec(values_dtype)
     versions = [codec.version, *(_id_version(side, raw) for side in tables)]
     if order:
         versions.append(codecs.ENCODER.version if encoder is not None else codecs.AGE_DECAY.version)
@@ -125,7 +126,7 @@ class _Draft:
         codec: of the values.
         beside: the tensors of ids, of factors, and of what age does or of an encoder.
         about: fields of the model card that tables and tensors do not tell.
-        version: of the format.
+        version: of the format, the least that it will have.
     """
 
     codec: ValuesCodec
@@ -139,7 +140,10 @@ class _Draft:
         fitted, settings = self.codec.fit(tables, limits)
         values = {side: self.codec.encode(table, settings[side]) for side, table in fitted.items()}
         tensors = {**self.beside, **_structure(fitted), **_of_sides(values)}
-        header = header_of(tensors, replace(self.card(fitted), sha256=digest(tensors)))
+        # What a codec leaves to another, that one's tensors tell.
+        chosen = [codecs.codec_of(Side.of(side, 0, 0, tensors)).version for side in tables]
+        card = replace(self.card(fitted), format_version=max(self.version, *chosen), sha256=digest(tensors))
+        header = header_of(tensors, card)
         with replacing(path) as part, part.open("wb") as file:
             file.write(len(header).to_bytes(8, "little") + header)
             for name in _order(tensors):

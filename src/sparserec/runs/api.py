@@ -20,7 +20,7 @@ from sparserec.files import filling, sweep, together
 from sparserec.forks import start_threads
 from sparserec.interactions import Dataset, Split
 from sparserec.runs.data import KEPT, cut, keep, read, settled
-from sparserec.runs.refit import FINAL, adds_something, everything
+from sparserec.runs.refit import FINAL, adds_something, everything, first_epoch
 from sparserec.runs.run import Run
 from sparserec.runs.threads import checked_threads, set_threads
 from sparserec.settings import RunConfig, load_config
@@ -171,12 +171,13 @@ class _Session:
         task: training.Task,
         until: int | None = None,
         rounds: bool | None = None,
+        first: int = 0,
     ) -> training.Trainer:
-        """The training of a model in the folder of a context; `until` and `rounds` as for `build_plan`."""
+        """The training of a model in the folder of a context; `until`, `rounds`, `first` as for `build_plan`."""
         config, split = context.config, context.split
-        plan = training.build_plan(config, split, model, until, rounds)
+        plan = training.build_plan(config, split, model, until, rounds, first)
         if not task.size:
-            plan = replace(plan, epochs=0)
+            plan = replace(plan, epochs=0, first=0)
         view = training.build_view(config, model, starts.bytes_beside_ids(config, split.train.items, None))
 
         def report(progress: training.Progress) -> None:
@@ -258,25 +259,28 @@ def _refit(run: Run, first: starts.Context, session: _Session) -> bool:
     course = first.course
     course.second()
     until, rounds = run.chosen_epoch + 1, run.is_rounded
+    again = everything(first.split, run.holds_out)
+    begun = first_epoch(first.config, first.split, again, until)
     lender = _lends_again(first.teacher_run, run)
     context = replace(
         first,
         config=starts.decided(run.config, run.folder),
-        split=everything(first.split, run.holds_out),
+        split=again,
         folder=folder,
         teacher_run=lender,
         earlier_run=run.folder if first.recommender.from_histories else None,
+        goes_on=begun > 0,
     )
     from sparserec.runs.said import planned_run
 
     borrowed = first.teacher_run is not None
-    course.plan(planned_run(run.config, first.split, borrowed, context.config, until, lender is not None))
+    course.plan(planned_run(run.config, first.split, borrowed, context.config, until, lender is not None, begun))
     try:
         with filling(folder):
             model, task = starts.begin(context)
     except KeyboardInterrupt:  # there is a run already, which this would only have made better
         return False
-    trainer = session.trainer(context, model, task, until, rounds)
+    trainer = session.trainer(context, model, task, until, rounds, begun)
     trainer.resume()
     course.begin("training")
     return session.run(trainer) != "interrupted"

@@ -53,6 +53,7 @@ def planned_run(
     decided: RunConfig | None = None,
     until: int | None = None,
     lent_again: bool | None = None,
+    begun: int = 0,
 ) -> list[Stage]:
     """The stages of a run, of both trainings.
 
@@ -63,12 +64,13 @@ def planned_run(
         decided: with what the first training decided, once it has.
         until: epochs of the second training, once they are known.
         lent_again: whether the teacher of the second training is another run's; as that of the first when None.
+        begun: the epoch with which the second training begins.
     """
     stages, holdout = planned_stages(config, split, lent=lent), bool(config.data.holdout)
     if not config.refit or not adds_something(split, holdout):
         return stages
     whole, lent = everything(split, holdout), lent if lent_again is None else lent_again
-    again = planned_stages(config, whole, True, lent, decided, until)
+    again = planned_stages(config, whole, True, lent, decided, None if until is None else until - begun)
     tested = holdout and split.test.nnz > 0
     prefix = "once more, with all but the test part" if tested else "once more, on everything"
     return [*stages, *(replace(stage, words=f"{prefix}: {stage.words}") for stage in again)]

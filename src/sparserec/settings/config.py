@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import Field, SerializeAsAny, field_validator, model_serializer, model_validator
 
-from sparserec.artefact import CODECS
+from sparserec.artefact import value_types
 from sparserec.axes import EXPLORERS, OBJECTIVES, RECOMMENDERS, STARTS
 from sparserec.section import Settings
 from sparserec.settings.data import DataConfig
@@ -79,7 +79,7 @@ class RunConfig(Settings):
     """Epochs without a better validation NDCG@20 before training stops; a factorisation dips in the first ones
     after its spectral start."""
     values: str = "int8"
-    """How values are stored in the exported file, a name of `sparserec.artefact.CODECS`; "coded" takes the finest
+    """How values are stored in the exported file, a name of `sparserec.artefact.value_types`; "coded" takes the finest
     rounding that a budget allows."""
     rounding: float = Field(default=0.005, ge=0, le=1)
     """Share of validation NDCG@20 that "coded" values may cost fism. Where they cost more, the last quarter of the
@@ -108,8 +108,8 @@ class RunConfig(Settings):
     @field_validator("values")
     @classmethod
     def _known_codec(cls, name: str) -> str:
-        if name not in CODECS:
-            raise unknown(CODECS)
+        if name not in value_types():
+            raise unknown(value_types())
         return name
 
     @field_validator("method", "init", "loss")

@@ -12,8 +12,8 @@ from sparserec.settings.names import unknown
 
 
 class TeacherConfig(Settings):
-    """The teacher of a history-based recommender: a closed-form filter, averaged with a trained one and, where items
-    are few, with EASE; see docs/guide/distillation.md."""
+    """The teacher of a history-based recommender: a closed-form filter, averaged with a linear model of items or with a
+    trained one; see docs/guide/distillation.md."""
 
     user_power: float | None = Field(default=None, ge=0)
     """Power of their number by which a user's interactions count less; None chooses between 1 and 0.5 on the validation
@@ -23,12 +23,16 @@ class TeacherConfig(Settings):
     power: float | None = Field(default=None, ge=0)
     """Exponent of the singular values; None chooses among 0, 0.125, 0.25 and 0.5 on the validation part."""
     rank: int | None = Field(default=None, ge=1)
-    """Singular values of the teacher; None chooses among all that were found, a half and a quarter of them."""
+    """Singular values of the teacher; None chooses among all that were found, a half and a quarter of them, each cut to
+    512 where the spectrum is "whole"."""
     neighbours: float | None = Field(default=None, ge=0)
-    """Weight of the item-item graph beside the low-pass filter; None chooses among 0, 0.3, 1 and 3 on validation."""
-    spectrum: Literal["whole"] | None = None
-    """With "whole", filters with a plateau and a linear model of each item's neighbours are tried too, which see beyond
-    the singular vectors that were found. They were not there when the figures of docs/results were measured."""
+    """Weight of the item-item graph beside the filter; None chooses among 0, 0.3, 1 and 3 on validation beside a
+    low-pass filter, among 1, 1.5 and 2 beside one with a plateau."""
+    spectrum: Literal["whole", "low"] = "whole"
+    """Whether the teacher sees beyond the singular vectors that were found. With "whole" a linear model of items,
+    EASE or one of each item's neighbours, comes first, a filter, which may have a plateau, is chosen beside it, and a
+    trained teacher comes last. With "low", as in earlier versions, a filter with a power comes first, then the trained
+    teacher, then EASE, and several widths of the first table are tried by training."""
     steepness: float | None = Field(default=None, ge=0)
     """Of a plateau in the place of a power; None chooses on validation among 0, which is none, 2 and 3, where the
     spectrum is "whole"."""
@@ -36,7 +40,7 @@ class TeacherConfig(Settings):
     """What the first 512 vectors count more where there is a plateau; None chooses among 0, 0.2 and 0.4."""
     exponent: float | None = Field(default=None, ge=0, le=1)
     """Of the interactions of an item, by which it is divided before a filter with a plateau and multiplied after it;
-    None chooses among 0.5, 0.4 and 0.3."""
+    None chooses among 0.5, 0.4 and 0.3, the largest that is about as good as the best."""
     share: float | None = Field(default=None, ge=0, lt=1)
     """Share of the trained teacher in the average; None chooses among 0, 0.25, 0.5 and 0.75 on validation."""
     trained: str = "pooled"
@@ -54,7 +58,7 @@ class TeacherConfig(Settings):
     """Neighbours an item that it has: the most similar ones."""
     regularisation: float | None = Field(default=None, gt=0)
     """Of EASE; None chooses on the validation part among 100, 400 and 1600, with few neighbours among 5, 20 and 80."""
-    epochs: int = Field(default=8, ge=0)
+    epochs: int = Field(default=4, ge=0)
     """Passes over the users to train the trained teacher; 0 trains none."""
     dim: int = Field(default=256, ge=1)
     """Columns of the trained teacher; fewer where the catalogue is very large."""
@@ -63,8 +67,9 @@ class TeacherConfig(Settings):
     lr: float = Field(default=0.01, gt=0)
     """Initial step size of the trained teacher."""
     columns: int | None = Field(default=None, ge=1)
-    """Columns of the spectrum that the initial table takes, at most `rank`; None chooses all of them or half by the
-    validation part, after an epoch with each. A sparse table has a budget, so more columns are not always better."""
+    """Columns of the spectrum that the initial table takes; None chooses all of them or half by the validation part. A
+    sparse table has a budget, so more columns are not always better. Where the spectrum is "low" they are at most
+    `rank`, and judged after an epoch with each."""
     groups: bool | None = None
     """Whether columns for groups of items join those of the spectrum; None lets validation decide."""
     length: int = Field(default=256, ge=20)

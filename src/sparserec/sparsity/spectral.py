@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -25,6 +24,10 @@ TYPICAL_VALUE = 0.2
 
 USER_NUMBERS = 200_000_000
 """Numbers (users x singular values) that a matrix of the user side may have; of more users there is none."""
+DEPENDENT = 1e-11
+"""Share of the largest square below which a column counts as one that depends on others."""
+ROWS = 4096
+"""Rows of which columns are multiplied with each other at a time, in double precision."""
 BLOCK_NUMBERS = 20_000_000
 """Numbers of a block of it, where there is none."""
 
@@ -69,22 +72,49 @@ def item_spectrum(
         iterations: power iterations of the range finder.
         normalisation: by what interactions are divided.
     """
-    from sklearn.utils.extmath import randomized_range_finder
-
     check_dim(interactions, dim)
     matrix = normalised(interactions, normalisation)
     n_users, n_items = (int(side) for side in matrix.shape or ())
     size = min(dim + 16, n_users, n_items)
     if n_users * size > USER_NUMBERS:
         return Spectrum(*_from_items(matrix, dim, size, seed, iterations), normalisation)
-    start: Any = seed
-    basis = randomized_range_finder(
-        matrix, size=size, n_iter=iterations, power_iteration_normalizer="LU", random_state=start
-    )
-    small = np.ascontiguousarray((matrix.T @ basis).T, dtype=np.float32)
-    singular, turn = _leading((small @ small.T).astype(np.float64), dim)
-    items = small.T @ (turn / singular).astype(np.float32)
+    by_item = sp.csr_array(matrix.T)
+    basis = np.random.default_rng([seed, 12]).standard_normal((n_items, size), dtype=np.float32)
+    for _ in range(iterations):
+        basis = _well_conditioned(matrix @ basis)
+        basis = _well_conditioned(by_item @ basis)
+    basis = orthonormal(matrix @ basis)
+    small = np.asarray(by_item @ basis)
+    singular, turn = _leading((small.T @ small).astype(np.float64), dim)
+    items = small @ (turn / singular).astype(np.float32)
     return Spectrum(singular, np.ascontiguousarray(items), normalisation)
+
+
+def _well_conditioned(columns: np.ndarray) -> np.ndarray:
+    """Columns (n, d) of the same span, far from dependent: the lower factor of an LU decomposition."""
+    from scipy.linalg import lu
+
+    return lu(columns, permute_l=True, overwrite_a=True, check_finite=False)[0]
+
+
+def orthonormal(columns: np.ndarray) -> np.ndarray:
+    """Orthonormal columns (n, d) float32 of the same span, 0 where a column depends on others.
+
+    By the eigenvectors of the columns' products with each other, twice, since once is exact to their condition alone:
+    products of matrices, which take a fraction of the time of a QR decomposition.
+
+    Source: Yamamoto et al., "Roundoff error analysis of the CholeskyQR2 algorithm", 2015, for the second round.
+    """
+    for _ in range(2):
+        products = np.zeros((columns.shape[1], columns.shape[1]))
+        for first in range(0, len(columns), ROWS):
+            part = columns[first : first + ROWS].astype(np.float64)
+            products += part.T @ part
+        squares, turn = np.linalg.eigh(products)
+        known = squares > DEPENDENT * max(float(squares[-1]), 1e-30)
+        turn *= np.where(known, 1 / np.sqrt(np.where(known, squares, 1)), 0)
+        columns = columns @ turn.astype(np.float32)
+    return columns
 
 
 def _from_items(matrix: sp.csr_array, dim: int, size: int, seed: int, iterations: int) -> tuple[np.ndarray, np.ndarray]:
@@ -97,9 +127,11 @@ def _from_items(matrix: sp.csr_array, dim: int, size: int, seed: int, iterations
     blocks = [matrix[first : first + step] for first in range(0, n_users, step)]
     basis = np.random.default_rng([seed, 12]).standard_normal((n_items, size), dtype=np.float32)
     for _ in range(iterations + 1):
-        basis = np.linalg.qr(basis)[0]
-        basis = sum(np.asarray(block.T @ np.asarray(block @ basis)) for block in blocks)
-    basis = np.linalg.qr(basis)[0]
+        basis, total = orthonormal(basis), np.zeros((n_items, size), dtype=np.float32)
+        for block in blocks:
+            total += block.T @ np.asarray(block @ basis)
+        basis = total
+    basis = orthonormal(basis)
     square = np.zeros((size, size), dtype=np.float64)
     for block in blocks:
         part = np.asarray(block @ basis)

@@ -33,8 +33,9 @@ class Context:
         course: told which stage begins, how far it is, and what was chosen.
         device: where tables are trained.
         teacher_run: the folder of another run, of the same data and teacher settings, whose teacher is taken.
-        earlier_run: the folder of a training on nearly the same interactions that decided everything: its table says
-            where to turn the columns of a new one, which saves time.
+        earlier_run: the folder of a training on nearly the same interactions that decided everything: its first table
+            says where to turn the columns of a new one, which saves time.
+        goes_on: whether the last table of the earlier run takes the place of a first one.
     """
 
     config: RunConfig
@@ -44,6 +45,7 @@ class Context:
     device: torch.device = CPU
     teacher_run: Path | None = None
     earlier_run: Path | None = None
+    goes_on: bool = False
 
     @property
     def fingerprint(self) -> str:

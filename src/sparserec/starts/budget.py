@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sparserec.artefact import EncoderShape, Plan, ids_bytes, nnz_for_budget, planned, sparse_file_bytes
 from sparserec.axes import RECOMMENDERS
@@ -19,6 +20,8 @@ USUAL_BITS = 5.0
 SPARE = 30
 """One in so many parameters more than are expected to fit: a table may take fewer bytes than one spread by chance, and
 where it does not, the smallest values are left out of the file."""
+SHORT = 5000
+"""Bytes below which more than half of a file is its header."""
 HEADER_MARGIN = 256
 """Bytes by which the header of a file may be larger than the estimate of a budget by the item has it."""
 
@@ -45,11 +48,17 @@ def width(config: RunConfig, split: Split) -> int:
     return max(1, min(config.dim, n_users - 1, n_items - 1, numbers // max(n_items, 1)))
 
 
-def active_parameters(config: RunConfig, split: Split, dim: int) -> int:
+def active_parameters(config: RunConfig, split: Split, dim: int, *, item_columns: bool = False) -> int:
     """The budget in active parameters of tables of `dim` columns.
 
     It comes from the bytes of the exported file, or from the density: that is of the columns that were asked for. A
     budget of bytes is a ceiling: where more would fit than there are places, all are active.
+
+    Args:
+        config: of the run.
+        split: of its data.
+        dim: columns.
+        item_columns: whether the table has item columns alone: its values are above 0, and there are no factors.
 
     Raises:
         SparserecError: for a budget by the item that not even one parameter a row keeps; see `budget_bounds`.
@@ -61,14 +70,14 @@ def active_parameters(config: RunConfig, split: Split, dim: int) -> int:
         return min(budget_of(config.density, n_users + n_items, asked), (n_users + n_items) * dim)
     limit = parse_budget(config.budget, split.train.n_items)
     if bounds_whole_file(config.budget):
-        plan = _plan(config, split, dim)
+        plan = _plan(config, split, dim, item_columns=item_columns)
         asked = limit if config.values == "coded" else limit + limit // SPARE
         # What a first training decided makes the configuration longer, and so the header that is planned for a second.
         return plan.nnz_within(max(asked, plan.smallest))
-    sizes = {"n_items": n_items, "n_users": n_users, "dim": dim, "values_dtype": config.values}
-    nnz = nnz_for_budget(limit, **sizes, history_factors=kind.from_histories, encoder=encoder_shape(config))
-    if nnz < 2 * (n_items + n_users):  # so few that it matters how long the header is
-        plan = _plan(config, split, dim)
+    sizes = {"n_items": n_items, "n_users": n_users, "dim": dim, **_stored(config, item_columns)}
+    nnz = nnz_for_budget(limit, **sizes, encoder=encoder_shape(config))
+    if nnz < 2 * (n_items + n_users) or limit < SHORT:  # so few that it matters how long the header is
+        plan = _plan(config, split, dim, item_columns=item_columns)
         nnz = min(nnz, plan.nnz_within(max(limit + plan.ids, plan.smallest)))
     return nnz
 
@@ -85,12 +94,12 @@ def table_rows(config: RunConfig, split: Split) -> tuple[int, int]:
     return split.train.n_users * sides.count("users"), split.train.n_items * sides.count("items")
 
 
-def columns_budget(config: RunConfig, split: Split, dim: int) -> int:
+def columns_budget(config: RunConfig, split: Split, dim: int, *, item_columns: bool = False) -> int:
     """The same for a table of histories, of which fewer columns than asked for may not hold as many parameters."""
     asked = width(config, split)
     if dim > asked:
-        return active_parameters(config, split, dim)
-    return min(active_parameters(config, split, asked), split.train.n_items * dim)
+        return active_parameters(config, split, dim, item_columns=item_columns)
+    return min(active_parameters(config, split, asked, item_columns=item_columns), split.train.n_items * dim)
 
 
 def bytes_beside_ids(config: RunConfig, items: Vocabulary, users: Vocabulary | None) -> int | None:
@@ -153,15 +162,21 @@ def _columns(config: RunConfig, split: Split) -> int:
     return width(config, split) if RECOMMENDERS[config.model].from_histories else config.dim
 
 
-def _plan(config: RunConfig, split: Split, dim: int) -> Plan:
+def _plan(config: RunConfig, split: Split, dim: int, *, item_columns: bool = False) -> Plan:
     kind = RECOMMENDERS[config.model]
     return planned(
         items=split.train.items,
         users=split.train.users if "users" in kind.tables.values() else None,
         dim=dim,
-        values_dtype=config.values,
-        history_factors=kind.from_histories,
         recipe=config.as_recipe(),
         ids=config.ids != "none",
         encoder=encoder_shape(config),
+        **_stored(config, item_columns),
     )
+
+
+def _stored(config: RunConfig, item_columns: bool) -> dict[str, Any]:
+    """How the values of a table can be expected to be stored, and whether it has history factors."""
+    if item_columns:
+        return {"values_dtype": "positive" if config.values == "coded" else config.values, "history_factors": False}
+    return {"values_dtype": config.values, "history_factors": RECOMMENDERS[config.model].from_histories}

@@ -20,8 +20,10 @@ import scipy.sparse as sp
 from sparserec.axes import STARTS
 from sparserec.errors import SparserecError
 from sparserec.files import make_folder
+from sparserec.settings import RunConfig
 from sparserec.sparsity import CsrMask, HistoryStart, Spectrum, local_factors
 from sparserec.sparsity.initial import normalised
+from sparserec.starts import thresholds
 from sparserec.starts.base import Context, SparseStart, Start
 from sparserec.starts.budget import columns_budget, width
 from sparserec.starts.judging import judged_users, quality, taught_users
@@ -83,9 +85,13 @@ def history_start_of(context: Context) -> Start:
     if ordered is not None and ordered.clear:
         return _begin_ordered(context, ordered)
     by_table = kind.widths and not needs_teacher(context.config)
-    spectrum = spectrum_stage(context, partial(_quality_of, context) if by_table else None)
+    columns = vectors_needed(context.config) if context.goes_on else None
+    spectrum = spectrum_stage(context, partial(_quality_of, context) if by_table else None, columns)
     taught = taught_stage(context, spectrum) if needs_teacher(context.config) else []
-    table, chosen = Tables(context, spectrum).choose(taught)
+    if context.goes_on:
+        table, chosen = _last_table(context), taught[0]
+    else:
+        table, chosen = Tables(context, spectrum).choose(taught)
     if ordered is not None and ordered.quality >= _trained_quality(context, table, chosen):
         return _begin_ordered(context, ordered)
     lists = None if chosen is None else settle_lists(context, chosen, taught)
@@ -98,7 +104,7 @@ def _ordered(context: Context) -> ItemTable | None:
     """The table of what follows what, where the recommender can have one and order counts."""
     if not STARTS[context.config.init].widths:
         return None
-    return ordered_table(context, MOST_COLUMNS)
+    return ordered_table(context)
 
 
 def _begin_ordered(context: Context, ordered: ItemTable) -> Start:
@@ -121,6 +127,28 @@ def _trained_quality(context: Context, table: FirstTable, teacher: Lists | None)
     return table_quality(context, table, judged_users(context.config, context.split))
 
 
+def vectors_needed(config: RunConfig) -> int:
+    """Singular vectors that a teacher takes of which everything is decided."""
+    teacher = config.teacher
+    assert teacher.rank is not None
+    return max(teacher.rank, teacher.dim) if teacher.share else teacher.rank
+
+
+def _last_table(context: Context) -> FirstTable:
+    """The table with which the earlier run ended, the one that validation chose."""
+    assert context.earlier_run is not None
+    context.course.begin("table")
+    path = context.earlier_run / "best.safetensors"
+    tensors, facts = load_state(path)
+    columns = load_state(context.earlier_run / FILE)[1]["columns"]
+    try:
+        mask = CsrMask(*(tensors[f"items.{name}"].numpy() for name in ("indptr", "columns", "values")))
+        weights = np.exp(tensors["weights.values"].numpy()).ravel()
+        return FirstTable(HistoryStart(mask, weights), int(facts["dims"]["items"]), int(columns))
+    except (KeyError, TypeError, ValueError) as error:
+        raise SparserecError(f"{path}: not the tables of a run of histories ({error}); train that run anew") from None
+
+
 class Tables:
     """The last stage: the first table, tried in several widths where there is a teacher.
 
@@ -137,15 +165,20 @@ class Tables:
     def choose(self, taught: Sequence[Lists]) -> tuple[FirstTable, Lists | None]:
         """The table with the teacher that it learns from, if any.
 
-        A table of as many columns as the teacher's rank is tried with each teacher, then one of half the columns with
-        the best of them, unless so few did worse already; after an epoch of training each, since wide tables gain more
-        from it than narrow ones. Columns for groups of items join where validation asks for them.
+        Where the teacher's spectrum is low, a table of as many columns as its rank is tried with each teacher, then one
+        of half the columns with the best of them, unless so few did worse already; after an epoch of training each,
+        since wide tables gain more from it than narrow ones. Where it is whole, all columns are taken, unless half of
+        them, or a quarter and so on, are clearly better before any training. Columns for groups of items join where
+        validation asks for them.
         """
         context, asked = self._context, self._context.config.teacher.columns
         context.course.begin("table")
         if not STARTS[context.config.init].widths:
             return self.whole(), taught[0] if taught else None
         judges = len(judged_users(context.config, context.split)) > 0
+        if taught and context.config.teacher.spectrum == "whole":
+            table = self._whole_or_half() if asked is None and judges else self._of_columns(self._most(asked))
+            return self._with_groups(table, taught[0]), taught[0]
         if not taught or (len(taught) == 1 and not (asked is None and judges)):
             table, chosen = self._of_rank(taught[0] if taught else None), taught[0] if taught else None
         else:
@@ -154,7 +187,30 @@ class Tables:
 
     def whole(self) -> FirstTable:
         """A table of all columns of the spectrum."""
-        return self._of_columns(len(self._spectrum.singular))
+        return self._of_columns(self._most(None))
+
+    def _most(self, asked: int | None) -> int:
+        """As many columns as were asked for, at most all of the spectrum."""
+        columns = len(self._spectrum.singular)
+        return columns if asked is None else min(asked, columns)
+
+    def _whole_or_half(self) -> FirstTable:
+        """A table of all columns of the spectrum, or of half of them and so on, where that is clearly better."""
+        users = judged_users(self._context.config, self._context.split)
+        table = self.whole()
+        best = table_quality(self._context, table, users) if table.dim > 1 else 0.0
+        n_items, active = self._context.split.train.n_items, len(table.start.mask.columns)
+        # A table that is half full has few places to choose among, and a full one leaves bytes of the budget.
+        while table.dim > 1 and n_items * -(-table.dim // 2) >= 2 * active:
+            half = self._of_columns(-(-table.dim // 2))
+            judged = table_quality(self._context, half, users)
+            self._context.course.detail(
+                f"{table.dim} columns: validation NDCG@20 {best:.4f} as they are, {half.dim} columns {judged:.4f}"
+            )
+            if judged < (1 + thresholds.WORTH_NARROW) * best:
+                break
+            table, best = half, judged
+        return table
 
     def _best(self, taught: Sequence[Lists], halves: bool) -> tuple[FirstTable, Lists]:
         tried = [(*self._tried(teacher, 1), teacher) for teacher in taught]
@@ -189,11 +245,19 @@ class Tables:
         start = make(context, self._spectrum.narrowed(columns), budget, like, groups)
         return FirstTable(start, columns + more, columns)
 
+    def _weight_of_graph(self, teacher: Lists) -> float:
+        """What the graph counts beside the spectrum in a table: as in the filter, or as much where a linear model has
+        a share, which knows the whole of it as well."""
+        facts = teacher.facts
+        linear = facts.get("ease", 0) or facts.get("local", 0)
+        return 1.0 if linear and self._context.config.teacher.spectrum == "whole" else float(facts["neighbours"])
+
     def _with_groups(self, plain: FirstTable, teacher: Lists | None) -> FirstTable:
         """The table with columns for groups of items beside those it has, where validation asks for them."""
         context, asked = self._context, self._context.config.teacher.groups
+        weight = 0.0 if teacher is None else self._weight_of_graph(teacher)
         # Only coded values keep a byte budget whatever the columns are; and nothing can be judged without users.
-        if teacher is None or not teacher.facts["neighbours"] or context.config.values != "coded" or asked is False:
+        if not weight or context.config.values != "coded" or asked is False:
             return plain
         users = judged_users(context.config, context.split)
         if asked is None and not len(users):
@@ -204,9 +268,10 @@ class Tables:
         most = min(LOCAL_COLUMNS, MOST_COLUMNS - plain.columns)
         groups = local_factors(matrix, train.item_degrees(), columns=most)
         more = int(groups.indices.max(initial=-1)) + 1
-        share = np.float32(np.sqrt(teacher.facts["neighbours"]))
-        wide = self._made(plain.columns, groups * share, more)
-        if asked is None and table_quality(context, plain, users) >= table_quality(context, wide, users):
+        self._like = self._like or (plain.start.mask, plain.columns)  # else it would be turned from the beginning
+        wide = self._made(plain.columns, groups * np.float32(np.sqrt(weight)), more)
+        margin = 1 + (thresholds.WORTH_GROUPS if context.config.teacher.spectrum == "whole" else 0)
+        if asked is None and margin * table_quality(context, plain, users) >= table_quality(context, wide, users):
             return plain
         context.course.detail(f"{more} groups of items have a column each")
         return wide

@@ -12,7 +12,7 @@ from sparserec.interactions import Split
 from sparserec.protocols import Scorer
 from sparserec.settings import RunConfig
 from sparserec.starts import thresholds
-from sparserec.teachers import GraphFilter, scores_of_all
+from sparserec.teachers import GraphFilter, best_means, scores_of_all
 from sparserec.training.samples import at_most
 
 
@@ -41,12 +41,28 @@ def quality(scorer: Scorer, split: Split, users: np.ndarray) -> float:
     return evaluate(scorer, split.train, split.valid, users=users)["ndcg@20"]
 
 
-def qualities(filters: Sequence[GraphFilter], split: Split, users: np.ndarray) -> list[float]:
-    """Validation NDCG@20 for these users of each of several filters of one spectrum."""
+def qualities(
+    filters: Sequence[GraphFilter], split: Split, users: np.ndarray, beside: Scorer | None = None
+) -> list[float]:
+    """Validation NDCG@20 for these users of each of several filters of one spectrum.
+
+    Args:
+        filters: what is judged.
+        split: the interactions.
+        users: ascending, with a validation part.
+        beside: judge the average of each filter with this teacher, half and half, instead of the filter alone.
+    """
     history, totals = split.train.csr(), [0.0] * len(filters)
     for first in range(0, len(users), thresholds.JUDGED_BLOCK):
         block = users[first : first + thresholds.JUDGED_BLOCK]
-        for place, scores in scores_of_all(filters, history[block]):
+        histories = history[block]
+        other = None if beside is None else beside.score(block)
+        if other is not None:
+            other /= best_means(other, histories)[:, None]
+        for place, scores in scores_of_all(filters, histories):
+            if other is not None:
+                np.divide(scores, best_means(scores, histories)[:, None], out=scores)
+                np.add(scores, other, out=scores)
             totals[place] += quality(KnownScores(block, scores), split, block) * len(block)
     return [total / len(users) for total in totals]
 

@@ -18,6 +18,7 @@ from sparserec.starts.base import Context
 from sparserec.starts.budget import columns_budget
 from sparserec.starts.judging import judged_users, quality
 from sparserec.teachers import (
+    KEPT,
     CommonInteractions,
     Following,
     OfHistories,
@@ -32,8 +33,11 @@ RIDGE = 0.1
 """Of the fit of the weights that stay to those that go."""
 FORGOTTEN = 0.02
 """Pairs so far apart that an item of a history counts less beside the other do not count as taken together."""
-COMMON = 1024
-"""Items at most that are taken together with an item, when weights are fitted."""
+MOST_ITEMS = 1 << 20
+"""Items up to which there may be a column for each."""
+WEIGHTS = 1 << 25
+"""Weights of a model at most, so that large catalogues take no more memory; an item keeps `FEWEST` at least."""
+FEWEST = 32
 WHOLE_HISTORY = 50
 """Places that items of a pair may be apart where order is left out."""
 
@@ -80,17 +84,12 @@ class ItemTable:
     clear: bool
 
 
-def ordered_table(context: Context, most_columns: int) -> ItemTable | None:
-    """The table of what follows what, where order counts; None where it does not, or is not known.
-
-    Args:
-        context: of the run.
-        most_columns: that a table may have.
-    """
+def ordered_table(context: Context) -> ItemTable | None:
+    """The table of what follows what, where order counts; None where it does not, or is not known."""
     asked, train = context.config.order, context.split.train
     users = judged_users(context.config, context.split)
     known = asked.use is True
-    if asked.use is False or train.timestamps is None or train.n_items > most_columns:
+    if asked.use is False or train.timestamps is None or train.n_items > MOST_ITEMS:
         return None
     if not known and not (len(users) and context.split.judges_next):
         return None
@@ -104,7 +103,7 @@ def ordered_table(context: Context, most_columns: int) -> ItemTable | None:
             f"{chosen.unordered:.4f}"
         )
         return None
-    model = successors(history, train.n_items, chosen.following)
+    model = successors(history, train.n_items, chosen.following, kept_weights(train.n_items))
     mask, popular, judged = _cut(context, search, model, chosen)
     words = f"order counts: each newer item makes one of the history count {chosen.age_decay:g} times"
     if len(users):
@@ -131,6 +130,11 @@ def _is_clear(context: Context, judged: float, chosen: Chosen, users: np.ndarray
     known = quality(OfHistories(linear, split.train.csr()), split, users)
     context.course.detail(f"a linear model without order: validation NDCG@20 {known:.4f}")
     return judged >= bar * known
+
+
+def kept_weights(n_items: int) -> int:
+    """Weights of an item at most."""
+    return min(KEPT, max(FEWEST, WEIGHTS // n_items))
 
 
 class _Search:
@@ -164,10 +168,7 @@ class _Search:
         best = self._best([(best.following, _between(best.age_decay) if asked.age_decay is None else [])], best)
         unordered = Following(WHOLE_HISTORY, 1.0, 1.0, best.following.into, best.following.out)
         plain = self._best([(unordered, [1.0]), (replace(unordered, into=0.5, out=0.5), [1.0])])
-        by_user = [
-            self._by_user(successors(self._history, self._n_items, one.following), one.age_decay)
-            for one in (best, plain)
-        ]
+        by_user = [self._by_user(self._model(one.following), one.age_decay) for one in (best, plain)]
         gains = by_user[0] - by_user[1]
         spread = float(np.std(gains) / np.sqrt(len(gains)))
         return replace(best, quality=float(by_user[0].mean()), unordered=float(by_user[1].mean()), spread=spread)
@@ -181,13 +182,16 @@ class _Search:
         scorer, split = self._scorer(model, age_decay), self._context.split
         return evaluate(scorer, split.train, split.valid, users=self._deciding, per_user=True).per_user["ndcg@20"]
 
+    def _model(self, following: Following) -> sp.csr_array:
+        return successors(self._history, self._n_items, following, kept_weights(self._n_items))
+
     def _scorer(self, model: sp.csr_array, age_decay: float) -> SuccessorScorer:
         return SuccessorScorer(model, decayed(self._history, self._n_items, age_decay))
 
     def _best(self, tries: Iterable[tuple[Following, Iterable[float]]], best: Chosen | None = None) -> Chosen:
         """The best of these models with each of some decays, and of the one before."""
         for following, ages in tries:
-            model = successors(self._history, self._n_items, following)
+            model = self._model(following)
             for age_decay in ages:
                 judged = quality(self._scorer(model, age_decay), self._context.split, self._users)
                 if best is None or judged > best.quality:
@@ -200,7 +204,7 @@ def _cut(context: Context, search: _Search, model: sp.csr_array, chosen: Chosen)
     """The table within the budget, the exponent by which its weights were chosen, and its validation NDCG@20."""
     train, asked = context.split.train, context.config.order.popular
     history, n_items = Ordered.of(train), train.n_items
-    budget = columns_budget(context.config, context.split, n_items)
+    budget = columns_budget(context.config, context.split, n_items, item_columns=True)
     degrees = np.maximum(train.item_degrees(), 1).astype(np.float64)
     together = taken_together(history, n_items, chosen.age_decay)
     found = []
@@ -223,7 +227,7 @@ def taken_together(history: Ordered, n_items: int, age_decay: float) -> sp.csr_a
     far = 1 if age_decay <= FORGOTTEN else WHOLE_HISTORY
     if FORGOTTEN < age_decay < 1:
         far = min(far, math.ceil(math.log(FORGOTTEN) / math.log(age_decay)))
-    pairs = successors(history, n_items, Following(far, age_decay, 1.0, 0.0, 0.0, 1.0), COMMON)
+    pairs = successors(history, n_items, Following(far, age_decay, 1.0, 0.0, 0.0, 1.0), 4 * kept_weights(n_items))
     lengths = np.diff(history.indptr)
     alone = np.repeat(1 / np.sqrt(np.maximum(lengths, 1)), lengths)
     diagonal = np.bincount(history.indices, alone, minlength=n_items).astype(np.float32)

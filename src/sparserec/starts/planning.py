@@ -106,8 +106,11 @@ def stage_words(name: str) -> str:
 
 def _taught(settings: TeacherConfig, n_items: int) -> list[str]:
     """The stages that make a teacher's lists."""
-    names = [name for name in (settings.trained, *joining()) if _can_be(name, settings, n_items)]
-    return ["filter", *dict.fromkeys(names), "lists"]
+    trained, linear = (
+        [name for name in names if _can_be(name, settings, n_items)] for names in ([settings.trained], joining())
+    )
+    order = [*linear, "filter", *trained] if settings.spectrum == "whole" else ["filter", *trained, *linear]
+    return [*dict.fromkeys(order), "lists"]
 
 
 def _can_be(name: str, settings: TeacherConfig, n_items: int) -> bool:
@@ -116,7 +119,7 @@ def _can_be(name: str, settings: TeacherConfig, n_items: int) -> bool:
     if name == "ease":
         return settings.ease is not None or n_items <= settings.ease_items
     if name == "local":
-        return settings.local is not None or (settings.spectrum is not None and n_items > settings.ease_items)
+        return settings.local is not None or (settings.spectrum == "whole" and n_items > settings.ease_items)
     return settings.epochs > 0
 
 

@@ -23,13 +23,14 @@ from sparserec.training.checkpoint import load_state
 FILE = "spectrum.stage"
 
 
-def spectrum_stage(context: Context, judge: Callable[[Spectrum], float] | None) -> Spectrum:
+def spectrum_stage(context: Context, judge: Callable[[Spectrum], float] | None, columns: int | None = None) -> Spectrum:
     """The spectrum of the training part: from the run folder, or computed and left there.
 
     Args:
         context: of the run.
         judge: of spectra of interactions normalised in several ways, the best one is taken; by the best filter of each
             when not given.
+        columns: singular values at most, fewer than a table has columns where only a teacher needs them.
     """
     path = context.folder / FILE
     if stored := load_stage(path, context.fingerprint):
@@ -37,8 +38,9 @@ def spectrum_stage(context: Context, judge: Callable[[Spectrum], float] | None) 
         return Spectrum(arrays["singular"], arrays["items"], Normalisation(**facts))
     context.course.begin("spectrum")
     dim, train = width(context.config, context.split), context.split.train
+    dim = dim if columns is None else min(dim, columns)
     numbers = context.config.of(StartSettings).start_numbers
-    if numbers // train.n_items < min(context.config.dim, train.n_users - 1):
+    if columns is None and numbers // train.n_items < min(context.config.dim, train.n_users - 1):
         context.course.note(
             f"the catalogue is large: {dim:,} of {context.config.dim:,} columns are used, as the setting "
             f"start_numbers, {numbers:,}, allows no more"
@@ -73,18 +75,22 @@ def choose_spectrum(context: Context, dim: int, judge: Callable[[Spectrum], floa
     if not len(users) or not others or not _worth_trying(context, usual, others, users):
         return chosen
     context.course.detail("choosing how interactions are normalised")
+    # Other normalisations are told apart by what a few vectors are worth; only the one that is taken gets all of them.
+    some = dim if judge else min(dim, thresholds.NORMALISATION_VECTORS)
     judge = judge or (lambda spectrum: _best_filter(context, spectrum, users))
-    best = judge(chosen)
+    best = judge(chosen.narrowed(some))
     summary = f"validation NDCG@20: smoothing {usual.smoothing:g}, user power {usual.user_power:g} {best:.4f}"
     for other in others:
-        spectrum = item_spectrum(split.train.csr(), dim, seed=config.seed, normalisation=other)
+        spectrum = item_spectrum(split.train.csr(), some, seed=config.seed, normalisation=other)
         quality = judge(spectrum)
         summary += f"; {other.smoothing:g}, {other.user_power:g} {quality:.4f}"
         margin = 1 + thresholds.WORTH_NORMALISATION if chosen.normalisation == usual else 1
         if quality >= margin * best:
             chosen, best = spectrum, quality
     context.course.detail(summary)
-    return chosen
+    if len(chosen.singular) == dim:
+        return chosen
+    return item_spectrum(split.train.csr(), dim, seed=config.seed, normalisation=chosen.normalisation)
 
 
 def usual_normalisation(teacher: TeacherConfig) -> Normalisation:

@@ -131,35 +131,65 @@ def teacher_stage(context: Context, spectrum: Spectrum) -> list[Teaching]:
 def choose_teachers(context: Context, spectrum: Spectrum) -> list[Teaching]:
     """Teachers of a run, the one that validation likes best first: each a filter, averaged with the same other ones.
 
-    Their shares are chosen on validation too, one after the other.
+    Their shares are chosen on validation too, one after the other. Where the spectrum is whole, linear models come
+    first, the filter is chosen beside them, and a trained teacher joins last; else the filter comes first, and the
+    trained teacher before linear ones.
     """
     settings, how = context.config.teacher, spectrum.normalisation
-    users = judged_users(context.config, context.split)
-    teachings = [Teaching(closed, how) for closed in choose_filters(context, spectrum)]
-    judged: list[float] | None = None
-    for name, kind in {settings.trained: TEACHERS[settings.trained], **joining()}.items():
-        asked = kind.share(settings)
-        if asked == 0 or (asked is None and not len(users)):
-            continue
-        context.course.begin(name)
-        teacher = kind.train(context, spectrum)
-        if teacher is None:
-            continue
-        teachings = [replace(one, members=(*one.members, Member(kind, teacher))) for one in teachings]
-        if asked is not None:
-            teachings = [one.with_share(asked) for one in teachings]
-        else:
-            teachings, judged = _with_best_shares(context, teachings, users)
-    if judged is not None:
-        order = sorted(range(len(teachings)), key=lambda place: -judged[place])
-        teachings = [teachings[place] for place in order]
+    whole = settings.spectrum == "whole"
+    linear = _fitted(context, spectrum, joining()) if whole else []
+    beside = _average(context, linear)
+    teachings = [Teaching(closed, how) for closed in choose_filters(context, spectrum, beside)]
+    for member in linear:
+        teachings = _joined(context, teachings, member)
+    if linear and settings.share is None and not any(member.share for member in teachings[0].members):
+        # No linear model is of use: the filter is chosen for itself.
+        teachings = [Teaching(closed, how) for closed in choose_filters(context, spectrum)]
+    for member in _fitted(context, spectrum, {settings.trained: TEACHERS[settings.trained]}):
+        teachings = _joined(context, teachings, member)
+    if not whole:
+        for name, kind in joining().items():
+            for member in _fitted(context, spectrum, {name: kind}):
+                teachings = _joined(context, teachings, member)
     return teachings
 
 
-def _with_best_shares(
-    context: Context, teachings: list[Teaching], users: np.ndarray
-) -> tuple[list[Teaching], list[float]]:
-    """Each with the share of its last member that validation chooses, and the validation NDCG@20 with it."""
+def _fitted(context: Context, spectrum: Spectrum, kinds: Mapping[str, TeacherKind]) -> list[Member]:
+    """The teachers of these kinds that have a part in this run."""
+    judges = len(judged_users(context.config, context.split)) > 0
+    members = []
+    for name, kind in kinds.items():
+        asked = kind.share(context.config.teacher)
+        if asked == 0 or (asked is None and not judges):
+            continue
+        context.course.begin(name)
+        teacher = kind.train(context, spectrum)
+        if teacher is not None:
+            members.append(Member(kind, teacher))
+    return members
+
+
+def _average(context: Context, members: list[Member]) -> Scorer | None:
+    """Teachers in equal parts; None of none."""
+    if not members:
+        return None
+    history = context.split.train.csr()
+    scorers = [member.scorer(history) for member in members]
+    return scorers[0] if len(scorers) == 1 else AverageScorer([(one, 1 / len(scorers)) for one in scorers], history)
+
+
+def _joined(context: Context, teachings: list[Teaching], member: Member) -> list[Teaching]:
+    """Each with one more teacher: of the share that was asked for, else of that which validation chooses; the order is
+    then that of validation, the best first."""
+    teachings = [replace(one, members=(*one.members, member)) for one in teachings]
+    asked = member.kind.share(context.config.teacher)
+    if asked is not None:
+        return [one.with_share(asked) for one in teachings]
+    return _with_best_shares(context, teachings, judged_users(context.config, context.split))
+
+
+def _with_best_shares(context: Context, teachings: list[Teaching], users: np.ndarray) -> list[Teaching]:
+    """Each with the share of its last member that validation chooses, the one that validation likes best first."""
     settled, judged = [], []
     for one in teachings:
         by_share = one.by_share(context.split, users)
@@ -170,7 +200,7 @@ def _with_best_shares(
         context.course.detail(f"beside the filter of rank {one.closed.rank}: {share:g} of {words}; {found}")
         settled.append(one.with_share(share))
         judged.append(by_share[share])
-    return settled, judged
+    return [settled[place] for place in sorted(range(len(settled)), key=lambda place: -judged[place])]
 
 
 def _remembered(teachings: list[Teaching]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -10,6 +10,8 @@ WORTH_TRYING = 0.02
 """Relative gain of the graph that tells of data for which others are tried."""
 WORTH_NORMALISATION = 0.02
 """Relative gain that makes another normalisation than the usual one worth while."""
+NORMALISATION_VECTORS = 256
+"""Singular vectors at most by which normalisations are judged."""
 GRAPH_USERS = 1000
 """Validation users at most by whom the graph tells whether others are tried."""
 POWERS = (0.0, 0.125, 0.25, 0.5)
@@ -30,10 +32,22 @@ RANKS = (1, 2, 4)
 """Parts of the singular values that were computed: ranks of filters."""
 TRIED = 2
 """Ranks, those of the best filters, with which a table is tried."""
+TRIED_WHOLE = 1
+"""The same where the spectrum is whole: a filter counts little beside a linear model."""
+FILTER_USERS = 1500
+"""Validation users at most by whom filters are chosen where the spectrum is whole."""
 AS_GOOD = 0.01
 """Relative loss that the smoothest of several filters may have against the best."""
+WORTH_EXPONENT = 0.025
+"""Relative gain that makes a smaller exponent of the degrees worth while: it favours items of few interactions, which a
+validation part drawn at random likes more than the future does."""
 WORTH_RANK = 0.025
 """Relative gain that makes a share of the graph worth while, which is of full rank."""
+WORTH_NARROW = 0.03
+"""Relative gain, before any training, that makes a first table of half the columns worth while."""
+WORTH_GROUPS = 0.03
+"""The same of columns for groups of items where the spectrum is whole: what a table learns from its teacher has much of
+them."""
 SHARES = (0.0, 0.25, 0.5, 0.75)
 """Shares of a teacher in an average."""
 WORTH_SHARE = 0.01
@@ -60,7 +74,7 @@ SURE = 3.0
 """Standard errors over users that the gain must be, too: with few users the best of many settings is luck."""
 DECIDING_USERS = 9000
 """Validation users at most by whom it is decided whether order is worth while, once settings are chosen."""
-CLEAR_ORDER = 0.1
+CLEAR_ORDER = 0.07
 """Relative gain over models without order that need no training from which none is trained."""
 JUDGED_USERS = 3000
 """Validation users on whom choices are made: with a thousand the choice of a power hung on the seed."""

@@ -130,7 +130,7 @@ def choose_local(context: Context, spectrum: Spectrum) -> LocalEase | None:
     """EASE with few neighbours an item, its regularisation chosen likewise; None where EASE itself can be tried."""
     settings, train = context.config.teacher, context.split.train
     judges = len(judged_users(context.config, context.split)) > 0
-    if settings.local is None and not (settings.spectrum and judges and train.n_items > settings.ease_items):
+    if settings.local is None and not (settings.spectrum == "whole" and judges and train.n_items > settings.ease_items):
         return None
     common = CommonInteractions(train.csr(), min(settings.local_neighbours, train.n_items))
     return _best_regularised(context, thresholds.LOCAL_REGULARISATIONS, partial(local_ease, common), "neighbours")

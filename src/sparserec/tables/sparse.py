@@ -12,6 +12,9 @@ from sparserec.errors import SparserecError
 from sparserec.tables import cpu, ops
 from sparserec.tables.base import SlotGradients, TableKind
 
+MOST_COLUMNS = 2**31 - 1
+"""Columns of a table at most."""
+
 
 class _Lookup(torch.autograd.Function):
     """Sparse rows forward; backward hands the batch's gradient to the table, which reduces it when asked."""
@@ -75,15 +78,16 @@ class SparseTable:
         indptr: (n_rows + 1,) int64 row pointers.
         columns: (nnz,) integers below `dim`, strictly ascending within a row.
         values: (nnz,) float32.
-        dim: number of columns, at most 65,536.
+        dim: number of columns, at most 2^31 - 1; a column takes a byte of each parameter up to 256 of them, two up to
+            65,536, else four.
 
     Raises:
         SparserecError: when the structure is not a valid CSR structure.
     """
 
     def __init__(self, indptr: np.ndarray, columns: np.ndarray, values: np.ndarray, dim: int):
-        if not 1 <= dim <= 65_536:
-            raise SparserecError(f"dim must lie between 1 and 65536, not {dim}")
+        if not 1 <= dim <= MOST_COLUMNS:
+            raise SparserecError(f"dim must lie between 1 and {MOST_COLUMNS}, not {dim}")
         self.n_rows, self.dim = len(indptr) - 1, dim
         # Checked before the columns are cast: a column that does not fit would wrap around.
         check_structure(np.asarray(indptr, np.int64), np.asarray(columns), len(values), dim)
@@ -221,7 +225,7 @@ class SparseTable:
     # -- structure --------------------------------------------------------------------------------------------------
 
     def structure(self) -> tuple[np.ndarray, np.ndarray]:
-        """Row pointers (n_rows + 1,) int64 and columns (nnz,) uint8 or uint16, ascending within a row.
+        """Row pointers (n_rows + 1,) int64 and columns (nnz,) uint8, uint16 or int32, ascending within a row.
 
         Views, or copies from another device.
         """
@@ -307,9 +311,9 @@ def _joined(entries: list[tuple[Tensor, Tensor, Tensor, Tensor]], none: Tensor) 
     return torch.cat(gradients), torch.cat(sources), torch.cat(weights)
 
 
-def column_dtype(dim: int) -> type[np.unsignedinteger]:
-    """The smallest type that holds a column index: uint8 up to 256 columns, else uint16."""
-    return np.uint8 if dim <= 256 else np.uint16
+def column_dtype(dim: int) -> type[np.integer]:
+    """The smallest type that holds a column index: uint8 up to 256 columns, uint16 up to 65,536, else int32."""
+    return np.uint8 if dim <= 256 else np.uint16 if dim <= 65_536 else np.int32
 
 
 def check_structure(indptr: np.ndarray, columns: np.ndarray, nnz: int, dim: int) -> None:

@@ -24,6 +24,15 @@ class HistoryTeacher(Protocol):
         ...
 
 
+@runtime_checkable
+class SparseTeacher(Protocol):
+    """A teacher that scores few items of a catalogue; the others score 0."""
+
+    def sparse_scores(self, histories: sp.csr_array) -> sp.csr_array:
+        """Binary histories (B, n_items) -> scores (B, n_items) float32 that are not 0, which may be changed."""
+        ...
+
+
 @dataclass(frozen=True)
 class TeacherKind:
     """A teacher that joins the closed-form filter in an average whose shares validation chooses.

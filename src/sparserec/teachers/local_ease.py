@@ -28,7 +28,11 @@ class LocalEase:
 
     def score_histories(self, histories: sp.csr_array) -> np.ndarray:
         """Binary histories (B, n_items) -> scores of all items (B, n_items) float32."""
-        return sp.csr_array(sp.csr_array(histories, dtype=np.float32) @ self.weights).toarray()
+        return self.sparse_scores(histories).toarray()
+
+    def sparse_scores(self, histories: sp.csr_array) -> sp.csr_array:
+        """The same as far as it is not 0."""
+        return sp.csr_array(sp.csr_array(histories, dtype=np.float32) @ self.weights)
 
 
 class CommonInteractions:

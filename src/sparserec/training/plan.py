@@ -34,6 +34,7 @@ class Plan:
         fingerprint: of the configuration and the data; a checkpoint of another is refused.
         judge_start: validate the start too, as epoch -1; a start that knows something may be hard to beat.
         until: epochs to run, where that was found out before; schedules are those of `epochs` all the same.
+        first: the epoch to begin with, for a training that goes on from tables which have seen those before.
         rounding: share of the validation value that the rounding of the file may cost. Where it costs more, the last
             `ROUNDED` of the epochs are trained with values rounded as in the file.
         rounds: whether they are, where that was found out before.
@@ -47,6 +48,7 @@ class Plan:
     fingerprint: str
     judge_start: bool = False
     until: int | None = None
+    first: int = 0
     rounding: float = 1.0
     rounds: bool | None = None
 
@@ -66,9 +68,15 @@ class Plan:
 
 
 def build_plan(
-    config: RunConfig, split: Split, model: Recommender, until: int | None = None, rounds: bool | None = None
+    config: RunConfig,
+    split: Split,
+    model: Recommender,
+    until: int | None = None,
+    rounds: bool | None = None,
+    first: int = 0,
 ) -> Plan:
-    """The numbers of the loop; `until` ends it after so many epochs, `rounds` says whether the last ones round."""
+    """The numbers of the loop; `until` ends it after so many epochs, `rounds` says whether the last ones round, and
+    `first` which is the first of them."""
     relative = config.relative_lr
     epochs = left_epochs(config, split)
     lr = {name: relative if relative and takes_relative(table) else config.lr for name, table in model.tables.items()}
@@ -81,6 +89,7 @@ def build_plan(
         fingerprint=fingerprint(config, split),
         judge_start=RECOMMENDERS[config.model].from_histories or epochs == 0,
         until=until,
+        first=first,
         rounding=config.rounding,
         rounds=rounds,
     )

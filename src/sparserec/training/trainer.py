@@ -80,7 +80,7 @@ class _State:
     best_epoch: int = -1
     finished: bool = False
     rounding: list[float] | None = None
-    """Step and least size of the values that the loss sees; None for exact ones."""
+    """Fields of the `Rounding` of the values that the loss sees; None for exact ones."""
     log: list[dict[str, float]] = field(default_factory=list)
     """One entry for each finished epoch."""
 
@@ -124,8 +124,8 @@ class Trainer:
         self._task, self._split, self._plan = task, split, plan
         self._folder, self._report, self._checkpoint_every = folder, report, checkpoint_every
         self._stop, self._view = stop or (lambda: False), view
-        self._state = _State()
         self._steps_an_epoch = max(1, math.ceil(task.size / plan.batch_size))
+        self._state = _State(step=plan.first * self._steps_an_epoch)
         self._judges = split.valid.nnz > 0
         users = np.flatnonzero(split.valid.user_degrees())
         self._ranked = at_most(users, RANKED_USERS, plan.seed, 11) if len(users) > RANKED_USERS else None
@@ -217,7 +217,7 @@ class Trainer:
             if rounded >= (1 - plan.rounding) * exact:
                 return
             state.best *= rounded / exact
-        state.rounding = [how.step, how.least]
+        state.rounding = [how.step, how.least, how.magnitude]
 
     @contextmanager
     def _as_in_the_file(self, refresh: bool) -> Iterator[None]:
@@ -228,7 +228,7 @@ class Trainer:
             return
         if refresh:
             how = view.now()
-            state.rounding = [how.step, how.least]
+            state.rounding = [how.step, how.least, how.magnitude]
         with view.shown(Rounding(*state.rounding)):
             yield
 

@@ -15,11 +15,11 @@ from sparserec.artefact.codecs.ids import CODED_IDS, PLAIN_IDS, decode_ids, enco
 from sparserec.artefact.codecs.parts import AgeDecay, Factors, HistoryFactors, Structure
 from sparserec.artefact.codecs.plain import Float16, Int8
 from sparserec.artefact.codecs.sequence import Entries, NumberSequence, RiceCoded
-from sparserec.artefact.codecs.stepped import Coded
+from sparserec.artefact.codecs.stepped import Coded, Positive
 from sparserec.errors import SparserecError
 
-CODECS: dict[str, ValuesCodec] = {codec.name: codec for codec in (Int8(), Float16(), Coded())}
-"""How values can be stored, by name; `values` of a configuration is one of these names."""
+CODECS: dict[str, ValuesCodec] = {codec.name: codec for codec in (Int8(), Float16(), Coded(), Positive())}
+"""How values can be stored, by name."""
 
 STRUCTURE, FACTORS, HISTORY_FACTORS, AGE_DECAY = Structure(), Factors(), HistoryFactors(), AgeDecay()
 PARTS: tuple[Part, ...] = (STRUCTURE, FACTORS, HISTORY_FACTORS, AGE_DECAY, PLAIN_IDS, CODED_IDS)
@@ -50,6 +50,7 @@ __all__ = [
     "Side",
     "ValuesCodec",
     "alternatives",
+    "asked_codec",
     "codec_of",
     "decode_ids",
     "encode_ids",
@@ -66,14 +67,21 @@ __all__ = [
 
 
 def value_types() -> list[str]:
-    """Names of the ways to store values."""
-    return list(CODECS)
+    """Names of the ways to store values that can be asked for; `values` of a configuration is one of them."""
+    return [name for name, codec in CODECS.items() if codec.by_name]
 
 
 def named_codec(name: str) -> ValuesCodec:
-    """The codec of a name. Raises SparserecError with the names there are."""
+    """The codec of a name. Raises SparserecError with the names that can be asked for."""
     if name not in CODECS:
-        raise SparserecError(f"values can be written as {alternatives(CODECS)}, not {name!r}")
+        raise _unknown(name)
+    return CODECS[name]
+
+
+def asked_codec(name: str) -> ValuesCodec:
+    """The codec of a name by which one can be asked for. Raises SparserecError with those names."""
+    if name not in value_types():
+        raise _unknown(name)
     return CODECS[name]
 
 
@@ -136,6 +144,10 @@ def alternatives(listed: Iterable[str]) -> str:
     """Names as a sentence has them: `a, b or c`."""
     *others, last = listed
     return f"{', '.join(others)} or {last}" if others else last
+
+
+def _unknown(name: str) -> SparserecError:
+    return SparserecError(f"values can be written as {alternatives(value_types())}, not {name!r}")
 
 
 def _all() -> Iterator[Part]:

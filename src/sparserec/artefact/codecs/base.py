@@ -154,6 +154,7 @@ class ValuesCodec(Part, ABC):
         table_bytes: bytes that each table takes besides.
         estimated: whether these are an estimate; else they are exact.
         dense: whether dense tables can be stored so.
+        by_name: whether it is asked for by its name; else another codec takes it where it suits a table.
     """
 
     value_bits: float
@@ -161,6 +162,7 @@ class ValuesCodec(Part, ABC):
     table_bytes: int = 0
     estimated: bool = False
     dense: bool = False
+    by_name: bool = True
 
     def bytes_of(self, nnz: int, dim: int) -> int:
         """Bytes that the values of a table of `dim` columns take, exact unless `estimated`."""

@@ -1,4 +1,7 @@
-"""Values as signs and Rice-coded magnitudes, with a step for the whole table; the arithmetic is in `artefact.coded`."""
+"""Values as Rice-coded magnitudes with a step for the whole table, and signs or none.
+
+The arithmetic is in `artefact.coded` and `artefact.positive`, the choice in `artefact.codes`.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from sparserec.artefact import coded
+from sparserec.artefact import coded, codes, positive
 from sparserec.artefact.codecs.base import GAPS, Budget, Decoded, Graph, Side, ValuesCodec
 from sparserec.artefact.codecs.sequence import RiceCoded, Shapes
+from sparserec.artefact.codes import Code
 from sparserec.artefact.csr import Table, TableData, flat_values
 from sparserec.artefact.thinning import thinned
 from sparserec.errors import SparserecError
@@ -46,34 +50,32 @@ class Coded(ValuesCodec):
     table_bytes = 4
     estimated = True
 
-    def fit(
-        self, tables: Mapping[str, Table], budget: Budget | None
-    ) -> tuple[Mapping[str, Table], Mapping[str, np.float32]]:
-        """Steps by side.
+    def fit(self, tables: Mapping[str, Table], budget: Budget | None) -> tuple[Mapping[str, Table], Mapping[str, Code]]:
+        """Codes by side, without signs where no value is negative.
 
-        With a budget they are the finest that fit, of `coded.GRID` many, of tables without as many of their smallest
-        values as leave the least squared error; without one, a sixth of the mean absolute value of their table.
+        With a budget their steps are the finest that fit, of `coded.GRID` many, of tables without as many of their
+        smallest values as leave the least squared error; without one they are a sixth of the mean absolute value of
+        their table.
         """
         sparse = {side: table for side, table in tables.items() if isinstance(table, TableData)}
         if budget is None:
-            return sparse, coded.Steps({side: flat_values(table) for side, table in sparse.items()}).usual()
+            return sparse, codes.usual({side: flat_values(table) for side, table in sparse.items()})
         limit, file_bytes = budget.limit, budget.file_bytes
 
-        def steps_of(tables: Mapping[str, TableData]) -> dict[str, np.float32]:
+        def codes_of(tables: Mapping[str, TableData]) -> dict[str, Code]:
             values = {side: flat_values(table) for side, table in tables.items()}
-            bytes_with, steps = file_bytes(tables), coded.Steps(values)
+            bytes_with = file_bytes(tables)
+            return codes.finest(
+                values,
+                lambda chosen: bytes_with({side: chosen[side].outline(numbers) for side, numbers in values.items()}),
+                limit,
+            )
 
-            def bytes_at(index: int) -> int:
-                chosen = steps.at(index)
-                return bytes_with({side: coded.outline(numbers, chosen[side]) for side, numbers in values.items()})
+        return thinned(sparse, codes_of)
 
-            return steps.at(coded.finest(bytes_at, limit))
-
-        return thinned(sparse, steps_of)
-
-    def encode(self, table: Table, setting: np.float32) -> dict[str, np.ndarray]:
-        """As for `ValuesCodec`; the setting is the step."""
-        return coded.encode(flat_values(table), setting)
+    def encode(self, table: Table, setting: Code) -> dict[str, np.ndarray]:
+        """As for `ValuesCodec`; where the code has no signs, the tensors are those of `Positive`."""
+        return setting.encode(flat_values(table))
 
     def check(self, side: Side) -> None:
         """As for `ValuesCodec`."""
@@ -99,6 +101,36 @@ class Coded(ValuesCodec):
         signs = graph.add("Sub", graph.number(1), graph.add("Mul", graph.cast(bits, np.int64), graph.number(2)))
         odds = graph.add("Add", graph.add("Mul", magnitudes, graph.number(2)), graph.number(1))
         return graph.add("Mul", odds, signs)
+
+
+class Positive(ValuesCodec):
+    """The same without signs, above a least magnitude. `Coded` takes it where no value is negative."""
+
+    name = "positive"
+    version = 3
+    tensors: ClassVar = {"excess_low": "U8", "excess_high": "U8", "least": "U32", "step": "F32"}
+    sequences: ClassVar = {"excess": RiceCoded("excess")}
+    value_bits = 2.25
+    """Exponentially distributed ones above the least take that with a step of 0.59 of their mean above it."""
+    table_bytes = 8
+    estimated = True
+    by_name = False
+
+    def encode(self, table: Table, setting: Code) -> dict[str, np.ndarray]:
+        """As for `ValuesCodec`."""
+        return setting.encode(flat_values(table))
+
+    def decode(self, side: Side, nnz: int) -> Decoded:
+        """As for `ValuesCodec`."""
+        low, high, least, step = (side.tensors[kind] for kind in positive.KINDS)
+        odds, half_step = positive.decode(low, high, least, step, nnz)
+        return Decoded(odds, unit=half_step, odd=True)
+
+    def in_graph(self, graph: Graph, side: Side, decoded: Decoded) -> str:
+        """As for `ValuesCodec`: 2 * q + 1 of numbers that are stored as they are in the file."""
+        above = stored_rice(graph, side, "excess", decoded.codes.size)
+        first = graph.number(2 * int(side.tensors["least"][0]) + 1)
+        return graph.add("Add", graph.add("Mul", above, graph.number(2)), first)
 
 
 def stored_rice(graph: Graph, side: Side, stem: str, count: int) -> str:
