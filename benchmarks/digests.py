@@ -53,7 +53,7 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
     "ml-lightgcn": ("ml-latest-small", {"recipe": "lightgcn", **SMALL}),
 }
 """What is trained: data and settings."""
-UNEXPORTED = ("neumf", "sasrec")
+UNEXPORTED = ("neumf",)
 
 
 def digest(name: str, folder: Path) -> str | None:

@@ -17,11 +17,29 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "hostile"))
 
-from hostile_files import Parts, file_of_coded_ids, file_without_signs, framed, taken_apart, valid_file
+from hostile_files import (
+    Parts,
+    file_of_coded_ids,
+    file_of_encoder,
+    file_without_signs,
+    framed,
+    taken_apart,
+    valid_file,
+)
 
 from sparserec.artefact.patch import FIELDS, most_new, most_unpacked, packed_array
 
-__all__ = ["artefact", "bomb", "file_of_coded_ids", "file_without_signs", "header_of", "patch", "raw", "valid_file"]
+__all__ = [
+    "artefact",
+    "bomb",
+    "file_of_coded_ids",
+    "file_of_encoder",
+    "file_without_signs",
+    "header_of",
+    "patch",
+    "raw",
+    "valid_file",
+]
 
 NUMBERS = [
     0,

@@ -29,7 +29,7 @@ def test_train_evaluate_and_export(sparserec, ratings, tmp_path, model, method, 
     from_run = json.loads(out)
     assert from_run["ndcg@20"] > 0
     code, _, err = sparserec("export", run, "--out", file)
-    if model in ("neumf", "sasrec"):
+    if model == "neumf":
         assert code == 2
         assert "can't be exported" in err
         assert not file.exists()
@@ -40,6 +40,8 @@ def test_train_evaluate_and_export(sparserec, ratings, tmp_path, model, method, 
     assert json.loads(out)["ndcg@20"] > 0.5 * from_run["ndcg@20"]
     code, out, err = sparserec("recommend", file, "--history", "m1,m2", "-k", 3, "--json")
     assert code == 0, err
+    code, out, err = sparserec("inspect", file, "--json")
+    assert (json.loads(out)["bytes"]["encoder"] > 0) == (model == "sasrec")
 
 
 def test_settings_of_one_recommender_are_checked_for_all(sparserec, ratings, tmp_path, listing):

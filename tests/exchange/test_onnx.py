@@ -46,6 +46,14 @@ def model(path: Path, values_dtype: str, n: int = 300, dim: int = 40, least: flo
 
 
 FACTORS = np.exp(np.linspace(-3, 1, 300))
+
+
+def transformer(dim: int, length: int, blocks: int) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(7)
+    matrices = random.normal(size=(length + 5 * blocks * dim, dim)) / 2
+    return matrices.astype(np.float32), random.normal(size=(6 * blocks + 2, dim)).astype(np.float32)
+
+
 CASES = {
     "coded": ("coded", {"history_factors": FACTORS}),
     "coded, alone": ("coded", {}),
@@ -57,6 +65,9 @@ CASES = {
     "positive": ("coded", {"history_factors": FACTORS, "least": 0.0}),
     "positive, above a least one": ("coded", {"age_decay": (1, 0.7), "dim": 300, "least": 2.0}),
     "float16, only columns of items": ("float16", {"age_decay": (0.5, 0.95), "dim": 300}),
+    "coded, transformer": ("coded", {"encoder": transformer(40, 50, 2)}),
+    "int8, transformer": ("int8", {"encoder": transformer(9, 3, 1), "dim": 9}),
+    "float16, transformer": ("float16", {"encoder": transformer(40, 400, 3)}),
 }
 
 
@@ -76,7 +87,7 @@ def test_a_thousand_histories(tmp_path, case):
         np.testing.assert_allclose(scores, [score for _, score in expected], rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["golden", "coded", "ages", "columns", "positive"])
+@pytest.mark.parametrize("name", ["golden", "coded", "ages", "columns", "positive", "encoder"])
 def test_golden_files(tmp_path, name):
     file = GOLDEN / f"{name}.safetensors"
     write_onnx(file, tmp_path / "onnx")
@@ -114,7 +125,7 @@ def test_indices_of_no_item_are_left_out(tmp_path, case):
     assert answer(opened, [3, *OUTSIDE, 299, 0], 20, [*OUTSIDE, 5, -2]) == expected
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if "age_decay" in CASES[case][1]])
+@pytest.mark.parametrize("case", [case for case in CASES if CASES[case][1].keys() & {"age_decay", "encoder"}])
 def test_the_order_of_a_history(tmp_path, case):
     """Oldest first; what is there twice stands where it stands last, and a long history is as exact as a short one."""
     values_dtype, more = CASES[case]

@@ -21,11 +21,12 @@ FILES = {
     "ages": (HERE / "ages.safetensors", HERE / "ages.json"),
     "columns": (HERE / "columns.safetensors", HERE / "columns.json"),
     "positive": (HERE / "positive.safetensors", HERE / "positive.json"),
+    "encoder": (HERE / "encoder.safetensors", HERE / "encoder.json"),
 }
 """For each kind, a model and the expected answers: "int8" and "coded" have format version 1; with version 2, "ids" has
 coded ids, the items' numbers and then texts, the users' numbers, and "rows" has no ids; with version 3, in "ages" and
-"columns" the order of a history counts, in "columns" by a column of each item besides, and "positive" has no negative
-values."""
+"columns" the order of a history counts, in "columns" by a column of each item besides, "positive" has no negative
+values, and "encoder" has a transformer."""
 N_ITEMS, N_USERS, DIM, PER_ROW = 40, 12, 16, 5
 BUDGET = 1450
 """Bytes of the coded model, raw ids apart."""
@@ -51,6 +52,8 @@ ORDERED = [
         "candidates": ["item 2", "item 3", "item 11"],
     },
 ]
+LENGTH, BLOCKS = 3, 2
+"""Of the transformer: the newest items that it looks at, and its blocks."""
 N_CODED, N_NUMBERS = 170, 120
 """Items of the models of version 2, and how many of them have numbers as ids."""
 QUERIES = {
@@ -74,6 +77,7 @@ QUERIES = {
     "ages": [*ORDERED, {"user": "user 2", "k": 3}],
     "columns": ORDERED,
     "positive": HISTORIES,
+    "encoder": [*ORDERED, {"history": ["item 1", "item 2", "item 3", "項目 4", "item 5"], "k": 6}],
 }
 """The queries of each model; the coded one and that with columns of items have no user table."""
 
@@ -92,6 +96,12 @@ def table(seed: int, n: int, dim: int = DIM) -> TableData:
 
 def names(kind: str, other: str, n: int) -> Vocabulary:
     return Vocabulary.of(f"{other if i % 4 == 0 and i else kind} {i}" for i in range(n))
+
+
+def fractions(seed: int, *shape: int) -> np.ndarray:
+    """Numbers from -1 to 1."""
+    numbers = raw_numbers(seed, int(np.prod(shape))) % np.uint64(2001)
+    return (numbers.astype(np.float32) / 1000 - 1).reshape(shape).astype(np.float32)
 
 
 def factors(seed: int, n: int = N_ITEMS) -> np.ndarray:
@@ -141,6 +151,17 @@ def make(kind: str, path: Path) -> None:
             item_ids=names("item", "項目", N_ITEMS),
             history_factors=factors(25),
             age_decay=(0.9, 0.6),
+            values_dtype="coded",
+            **about,
+        )
+        return
+    if kind == "encoder":
+        matrices = fractions(29, LENGTH + 5 * BLOCKS * DIM, DIM) / 2
+        write(
+            path,
+            items=table(27, N_ITEMS),
+            item_ids=names("item", "項目", N_ITEMS),
+            encoder=(matrices, fractions(31, 6 * BLOCKS + 2, DIM)),
             values_dtype="coded",
             **about,
         )

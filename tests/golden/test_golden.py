@@ -48,9 +48,11 @@ def test_the_expected_scores_follow_from_the_format_alone(kind):
     tensors, n_items = artefact.tensors, artefact.card.n_items
     items = matrix(artefact.items, tensors, "items")
     users = None if artefact.users is None else matrix(artefact.users, tensors, "users")
-    codes = naturals(tensors["items.history_low"], tensors["items.history_high"], n_items)
-    largest, step = tensors["items.history_scale"].tolist()
-    history_factors = np.array([largest * math.exp(-step * code) for code in codes])
+    history_factors = np.ones(n_items)
+    if "items.history_scale" in tensors:
+        codes = naturals(tensors["items.history_low"], tensors["items.history_high"], n_items)
+        largest, step = tensors["items.history_scale"].tolist()
+        history_factors = np.array([largest * math.exp(-step * code) for code in codes])
     item_factors = tensors.get("items.factors", np.ones(n_items))
     item = artefact.item_ids.index
     for case in expected_of(kind):
@@ -61,8 +63,9 @@ def test_the_expected_scores_follow_from_the_format_alone(kind):
             disliked = [item(name) for name in query.get("dislikes", [])]
             rows = [item(name) for name in query["history"]]
             rows = [row for place, row in enumerate(rows) if row not in [*rows[place + 1 :], *disliked]]
-            vector = in_history(tensors, items, history_factors, rows)
-            for row in disliked:
+            encoded = "encoder.matrices" in tensors
+            vector = last_state(tensors, items[rows]) if encoded else in_history(tensors, items, history_factors, rows)
+            for row in disliked if not encoded else []:
                 vector = vector - in_history(tensors, items, history_factors, [row])
         scores = items @ vector * item_factors
         chosen = [item(name) for name, _ in case["answer"]]
@@ -86,9 +89,43 @@ def in_history(tensors, items: np.ndarray, factors: np.ndarray, rows: list[int])
     return vector
 
 
+def last_state(tensors, rows: np.ndarray) -> np.ndarray:
+    """The vector that the transformer makes of item rows, oldest first."""
+    matrices = tensors["encoder.matrices"].astype(float) * tensors["encoder.scales"].astype(float)[:, None]
+    vectors = tensors["encoder.vectors"].astype(float)
+    dim = rows.shape[1]
+    blocks = (len(vectors) - 2) // 6
+    length = len(matrices) - 5 * blocks * dim
+    rows = rows[-length:]
+    states = rows * math.sqrt(dim) + matrices[length - len(rows) : length]
+
+    def norm(states: np.ndarray, row: int) -> np.ndarray:
+        middle = states - states.mean(1, keepdims=True)
+        return middle / np.sqrt((middle**2).mean(1, keepdims=True) + 1e-5) * vectors[row] + vectors[row + 1]
+
+    for number in range(blocks):
+        first, at = length + 5 * dim * number, 6 * number
+        query, key, value, inner, outer = (matrices[first + dim * i : first + dim * (i + 1)] for i in range(5))
+        normed = norm(states, at)
+        powers = np.tril(np.exp((normed @ query.T) @ (normed @ key.T).T / math.sqrt(dim)))
+        states = states + powers / powers.sum(1, keepdims=True) @ (normed @ value.T)
+        hidden = np.maximum(norm(states, at + 2) @ inner.T + vectors[at + 4], 0)
+        states = states + hidden @ outer.T + vectors[at + 5]
+    return norm(states, 6 * blocks)[-1]
+
+
 @pytest.mark.parametrize(
     ("kind", "version"),
-    [("int8", 1), ("coded", 1), ("ids", 2), ("rows", 2), ("ages", 3), ("columns", 3), ("positive", 3)],
+    [
+        ("int8", 1),
+        ("coded", 1),
+        ("ids", 2),
+        ("rows", 2),
+        ("ages", 3),
+        ("columns", 3),
+        ("positive", 3),
+        ("encoder", 3),
+    ],
 )
 def test_files_of_every_version_are_there(kind, version):
     artefact = read(make_golden.FILES[kind][0])
@@ -96,6 +133,7 @@ def test_files_of_every_version_are_there(kind, version):
     parts = {name.partition(".")[2] for name in artefact.tensors}
     assert ({"ids", "id_offsets"} <= parts) == (version != 2)
     assert ("age_decay" in parts) == (kind in ("ages", "columns"))
+    assert ({"matrices", "scales", "vectors"} <= parts) == (kind == "encoder")
     assert ({"least", "excess_low", "excess_high"} <= parts) == (kind == "positive")
     assert ({"id_gaps_low", "id_shared_low", "id_rest_high", "id_texts"} <= parts) == (kind == "ids")
     if kind == "rows":

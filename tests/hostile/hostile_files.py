@@ -119,6 +119,23 @@ def taken_apart(data: bytes) -> Parts:
     return Parts(tensors, copy.deepcopy(card))
 
 
+def file_of_encoder(path: Path, *, values_dtype="int8", dense=False) -> bytes:
+    """Three items in four columns, and a transformer with one block that looks at the newest 5 items."""
+    matrix = np.arange(12, dtype=np.float32).reshape(3, 4) / 6 - 1
+    sparse = TableData(np.array([0, 2, 3, 5]), np.array([0, 3, 1, 0, 2]), np.array([1, -2, 3, 0.5, 2], np.float32), 4)
+    matrices = np.sin(np.arange(100, dtype=np.float32)).reshape(25, 4)
+    vectors = np.cos(np.arange(32, dtype=np.float32)).reshape(8, 4)
+    write(
+        path,
+        items=matrix if dense else sparse,
+        item_ids=Vocabulary.of(["a", "bé", "ccc"]),
+        recipe={"method": "static"},
+        values_dtype=values_dtype,
+        encoder=(matrices, vectors),
+    )
+    return path.read_bytes()
+
+
 NUMBERS = list(range(0, 300, 3))
 TEXTS = [f"item {i:03d}" for i in range(99)] + ["é"]
 """Ids of a file whose ids are coded."""

@@ -15,6 +15,7 @@ from hostile_files import (
     TEXTS,
     Parts,
     file_of_coded_ids,
+    file_of_encoder,
     file_without_signs,
     framed,
     numbers_as,
@@ -27,8 +28,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparserec import SparserecError
-from sparserec.artefact import gaps, inspect, read
+from sparserec.artefact import gaps, inspect, read, write
 from sparserec.device import Recommender
+from sparserec.vocabulary import Vocabulary
 
 NAME = "model.safetensors"
 
@@ -68,6 +70,8 @@ def test_the_parts_make_a_file_that_opens(folder, valid):
         file_without_signs(folder / "positive"),
         valid_file(folder / "ages", age_decay=(0.5,)),
         valid_file(folder / "ages", age_decay=(0.5, 0.25)),
+        file_of_encoder(folder / "encoder"),
+        file_of_encoder(folder / "encoder", dense=True),
     ):
         parts = taken_apart(data)
         (folder / NAME).write_bytes(parts.pack())
@@ -597,6 +601,141 @@ def test_more_items_than_columns_are_fine_where_no_column_is_an_items(folder):
     decay(0.5)(parts)
     (folder / NAME).write_bytes(parts.pack())
     assert Recommender.open(folder / NAME).ordered
+
+
+def rows_of(kind: str, count: int):
+    """So many rows of a tensor of the encoder, of zeros beyond those that are there."""
+
+    def change(parts: Parts) -> None:
+        tensor = parts.tensors[f"encoder.{kind}"]
+        more = np.zeros((max(count - len(tensor), 0), *tensor.shape[1:]), tensor.dtype)
+        parts.tensors[f"encoder.{kind}"] = np.concatenate((tensor, more))[:count]
+
+    return change
+
+
+def both(*changes):
+    def change(parts: Parts) -> None:
+        for one in changes:
+            one(parts)
+
+    return change
+
+
+TOGETHER = "'encoder': 'matrices', 'scales', 'vectors' belong together"
+OF_SCALES = "'encoder.scales' must be 25 finite numbers that are not negative"
+ENCODERS = {
+    "no matrices": (drop("encoder.matrices"), TOGETHER),
+    "no scales": (drop("encoder.scales"), TOGETHER),
+    "no vectors": (drop("encoder.vectors"), TOGETHER),
+    "another tensor": (put("encoder.values", [1], "i1"), "does not belong there: 'encoder.values'"),
+    "another tensor of items": (put("encoder.ids", [1], "u1"), "does not belong there: 'encoder.ids'"),
+    "a name of objects": (put("encoder.constructor", [1], "u1"), "does not belong there: 'encoder.constructor'"),
+    "tensors of encoders of users": (put("users.matrices", [[1]], "i1"), "does not belong there: 'users.matrices'"),
+    "matrices of another type": (put("encoder.matrices", np.zeros((25, 4)), "<f2"), "is F16, not I8"),
+    "scales of another type": (put("encoder.scales", np.ones(25), "<f2"), "is F16, not F32"),
+    "vectors of another type": (put("encoder.vectors", np.ones((8, 4)), "<f4"), "is F32, not F16"),
+    "matrices in one dimension": (put("encoder.matrices", np.zeros(100)), "must have two dimensions, and 4 columns"),
+    "vectors in one dimension": (put("encoder.vectors", np.zeros(32)), "must have two dimensions, and 4 columns"),
+    "matrices of another width": (put("encoder.matrices", np.zeros((20, 5))), "and 4 columns"),
+    "vectors of another width": (put("encoder.vectors", np.zeros((4, 8))), "and 4 columns"),
+    "no block": (rows_of("vectors", 2), "'encoder.vectors' has 2 rows; there must be 6 for each of 1 to 16 blocks"),
+    "no vectors at all": (rows_of("vectors", 0), "'encoder.vectors' has 0 rows"),
+    "half a block": (rows_of("vectors", 11), "'encoder.vectors' has 11 rows"),
+    "seventeen blocks": (both(rows_of("vectors", 104), rows_of("matrices", 345)), "'encoder.vectors' has 104 rows"),
+    "no position": (
+        both(rows_of("matrices", 20), rows_of("scales", 20)),
+        "'encoder.matrices' has 20 rows; with 1 blocks of 20 rows there must be from 1 to 1024 more",
+    ),
+    "less than a block": (rows_of("matrices", 19), "'encoder.matrices' has 19 rows"),
+    "matrices for other blocks": (rows_of("vectors", 14), "with 2 blocks of 20 rows there must be from 1 to 1024 more"),
+    "too many positions": (both(rows_of("matrices", 1045), rows_of("scales", 1045)), "has 1045 rows; with 1 blocks"),
+    "a scale too few": (rows_of("scales", 24), OF_SCALES),
+    "a scale too many": (rows_of("scales", 26), OF_SCALES),
+    "scales in two dimensions": (put("encoder.scales", np.ones((5, 5))), OF_SCALES),
+    "a scale below zero": (put("encoder.scales", [-1e-9] + [1] * 24), OF_SCALES),
+    "a scale that is no number": (put("encoder.scales", [np.nan] + [1] * 24), OF_SCALES),
+    "an infinite scale": (put("encoder.scales", [np.inf] + [1] * 24), OF_SCALES),
+    "an infinite vector": (put("encoder.vectors", np.full((8, 4), np.inf)), "'encoder.vectors' must be finite"),
+    "a vector that is no number": (put("encoder.vectors", np.full((8, 4), np.nan)), "'encoder.vectors' must be finite"),
+    "factors": (put("items.factors", [1, 1, 1], "<f2"), "a file with an encoder has no 'items.factors'"),
+    "ages": (put("items.age_decay", [0.5], "<f4"), "a file with an encoder has no 'items.age_decay'"),
+    "history factors": (
+        both(
+            put("items.history_low", [0], "u1"),
+            put("items.history_high", [7], "u1"),
+            put("items.history_scale", [1, 1], "<f4"),
+        ),
+        "a file with an encoder has no history factors",
+    ),
+}
+"""Bad files, made of one with an encoder."""
+ENCODER_CARDS = {
+    "version 1": ({"format_version": 1}, "does not belong there: 'encoder"),
+    "version 2": ({"format_version": 2}, "does not belong there: 'encoder"),
+}
+
+
+@pytest.mark.parametrize("case", ENCODERS)
+def test_encoders(folder, case):
+    change, message = ENCODERS[case]
+    parts = taken_apart(file_of_encoder(folder / "encoder"))
+    change(parts)
+    refused(folder, parts.pack(), message)
+
+
+@pytest.mark.parametrize("case", ENCODER_CARDS)
+def test_cards_of_files_with_encoders(folder, case):
+    changes, message = ENCODER_CARDS[case]
+    parts = taken_apart(file_of_encoder(folder / "encoder"))
+    parts.card |= changes
+    refused(folder, parts.pack(), message)
+
+
+def test_a_file_with_an_encoder_has_no_users(folder):
+    parts = taken_apart(valid_file(folder / "valid"))
+    for name in [*parts.tensors]:
+        if "factors" in name or "history" in name:
+            del parts.tensors[name]
+    parts.tensors |= {
+        "encoder.matrices": np.zeros((41, 8), "i1"),
+        "encoder.scales": np.ones(41, "<f4"),
+        "encoder.vectors": np.ones((8, 8), "<f2"),
+    }
+    parts.card["format_version"] = 3
+    refused(folder, parts.pack(), "a file with an encoder has no user table")
+    for name in [*parts.tensors]:
+        if name.startswith("users."):
+            del parts.tensors[name]
+    parts.card |= {"n_users": 0, "nnz": 6, "scoring": "history"}
+    (folder / NAME).write_bytes(parts.pack())
+    assert not Recommender.open(folder / NAME).explains
+
+
+def test_the_largest_numbers_still_give_an_answer(folder):
+    parts = taken_apart(file_of_encoder(folder / "encoder"))
+    parts.tensors["encoder.matrices"][:] = 127
+    parts.tensors["encoder.scales"][:] = np.finfo(np.float32).max
+    parts.tensors["encoder.vectors"][:] = 65_504
+    parts.tensors["items.scales"][:] = np.finfo(np.float32).max
+    (folder / NAME).write_bytes(parts.pack())
+    assert len(Recommender.open(folder / NAME).recommend(["a", "bé"], exclude_history=False)) <= 3
+
+
+def test_the_longest_and_deepest_encoder_takes_little_memory(folder):
+    """So many positions and blocks in few bytes: what is needed of the length squared is computed in parts."""
+    n, length, blocks = 1100, 1024, 16
+    vectors = np.ones((6 * blocks + 2, 1), np.float32)
+    encoder = np.ones((length + 5 * blocks, 1), np.float32), vectors
+    path = folder / NAME
+    write(path, items=np.ones((n, 1), np.float32), item_ids=Vocabulary.of(map(str, range(n))), encoder=encoder)
+    tracemalloc.start()
+    try:
+        model = Recommender.open(path)
+        model.recommend(model.item_ids)
+        assert tracemalloc.get_traced_memory()[1] < 128 * path.stat().st_size + (4 << 20)
+    finally:
+        tracemalloc.stop()
 
 
 NEEDED = "'items': a table of coded values needs 'signs', .* and neither 'values' nor 'scales'"

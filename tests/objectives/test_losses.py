@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sparserec.axes import OBJECTIVES
-from sparserec.objectives import BPR, ObjectiveKind, SampledSoftmax
+from sparserec.objectives import BPR, CorrectsChances, ObjectiveKind, SampledSoftmax
 
 
 def test_softmax_worked_by_hand():
@@ -15,6 +15,23 @@ def test_softmax_worked_by_hand():
     allowed = torch.tensor([[True, True]])
     expected = -math.log(math.exp(2) / (math.exp(2) + math.exp(0) + math.exp(4)))
     assert SampledSoftmax(0.5)(positive, negative, allowed).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_chances_are_subtracted_from_the_logits_of_negatives_alone():
+    """log of exp(s+) + sum of exp(s-) / chance, with scores divided by the temperature."""
+    chances = torch.tensor([0.25, 0.5, 1.0])
+    positive, negative = torch.tensor([1.0, 0.2]), torch.tensor([[0.0, 2.0, 0.5], [0.3, 0.1, -1.0]])
+    allowed = torch.tensor([[True, True, True], [True, False, True]])
+    loss = SampledSoftmax(0.5, logq=True)
+    value = loss(positive, loss.corrected(negative, chances.log), allowed).item()
+    first = math.exp(0) / 0.25 + math.exp(4) / 0.5 + math.exp(1) / 1
+    second = math.exp(0.6) / 0.25 + math.exp(-2) / 1
+    expected = [math.log(math.exp(2) + first) - 2, math.log(math.exp(0.4) + second) - 0.4]
+    assert value == pytest.approx(sum(expected) / 2, rel=1e-6)
+    plain = SampledSoftmax(0.5)
+    assert torch.equal(plain.corrected(negative, lambda: pytest.fail("not asked")), negative)
+    assert isinstance(loss, CorrectsChances)
+    assert not isinstance(BPR(), CorrectsChances)
 
 
 def test_softmax_leaves_out_forbidden_negatives():
@@ -71,6 +88,8 @@ def test_the_temperature_of_the_softmax_is_a_setting():
     # In units of the temperature the positive is ahead by 1, and by 4.
     for settings, ahead in ((kind.settings(), 1), (kind.settings(temperature=0.25), 4)):
         assert kind.make(settings)(*arguments).item() == pytest.approx(math.log(1 + math.exp(-ahead)), rel=1e-4)
+    assert kind.make(kind.settings(logq=True)).corrected(torch.zeros(1, 1), lambda: torch.ones(1)).item() == -1
+    assert kind.make(kind.settings()).corrected(torch.zeros(1, 1), lambda: torch.ones(1)).item() == 0
     with pytest.raises(ValueError, match="temperature"):
         kind.settings(temperature=0)
     assert isinstance(OBJECTIVES["bpr"].make(OBJECTIVES["bpr"].settings()), BPR)

@@ -128,3 +128,23 @@ def test_own_negatives_are_drawn_again_until_none_is_a_positive():
     assert allowed.all()
     assert set(items[:100].reshape(-1).tolist()) == set(range(6, 12))
     assert set(items[100:].reshape(-1).tolist()) == set(range(6))
+
+
+@pytest.mark.parametrize("kind", ["uniform", "popularity"])
+@pytest.mark.parametrize("count", [1, 7, 60])
+def test_chances_are_how_often_items_are_drawn(kind, count):
+    """So that the sum over a draw, each divided by its chance, is on average that over the catalogue."""
+    indptr, indices = csr([{0, 1, 2, 3}, {0, 1, 2}, {0, 1}, {0}, {0}])
+    sampler = NegativeSampler(indptr, indices, 6, count=count, kind=kind)
+    random, draws, drawn = np.random.default_rng(0), 4000, np.zeros(6)
+    for _ in range(draws):
+        items, _ = sampler.draw(np.array([0]), random)
+        drawn[items] += 1
+    chances = np.exp(sampler.log_chances(np.arange(6)))
+    np.testing.assert_allclose(drawn / draws, chances, atol=0.03)
+    if kind == "popularity":  # of what nobody took there is no draw, and no division by nothing
+        assert np.isfinite(np.log(chances)).all()
+        weights = np.array([5, 3, 2, 1]) ** 0.75
+        np.testing.assert_allclose(chances[:4], 1 - (1 - weights / weights.sum()) ** count, rtol=1e-5)
+    else:
+        np.testing.assert_allclose(chances, 1 - (5 / 6) ** count, rtol=1e-5)

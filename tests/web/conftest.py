@@ -16,8 +16,8 @@ import pytest
 from places import GENRES, GOLDEN, ROOT
 
 HERE = Path(__file__).resolve().parent
-# The bad files are made by the same code as for the Python reader.
-sys.path[:0] = [str(ROOT / "tests" / "hostile"), str(GOLDEN)]
+# The files are made by the same code as for the Python reader.
+sys.path[:0] = [str(ROOT / "tests" / "hostile"), str(ROOT / "tests" / "device"), str(GOLDEN)]
 
 
 @pytest.fixture(scope="session")

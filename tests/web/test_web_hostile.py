@@ -7,7 +7,15 @@ import re
 
 import numpy as np
 import test_hostile_files as hostile
-from hostile_files import file_of_coded_ids, file_without_signs, numbers_as, taken_apart, texts_as, valid_file
+from hostile_files import (
+    file_of_coded_ids,
+    file_of_encoder,
+    file_without_signs,
+    numbers_as,
+    taken_apart,
+    texts_as,
+    valid_file,
+)
 
 # JSON as the standard has it: a number may have any number of digits.
 OTHERWISE = {
@@ -51,6 +59,7 @@ def cases(folder):
         yield name, parts.pack(), message
     yield from of_kind("ages", valid_file(folder / "ages", age_decay=(0.5, 0.25)), hostile.AGES, hostile.AGE_CARDS)
     yield from of_kind("positive", file_without_signs(folder / "positive"), hostile.POSITIVE, hostile.POSITIVE_CARDS)
+    yield from of_kind("encoder", file_of_encoder(folder / "encoder"), hostile.ENCODERS, hostile.ENCODER_CARDS)
     for wrong in ("0" * 64, "", "\ud800"):
         parts = taken_apart(whole["int8"])
         parts.seal = False

@@ -132,7 +132,7 @@ class Page {
     showChosen("liked", this.#liked, titles, "Remove", (id) => this.#remove(id));
     showChosen("disliked", this.#disliked, titles, "Take back", (id) => this.#takeBack(id));
     showStarters(this.#starting(), titles, (id, place) => this.#start(id, place));
-    showRecommended(recommended.map(({ item }) => item), reasons(recommended, this.#liked), titles, actions);
+    showRecommended(recommended.map(({ item }) => item), this.#reasons(recommended), titles, actions);
     const none = this.#liked.length === 0;
     document.body.classList.toggle("empty", none);
     byId("nothing-yet").hidden = !none;
@@ -146,12 +146,17 @@ class Page {
 
   #recommended() {
     if (this.#liked.length === 0) return [];
-    const query = { history: this.#liked, dislikes: this.#disliked, k: SHOWN, explain: true };
+    const query = { history: this.#liked, dislikes: this.#disliked, k: SHOWN, explain: this.#model.explains };
     if (this.#tag !== "") query.candidates = this.#titles.withTag(this.#tag);
     const began = performance.now();
     const recommended = this.#model.recommend(query);
     this.#times.push(performance.now() - began);
     return recommended;
+  }
+
+  /** For each recommendation the picks that speak for it; none where the file gives no reasons. */
+  #reasons(recommended) {
+    return this.#model.explains ? reasons(recommended, this.#liked) : recommended.map(() => []);
   }
 
   /** Starters that nothing was decided about yet; none once enough is chosen. */

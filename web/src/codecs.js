@@ -15,6 +15,7 @@
 
 import { AGE_DECAY } from "./ages.js";
 import { CODED, POSITIVE } from "./coded.js";
+import { ENCODER } from "./encoder.js";
 import { SparserecError } from "./error.js";
 import { FACTORS, HISTORY_FACTORS } from "./factors.js";
 import { STRUCTURE } from "./gaps.js";
@@ -40,6 +41,15 @@ export function tensorTypes(version) {
   return types;
 }
 
+/** The types that a tensor may have in a file of this version, by its side and its name after that; none for a stranger. */
+export function typesOf(side, kind, version) {
+  if (side === "encoder") {
+    return version >= ENCODER.version && Object.hasOwn(ENCODER.tensors, kind) ? [ENCODER.tensors[kind]] : [];
+  }
+  if (side !== "items" && (side !== "users" || isItemsOnly(kind))) return [];
+  return tensorTypes(version).get(kind) ?? [];
+}
+
 /** Whether users can't have a tensor, by its name after that of the side. */
 export function isItemsOnly(kind) {
   return PARTS.some(({ tensors, itemsOnly }) => itemsOnly === true && kind in tensors);
@@ -47,7 +57,7 @@ export function isItemsOnly(kind) {
 
 /** The format versions that are read, ascending. */
 export function versions() {
-  return [...new Set([...CODECS, ...PARTS].map(({ version }) => version))].sort((a, b) => a - b);
+  return [...new Set([...CODECS, ...PARTS, ENCODER].map(({ version }) => version))].sort((a, b) => a - b);
 }
 
 /**

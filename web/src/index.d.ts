@@ -40,13 +40,15 @@ export interface Taste {
   /**
    * Items the user took, oldest first. Without `user`, tastes are read from them. Their order counts where the file is
    * `ordered`: an item is as old as there are items after it, and one that is there twice stands where it stands last.
+   * Files with a transformer look at the newest ones alone, as many as they were trained with.
    */
   history?: Iterable<Id> | null;
   /** A user with a row in the file. */
   user?: Id | null;
   /**
    * Items the user does not like: what they would add to tastes as part of a history is subtracted. An id that is in the
-   * history too counts as disliked alone, and makes no other older.
+   * history too counts as disliked alone, and makes no other older. In files with a transformer nothing is subtracted:
+   * they are left out of the history and of what is recommended.
    */
   dislikes?: Iterable<Id> | null;
   /** What becomes of unknown ids in all lists; "error" when not given. A user must always be known. */
@@ -70,7 +72,7 @@ export interface Query extends Taste, Limits {
   excludeHistory?: boolean;
   /**
    * Whether each recommendation says what each item of the history, and each disliked one, adds to its score. Needs a
-   * history and no user.
+   * history and no user, and a file that `explains`.
    */
   explain?: boolean;
 }
@@ -117,6 +119,8 @@ export class Recommender {
   readonly userIds: string[];
   /** Whether the order of a history counts. */
   readonly ordered: boolean;
+  /** Whether recommendations have reasons item by item, as sums over a history do and a transformer does not. */
+  readonly explains: boolean;
   /** Bytes of the file. */
   readonly fileBytes: number;
   /** Bytes of the decoded structure that is kept beside the file. */
@@ -134,8 +138,8 @@ export class Recommender {
 
   /**
    * What most people took, as far as the file knows, for somebody without a history: by history factors, else by all
-   * users of the file together, else by what all items together lead to where items have columns, else by the lengths of
-   * rows. Of the scores only the order has a meaning.
+   * users of the file together, else by what all items together lead to where items have columns, or by the state about
+   * which all others lie where there is a transformer, else by the lengths of rows. Of the scores only the order has a meaning.
    */
   popular(limits?: Limits): Recommendation[];
 

@@ -3,6 +3,7 @@
 import { checkCount, checkUnknown, listed, textOf } from "./asked.js";
 import { cardOf } from "./card.js";
 import { openContainer } from "./container.js";
+import { encoderOf } from "./encoder.js";
 import { SparserecError, quoted } from "./error.js";
 import { rowOf } from "./ids.js";
 import { checkNames, idsOfSide, rowsOf } from "./rows.js";
@@ -11,10 +12,13 @@ import { digestOf } from "./sha256.js";
 import { bytesOfSource } from "./source.js";
 import { bestRows, topRows } from "./top.js";
 
+const WITHOUT_USERS = "this file has no user table; give a history of item ids instead of a user";
+
 export class Recommender {
   #card;
   #items;
   #users = null;
+  #encoder;
   #itemIds;
   #userIds = null;
   #scorer;
@@ -46,7 +50,9 @@ export class Recommender {
     }
     this.#items = rowsOf("items", tensors, card, card.n_items);
     if (card.n_users !== 0) this.#users = rowsOf("users", tensors, card, card.n_users);
+    this.#encoder = encoderOf(tensors, card.dim);
     checkCard(card, this.#items, this.#users, tensors);
+    if (this.#encoder !== null) checkBesideEncoder(this.#items, this.#users);
     this.#itemIds = idsOfSide("items", tensors, card, card.n_items);
     if (this.#users !== null) this.#userIds = idsOfSide("users", tensors, card, card.n_users);
     this.#card = card;
@@ -76,7 +82,12 @@ export class Recommender {
 
   /** Whether the order of a history counts. */
   get ordered() {
-    return this.#items.ages !== null;
+    return this.#items.ages !== null || this.#encoder !== null;
+  }
+
+  /** Whether recommendations have reasons item by item, as sums over a history do and a transformer does not. */
+  get explains() {
+    return this.#encoder === null;
   }
 
   get fileBytes() {
@@ -93,6 +104,7 @@ export class Recommender {
         bytes += array?.byteLength ?? 0;
       }
     }
+    bytes += this.#encoder?.nbytes ?? 0;
     return bytes + this.#itemIds.tableBytes + (this.#userIds?.tableBytes ?? 0);
   }
 
@@ -117,6 +129,11 @@ export class Recommender {
     const { history, user, k = 20, exclude, candidates, explain = false } = query ?? {};
     const { dislikes, excludeHistory = true, unknown = "error" } = query ?? {};
     checkCount(k);
+    if (explain && !this.explains) {
+      throw new SparserecError(
+        "this file makes tastes with a transformer, which gives no reasons item by item; ask without explain",
+      );
+    }
     if (explain && user != null) {
       throw new SparserecError("a user's own row has no reasons; give a history alone to have it explained");
     }
@@ -212,6 +229,10 @@ export class Recommender {
     const disliked = this.#rowsOf(dislikes, "dislikes", "disliked item", unknown);
     const unwanted = new Set(disliked);
     const taken = unwanted.size === 0 ? found : found.filter((row) => !unwanted.has(row));
+    if (this.#encoder !== null) {
+      this.#checkEncodable(user, given, taken, disliked);
+      return { vector: this.#encoded(taken), taken, disliked };
+    }
     if (user == null) this.#checkHistory(given, taken.length + disliked.length);
     const vector = user == null ? sumOfRows(this.#items, taken, this.#vector) : this.#userVector(user);
     if (disliked.length > 0) {
@@ -221,10 +242,25 @@ export class Recommender {
     return { vector, taken, disliked };
   }
 
-  #userVector(user) {
-    if (this.#users === null) {
-      throw new SparserecError("this file has no user table; give a history of item ids instead of a user");
+  /** The vector of a history of rows, oldest first, by the transformer. */
+  #encoded(taken) {
+    const rows = taken.slice(-this.#encoder.length);
+    return this.#encoder.into(rows.map((row) => rowVector(this.#items, row, new Float64Array(this.#card.dim))), this.#vector);
+  }
+
+  /** Refuse where a transformer has nothing to make a vector of. */
+  #checkEncodable(user, given, taken, disliked) {
+    if (user != null) throw new SparserecError(WITHOUT_USERS);
+    if (disliked.length > 0 && taken.length === 0) {
+      throw new SparserecError(
+        "this file makes tastes with a transformer, of what was taken alone: give a history with an id that is not disliked",
+      );
     }
+    this.#checkHistory(given, taken.length);
+  }
+
+  #userVector(user) {
+    if (this.#users === null) throw new SparserecError(WITHOUT_USERS);
     return sumOfRows(this.#users, [rowOf(this.#userIds, textOf(user), "user")], this.#vector);
   }
 
@@ -242,6 +278,10 @@ export class Recommender {
 
   /** What `popular` orders items by, the largest first. */
   #standing(lengths) {
+    if (this.#encoder !== null) {
+      this.#fillScores(this.#encoder.usual);
+      return Float64Array.from(this.#scores);
+    }
     const { historyFactors } = this.#items;
     if (historyFactors !== null) return Float64Array.from(historyFactors, (factor) => 1 / factor);
     if (this.#users === null && !this.#hasItemColumns) return lengths;
@@ -309,6 +349,19 @@ function rowVector(rows, row, vector) {
   vector.fill(0);
   eachValue(rows, row, (column, value) => (vector[column] = value));
   return vector;
+}
+
+/** Refuse a file that has both an encoder and what makes users in another way. */
+function checkBesideEncoder({ factors, historyFactors, ages }, users) {
+  const others = [
+    ["user table", users],
+    ["'items.factors'", factors],
+    ["history factors", historyFactors],
+    ["'items.age_decay'", ages],
+  ];
+  for (const [name, part] of others) {
+    if (part !== null) throw new SparserecError(`a file with an encoder has no ${name}`);
+  }
 }
 
 function checkCard(card, items, users, tensors) {

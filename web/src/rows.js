@@ -1,7 +1,7 @@
 /** The rows of one side, items or users: its tensors checked against each other and decoded. */
 
 import { agesOf } from "./ages.js";
-import { codecOf, isItemsOnly, strangerTo, tensorTypes } from "./codecs.js";
+import { codecOf, strangerTo, tensorTypes, typesOf } from "./codecs.js";
 import { SparserecError, quoted } from "./error.js";
 import { factorsOf, historyFactorsOf } from "./factors.js";
 import { decodeGaps } from "./gaps.js";
@@ -11,15 +11,13 @@ import { GAPS, haveOneDimension, listed, naming, sideOf, sizesFit } from "./side
 
 /** Refuse tensors that do not belong in an artefact of this version, and those of a wrong type. */
 export function checkNames(tensors, version) {
-  const types = tensorTypes(version);
   for (const [name, { dtype }] of tensors) {
     const dot = name.indexOf(".");
     const side = name.slice(0, Math.max(dot, 0));
-    const kind = name.slice(dot + 1);
-    const known = types.has(kind) && (side === "items" || (side === "users" && !isItemsOnly(kind)));
-    if (!known) throw new SparserecError(`it holds a tensor that does not belong there: ${quoted(name)}`);
-    if (!types.get(kind).includes(dtype)) {
-      throw new SparserecError(`tensor '${name}' is ${dtype}, not ${types.get(kind).join(" or ")}`);
+    const known = typesOf(side, name.slice(dot + 1), version);
+    if (known.length === 0) throw new SparserecError(`it holds a tensor that does not belong there: ${quoted(name)}`);
+    if (!known.includes(dtype)) {
+      throw new SparserecError(`tensor '${name}' is ${dtype}, not ${known.join(" or ")}`);
     }
   }
 }

@@ -1,6 +1,6 @@
 """The artefact: the one file that a device loads."""
 
-from sparserec.artefact.codecs import CODECS, value_types
+from sparserec.artefact.codecs import CODECS, Encoder, EncoderShape, value_types
 from sparserec.artefact.csr import TableData
 from sparserec.artefact.inspection import inspect
 from sparserec.artefact.planning import Plan, ids_bytes, planned
@@ -15,6 +15,8 @@ __all__ = [
     "Artefact",
     "ByteReport",
     "DecodedTable",
+    "Encoder",
+    "EncoderShape",
     "ModelCard",
     "Plan",
     "Rounding",

@@ -9,7 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from sparserec.artefact.codecs import AGE_DECAY, GAPS, HISTORY_FACTORS, encode_ids, named_codec
+from sparserec.artefact.codecs import (
+    AGE_DECAY,
+    ENCODER_SIDE,
+    GAPS,
+    HISTORY_FACTORS,
+    EncoderShape,
+    encode_ids,
+    named_codec,
+)
 from sparserec.artefact.schema import DTYPES, ModelCard
 from sparserec.artefact.size import nnz_within, table_bytes
 from sparserec.artefact.writer import header_of
@@ -34,6 +42,7 @@ class Plan:
         ids: bytes of the raw ids, as they will be coded.
         header: bytes of the header, to within a few.
         age_decay: how many numbers say what age does, 0 to 2.
+        encoder: of the encoder, None without one.
     """
 
     n_items: int
@@ -44,6 +53,7 @@ class Plan:
     ids: int
     header: int
     age_decay: int = 0
+    encoder: EncoderShape | None = None
 
     @property
     def rows(self) -> int:
@@ -59,8 +69,13 @@ class Plan:
         """
         sizes = {"n_items": self.n_items, "n_users": self.n_users, "dim": self.dim, "values_dtype": self.values_dtype}
         factors = HISTORY_FACTORS.bytes_of(self.n_items) if self.history_factors else 0
-        factors += AGE_DECAY.bytes_of(self.age_decay)
+        factors += AGE_DECAY.bytes_of(self.age_decay) + self.encoder_bytes
         return self.header + self.ids + factors + table_bytes(nnz=nnz, value_bits=value_bits, **sizes)
+
+    @property
+    def encoder_bytes(self) -> int:
+        """Bytes of the encoder, 0 without one."""
+        return 0 if self.encoder is None else self.encoder.bytes_of(self.dim)
 
     @property
     def smallest(self) -> int:
@@ -74,9 +89,11 @@ class Plan:
             SparserecError: when not even one value a row fits; it says the smallest budget that will do.
         """
         if budget < self.smallest:
+            encoder = "" if self.encoder is None else f"the transformer {self.encoder_bytes:,}, "
             raise SparserecError(
                 f"a budget of {budget:,} bytes is too small: the smallest file takes {self.smallest:,} bytes, of which "
-                f"ids {self.ids:,}, the header {self.header:,}, and one value for each of {self.rows:,} rows the rest"
+                f"{encoder}ids {self.ids:,}, the header {self.header:,}, and one value for each of {self.rows:,} rows "
+                "the rest"
             )
         return nnz_within(budget, self.rows, self.dim, self.bytes_of)
 
@@ -96,6 +113,7 @@ def planned(
     recipe: Mapping[str, Any],
     ids: bool = True,
     age_decay: int = 0,
+    encoder: EncoderShape | None = None,
 ) -> Plan:
     """The plan of a file with sparse tables.
 
@@ -108,6 +126,7 @@ def planned(
         recipe: the configuration of the training, as the card will have it.
         ids: whether the file has the ids.
         age_decay: how many numbers say what age does, 0 to 2.
+        encoder: of the encoder, None without one.
     """
     sides = {"items": items} if users is None else {"items": items, "users": users}
     tensors: dict[str, np.ndarray] = {}
@@ -123,8 +142,10 @@ def planned(
             for kind, dtype in kinds.items()
         }
         tensors |= {f"{side}.{kind}": part for kind, part in (encode_ids(side, names) if ids else {}).items()}
+    if encoder is not None:
+        tensors |= {f"{ENCODER_SIDE}.{kind}": part for kind, part in encoder.outlines(dim).items()}
     card = ModelCard(
-        format_version=3 if age_decay else 2,
+        format_version=3 if age_decay or encoder is not None else 2,
         scoring="history" if users is None else "users",
         dim=dim,
         n_items=len(items),
@@ -147,4 +168,5 @@ def planned(
         ids=raw,
         header=8 + len(header_of(tensors, card)),
         age_decay=age_decay,
+        encoder=encoder,
     )

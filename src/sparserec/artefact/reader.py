@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from sparserec.artefact import codecs
-from sparserec.artefact.codecs import Side
+from sparserec.artefact.codecs import Encoder, Side
 from sparserec.artefact.container import open_container, parse
 from sparserec.artefact.schema import CARD_KEY, ModelCard, digest, sizes_fit, type_name
 from sparserec.errors import SparserecError
@@ -82,6 +82,7 @@ class Artefact:
         user_ids: raw ids of the users, or None.
         tensors: every tensor of the file by name; empty when they are not kept.
         header_bytes: bytes before the first tensor.
+        encoder: what makes a vector of a history, None where it is a sum of rows.
     """
 
     card: ModelCard
@@ -91,6 +92,7 @@ class Artefact:
     user_ids: Ids | None
     tensors: dict[str, np.ndarray]
     header_bytes: int
+    encoder: Encoder | None = None
 
 
 def read(path: str | os.PathLike[str], *, verify_digest: bool = True, keep_tensors: bool = True) -> Artefact:
@@ -136,23 +138,26 @@ def _checked(name: str, parsed: tuple[dict[str, np.ndarray], dict[str, str], int
         items = _table(item_side)
         user_side = _side("users", tensors, card, card.n_users) if card.n_users else None
         users = _table(user_side) if user_side is not None else None
+        encoder = codecs.ENCODER.decode(_of_encoder(tensors), card.dim)
         _check_card(card, items, users, tensors)
+        if encoder is not None:
+            _check_beside_encoder(items, users)
         item_ids = codecs.decode_ids(item_side, card.format_version)
         user_ids = codecs.decode_ids(user_side, card.format_version) if user_side is not None else None
     except SparserecError as error:
         raise SparserecError(f"{name}: {error}") from None
-    return Artefact(card, items, users, item_ids, user_ids, tensors, header_bytes)
+    return Artefact(card, items, users, item_ids, user_ids, tensors, header_bytes, encoder)
 
 
 def check_names(types: Mapping[str, np.dtype], version: int) -> None:
     """Raises SparserecError when a name or a type of a tensor does not belong into an artefact of this version."""
-    known = codecs.tensor_types(version)
     for name, dtype in types.items():
         side, _, kind = name.partition(".")
-        if side not in ("items", "users") or kind not in known or (side == "users" and codecs.items_only(kind)):
+        known = codecs.types_of(side, kind, version)
+        if not known:
             raise SparserecError(f"it holds a tensor that does not belong there: {name[:60]!r}")
-        if type_name(dtype) not in known[kind]:
-            raise SparserecError(f"tensor {name!r} is {type_name(dtype)}, not {' or '.join(known[kind])}")
+        if type_name(dtype) not in known:
+            raise SparserecError(f"tensor {name!r} is {type_name(dtype)}, not {' or '.join(known)}")
 
 
 def _side(name: str, tensors: Mapping[str, np.ndarray], card: ModelCard, n: int) -> Side:
@@ -193,6 +198,25 @@ def _table(side: Side) -> DecodedTable:
         decoded.odd,
         age_decay,
     )
+
+
+def _of_encoder(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The tensors of the encoder, by their names after that."""
+    start = f"{codecs.ENCODER_SIDE}."
+    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
+
+
+def _check_beside_encoder(items: DecodedTable, users: DecodedTable | None) -> None:
+    """Raises SparserecError when a file has both an encoder and what makes users in another way."""
+    others = {
+        "a user table": users,
+        "'items.factors'": items.factors,
+        "history factors": items.history_factors,
+        "'items.age_decay'": items.age_decay,
+    }
+    for name, part in others.items():
+        if part is not None:
+            raise SparserecError(f"a file with an encoder has no {name.removeprefix('a ')}")
 
 
 @contextmanager

@@ -6,7 +6,15 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable
 
-from sparserec.artefact.codecs import AGE_DECAY, CODECS, HISTORY_FACTORS, ValuesCodec, alternatives, named_codec
+from sparserec.artefact.codecs import (
+    AGE_DECAY,
+    CODECS,
+    HISTORY_FACTORS,
+    EncoderShape,
+    ValuesCodec,
+    alternatives,
+    named_codec,
+)
 from sparserec.artefact.gaps import most_bytes
 from sparserec.artefact.schema import HEADER_ALLOWANCE
 from sparserec.errors import SparserecError
@@ -33,6 +41,7 @@ def sparse_file_bytes(
     values_dtype: str,
     history_factors: bool = False,
     age_decay: int = 0,
+    encoder: EncoderShape | None = None,
 ) -> int:
     """The bytes that a file with sparse tables takes, not counting the raw ids.
 
@@ -49,17 +58,21 @@ def sparse_file_bytes(
         values_dtype: how the values are stored, a name of `CODECS`.
         history_factors: whether each item has one.
         age_decay: how many numbers say what age does, 0 to 2.
+        encoder: of the encoder, where there is one.
     """
     codec, cells = named_codec(values_dtype), (n_items + n_users) * dim
     beside = _tables(codec, n_users, dim) + AGE_DECAY.bytes_of(age_decay)
     beside += HISTORY_FACTORS.bytes_of(n_items) if history_factors else 0
+    beside += 0 if encoder is None else encoder.bytes_of(dim)
     if codec.estimated:
         return HEADER_EXPECTED + beside + math.ceil((nnz * codec.value_bits + _gaps_bits(cells, nnz)) / 8)
     gaps = most_bytes(cells, nnz) + (SECOND_TABLE if n_users else 0)
     return HEADER_ALLOWANCE + beside + _values(codec, n_users, nnz) + gaps
 
 
-def dense_file_bytes(*, n_items: int, n_users: int = 0, dim: int, values_dtype: str) -> int:
+def dense_file_bytes(
+    *, n_items: int, n_users: int = 0, dim: int, values_dtype: str, encoder: EncoderShape | None = None
+) -> int:
     """The most bytes that a file with dense tables takes, not counting the raw ids; arguments as for sparse ones.
 
     Raises:
@@ -69,7 +82,8 @@ def dense_file_bytes(*, n_items: int, n_users: int = 0, dim: int, values_dtype: 
     if not codec.dense:
         others = alternatives(other.name for other in CODECS.values() if other.dense)
         raise SparserecError(f"only values of sparse tables can be {codec.name}; a dense table takes {others}")
-    return HEADER_ALLOWANCE + _tables(codec, n_users, dim) + _values(codec, n_users, (n_items + n_users) * dim)
+    beside = 0 if encoder is None else encoder.bytes_of(dim)
+    return HEADER_ALLOWANCE + beside + _tables(codec, n_users, dim) + _values(codec, n_users, (n_items + n_users) * dim)
 
 
 def nnz_for_budget(
@@ -81,6 +95,7 @@ def nnz_for_budget(
     values_dtype: str,
     history_factors: bool = False,
     age_decay: int = 0,
+    encoder: EncoderShape | None = None,
 ) -> int:
     """The most values whose file `sparse_file_bytes` puts within `budget` bytes, not counting the raw ids.
 
@@ -101,13 +116,15 @@ def nnz_for_budget(
             values_dtype=values_dtype,
             history_factors=history_factors,
             age_decay=age_decay,
+            encoder=encoder,
         )
 
     least = file_bytes(rows)
     if budget < least:
+        beside = "" if encoder is None else f" and the transformer, {encoder.bytes_of(dim):,} bytes of it,"
         raise SparserecError(
-            f"a budget of {budget:,} bytes is too small: {rows:,} rows with one value each take {least:,} bytes "
-            f"({least / n_items:.1f} B/item)"
+            f"a budget of {budget:,} bytes is too small: {rows:,} rows with one value each{beside} take {least:,} "
+            f"bytes ({least / n_items:.1f} B/item)"
         )
     return nnz_within(budget, rows, dim, file_bytes)
 

@@ -40,6 +40,7 @@ class ByteReport:
     items: int
     users: int
     ids: int
+    encoder: int = 0
 
 
 def write(
@@ -58,6 +59,7 @@ def write(
     values_dtype: str = "int8",
     budget: int | None = None,
     ids: bool = True,
+    encoder: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> ByteReport:
     """Write one model to one file, atomically.
 
@@ -87,6 +89,8 @@ def write(
             falls; without a budget, steps are a sixth of the mean absolute value of their table.
 
         ids: whether the file has the raw ids; without them rows are known by their numbers, "0" being the first.
+        encoder: matrices and vectors, float32, of a transformer that makes a vector of an ordered history, as of
+            `codecs.Encoder`; without users, factors and `age_decay`. None where vectors are sums of rows.
 
     Raises:
         SparserecError: when a table can't be written in this type or budget, or the file can't be written.
@@ -94,6 +98,10 @@ def write(
     _check_sides(items, len(item_ids), users, None if user_ids is None else len(user_ids))
     factors = _factors(len(item_ids), item_factors, history_factors)
     order = {} if age_decay is None else _of_sides({"items": codecs.AGE_DECAY.encode(age_decay, items)})
+    if encoder is not None:
+        if users is not None or factors or order:
+            raise SparserecError("a file with an encoder has no user table, no factors and no age_decay")
+        order = _of_sides({codecs.ENCODER_SIDE: codecs.ENCODER.encode(*encoder, column_count(items))})
     tables = {"items": items} if users is None else {"items": items, "users": users}
     for side, table in tables.items():
         _check_table(side, table, len(item_ids), values_dtype)
@@ -103,7 +111,7 @@ def write(
     codec = codecs.asked_codec(values_dtype)
     versions = [codec.version, *(_id_version(side, raw) for side in tables)]
     if order:
-        versions.append(codecs.AGE_DECAY.version)
+        versions.append(codecs.ENCODER.version if encoder is not None else codecs.AGE_DECAY.version)
     if column_count(items) > MOST_COLUMNS:
         versions.append(WIDE_VERSION)
     version = max(versions)
@@ -116,7 +124,7 @@ class _Draft:
 
     Attributes:
         codec: of the values.
-        beside: the tensors of ids, of factors and of what age does.
+        beside: the tensors of ids, of factors, and of what age does or of an encoder.
         about: fields of the model card that tables and tensors do not tell.
         version: of the format, the least that it will have.
     """
@@ -174,7 +182,7 @@ class _Draft:
 
 def report(tensors: Tensors, header_bytes: int) -> ByteReport:
     """Add up the bytes of each part."""
-    parts = {"items": 0, "users": 0, "ids": 0}
+    parts = {"items": 0, "users": 0, "ids": 0, codecs.ENCODER_SIDE: 0}
     for name, tensor in tensors.items():
         side, _, kind = name.partition(".")
         parts["ids" if codecs.raw_ids(kind) else side] += tensor.nbytes

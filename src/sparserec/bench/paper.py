@@ -48,7 +48,7 @@ COMMON: dict[str, dict[str, Any]] = {
     "mf": {"recipe": "mf", "epochs": 8},
     "lightgcn": {"recipe": "lightgcn", "epochs": 12},
     "neumf": {"recipe": "neumf", "epochs": 4},
-    "sasrec": {"recipe": "sasrec", "epochs": 60},
+    "sasrec": {"recipe": "sasrec", "epochs": 60, "values": "int8"},  # dense tables have no coded values
 }
 """What all methods share, by base."""
 CANDIDATES: dict[str, tuple[dict[str, Any], ...]] = {

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sparserec.artefact.codecs import Encoder
 from sparserec.artefact.reader import Artefact, DecodedTable
 from sparserec.artefact.schema import ModelCard
 from sparserec.device.postings import ByRow
@@ -38,6 +39,7 @@ class Contents:
         users: the user rows, or None.
         item_ids: raw ids of the items.
         user_ids: raw ids of the users, or None.
+        encoder: what makes a vector of a history, or None.
     """
 
     card: ModelCard
@@ -46,10 +48,12 @@ class Contents:
     users: DecodedTable | None
     item_ids: Ids
     user_ids: Ids | None
+    encoder: Encoder | None = None
 
     @classmethod
     def of(cls, artefact: Artefact, *, reuse: bool = False) -> Contents:
         """Take from a checked artefact what is needed; with `reuse`, its item rows can't be used afterwards."""
         rows = artefact.items
         items = rows if rows.dense else ByRow(rows, reuse=reuse)
-        return cls(artefact.card, items, rows.factors, artefact.users, artefact.item_ids, artefact.user_ids)
+        ids = artefact.item_ids, artefact.user_ids
+        return cls(artefact.card, items, rows.factors, artefact.users, *ids, artefact.encoder)

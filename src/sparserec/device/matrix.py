@@ -40,6 +40,10 @@ class Matrix:
         """One row, (dim,) float64."""
         return row_vector(self._items, row)
 
+    def matrix(self, rows: np.ndarray) -> np.ndarray:
+        """Rows (m,), (m, dim) float64."""
+        return self._items.values[rows] * self._items.column_scales()
+
     def lengths(self) -> np.ndarray:
         """The length of each row as a vector, (n,) float64."""
         return np.sqrt(np.einsum("ij,ij->i", self._matrix, self._matrix, dtype=np.float64))

@@ -160,6 +160,14 @@ class Postings:
         vector[columns] = codes
         return vector * self._scales
 
+    def matrix(self, rows: np.ndarray) -> np.ndarray:
+        """Rows (m,) with every column, (m, dim) float64."""
+        columns, codes, lengths = self.rows.of(self.places(rows))
+        matrix = np.zeros((len(rows), self.dim))
+        matrix[np.arange(len(rows)).repeat(lengths), columns] = codes
+        matrix *= self._scales
+        return matrix
+
     def lengths(self) -> np.ndarray:
         """The length of each row as a vector, (n,) float64."""
         squares = np.empty(self.n)

@@ -14,6 +14,7 @@ from sparserec.artefact.reader import Artefact, read
 from sparserec.artefact.reader import read_bytes as artefact_of
 from sparserec.artefact.schema import ModelCard
 from sparserec.device.contents import Contents, Taste
+from sparserec.device.encoder import HistoryEncoder, encoded, encoded_one
 from sparserec.device.explain import Recommendation
 from sparserec.device.ids import Id, ItemIds, Unknown, checked_count, checked_unknown, listed
 from sparserec.device.matrix import Matrix, row_vector, rows_sum
@@ -21,7 +22,7 @@ from sparserec.device.postings import ByRow, Postings
 from sparserec.device.shortlist import Shortlist
 from sparserec.device.standing import has_item_columns, resemblance, standing
 from sparserec.device.topk import top_k
-from sparserec.errors import SparserecError
+from sparserec.errors import SparserecError, option
 from sparserec.files import read_bytes, write_bytes
 
 
@@ -40,6 +41,7 @@ class Recommender:
         self._item_ids, self._user_ids = contents.item_ids, contents.user_ids
         self._asked = ItemIds(contents.item_ids)
         self._items = Postings(contents.items) if isinstance(contents.items, ByRow) else Matrix(contents.items)
+        self._encoder = None if contents.encoder is None else HistoryEncoder(contents.encoder)
         self._factors = None if contents.factors is None else contents.factors.astype(np.float32)
         self._shortlist = None
         if isinstance(self._items, Postings) and self._factors is None:
@@ -81,8 +83,13 @@ class Recommender:
 
     @property
     def ordered(self) -> bool:
-        """Whether the order of a history counts: the file says what age does."""
-        return self._items.ages is not None
+        """Whether the order of a history counts: the file says what age does, or has a transformer."""
+        return self._items.ages is not None or self._encoder is not None
+
+    @property
+    def explains(self) -> bool:
+        """Whether recommendations have reasons item by item, as sums over a history do and a transformer does not."""
+        return self._encoder is None
 
     @property
     def item_ids(self) -> list[str]:
@@ -97,7 +104,7 @@ class Recommender:
     @property
     def nbytes(self) -> int:
         """Memory of the scoring structure in bytes, beside the ids."""
-        return self._items.nbytes
+        return self._items.nbytes + (0 if self._encoder is None else self._encoder.nbytes)
 
     def has_item(self, name: Id) -> bool:
         """Whether an item is in the file."""
@@ -155,16 +162,18 @@ class Recommender:
         Args:
             history: raw ids of items the user took, oldest first. Without `user` the user's vector is made of them.
                 Their order counts where the file is `ordered`: an item is as old as there are items after it, and one
-                that is there twice stands where it stands last. In other files it makes no difference.
+                that is there twice stands where it stands last. In other files it makes no difference. A file with a
+                transformer looks at the newest ones alone, as many as it was trained with; all are left out.
             user: raw id of a user with a row in the file.
             k: how many items, at least 1; fewer come back when fewer are left.
             exclude: raw ids that are not to be recommended.
             candidates: when given, only these are ranked.
             explain: say what each item of the history, and each disliked one, adds to each score. Only where the vector
-                is made of them.
+                is made of them, and the file `explains`.
             dislikes: raw ids of items the user does not like: what they would add to the vector as part of a history is
                 subtracted, as if each were the newest. They are never recommended. An id that is in the history too
-                counts as disliked alone, and makes no other older.
+                counts as disliked alone, and makes no other older. In a file with a transformer nothing is subtracted:
+                what is disliked is left out of the history and of what is recommended.
             exclude_history: whether items of the history are left out. False where what was taken can be wanted again,
                 as groceries and music are.
             unknown: "error", or "ignore" to leave out ids of `history`, `dislikes`, `exclude` and `candidates` that the
@@ -176,9 +185,14 @@ class Recommender:
 
         Raises:
             SparserecError: for an unknown id, a history of which nothing is known without a user, k below 1, or
-                `explain` with a user.
+                `explain` with a user or of a file that does not.
         """
         k = checked_count(k)
+        if explain and not self.explains:
+            raise SparserecError(
+                "this file makes tastes with a transformer, which gives no reasons item by item; ask without "
+                + option("explain", True)
+            )
         if explain and user is not None:
             raise SparserecError("a user's own row has no reasons; give a history alone to have it explained")
         taste = self._taste(history, user, dislikes, unknown)
@@ -204,8 +218,9 @@ class Recommender:
 
         Of files with history factors those with the smallest come first, since training gives what many took a small
         one; with a user table, what scores highest for all users together; with item columns, what scores highest for a
-        history of all items of one age, that is, what all items together lead to; else the longest rows. Ties go to the
-        longer row, then to the item that comes first in the file.
+        history of all items of one age, that is, what all items together lead to; with a transformer, what scores
+        highest for the state about which all others lie, the shift of its last norm; else the longest rows. Ties go to
+        the longer row, then to the item that comes first in the file.
 
         Args:
             k: how many items, at least 1; fewer come back when fewer are left.
@@ -338,6 +353,10 @@ class Recommender:
                 `ordered`. An empty history scores 0 everywhere.
         """
         out = np.empty((len(indptr) - 1, self.n_items), dtype=np.float32)
+        if self._encoder is not None:
+            for number, vector in enumerate(encoded(self._encoder, self._items, indptr, indices)):
+                out[number] = self._of(vector)
+            return out
         for number in range(len(out)):
             out[number] = self._of(self._items.vector(indices[indptr[number] : indptr[number + 1]]))
         return out
@@ -392,6 +411,9 @@ class Recommender:
         disliked = self._asked.distinct(dislikes, "dislikes", "disliked item", unknown)
         if len(disliked):
             taken = taken[~np.isin(taken, disliked)]
+        if self._encoder is not None:
+            self._check_encodable(user, given, taken, disliked)
+            return Taste(encoded_one(self._encoder, self._items, taken), taken, disliked)
         if user is None:
             self._check_history(given, len(taken) + len(disliked))
             vector = self._items.vector(taken)
@@ -403,6 +425,19 @@ class Recommender:
             with np.errstate(over="ignore", invalid="ignore"):
                 vector = vector - self._items.vector(disliked, aged=False)
         return Taste(vector, taken, disliked)
+
+    def _check_encodable(
+        self, user: Id | None, given: list[str] | None, taken: np.ndarray, disliked: np.ndarray
+    ) -> None:
+        """Raises SparserecError where a transformer has nothing to make a vector of."""
+        if user is not None:
+            raise SparserecError("this file has no user table; give a history of item ids instead of a user")
+        if len(disliked) and not len(taken):
+            raise SparserecError(
+                "this file makes tastes with a transformer, of what was taken alone: give a history with an id that is "
+                "not disliked"
+            )
+        self._check_history(given, len(taken))
 
     def _check_history(self, given: list[str] | None, known: int) -> None:
         """Raises SparserecError where nothing is known of a user but the ids `given`, of which `known` have rows."""
@@ -428,6 +463,9 @@ class Recommender:
 
     def _standing(self) -> tuple[np.ndarray, np.ndarray]:
         """What `popular` orders items by, and the lengths of their rows, (n,) float64 both."""
+        if self._encoder is not None:
+            with np.errstate(over="ignore", invalid="ignore"):
+                return self._of(self._encoder.usual).astype(np.float64), self._items.lengths()
         if self._items.history_factors is None and self._users is not None:
             with np.errstate(over="ignore", invalid="ignore"):
                 return self._of(rows_sum(self._users)).astype(np.float64), self._items.lengths()

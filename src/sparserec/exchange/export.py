@@ -15,6 +15,7 @@ from sparserec.artefact.codecs import HISTORY_FACTORS, STRUCTURE, Decoded, Side,
 from sparserec.artefact.reader import Artefact, DecodedTable, read
 from sparserec.errors import SparserecError
 from sparserec.exchange.decoding import DecodingGraph
+from sparserec.exchange.encoding import EncodingGraph
 from sparserec.exchange.graph import Graph
 from sparserec.files import write_bytes
 
@@ -32,6 +33,8 @@ OPERATORS = (
     "Expand",
     "Gather",
     "GatherElements",
+    "Less",
+    "MatMul",
     "Max",
     "Min",
     "Mod",
@@ -43,11 +46,15 @@ OPERATORS = (
     "ScatterElements",
     "Shape",
     "Slice",
+    "Softmax",
+    "Sqrt",
     "Sub",
     "TopK",
+    "Transpose",
     "Unique",
+    "Where",
 )
-"""All operators that an exported model may have."""
+"""All operators that an exported model may have; those of a transformer among them."""
 CARD, IDS = "sparserec", "sparserec.ids"
 """Names of the metadata: the model card, and the raw ids of the items as a JSON list; index `i` is item `i`."""
 
@@ -57,9 +64,10 @@ def write_onnx(artefact: str | os.PathLike[str], out: str | os.PathLike[str], *,
 
     The model has the inputs `history` (h,), `exclude` (e,) and `k` (1,), all int64, the first two item indices, and the
     outputs `items` (k,) int64 and `scores` (k,) float32, best first, of equal scores the lower index first. Where the
-    file says what age does, `history` is oldest first, and an index that is there twice stands where it stands last.
-    Indices that are no item's, such as -1, are left out, and make no other item older. Where fewer than k items are
-    left, scores are -inf at the end; with no item in the history all of them are. A user table is left out.
+    file says what age does or has a transformer, `history` is oldest first, and an index that is there twice stands
+    where it stands last. Indices that are no item's, such as -1, are left out, and make no other item older. Where
+    fewer than k items are left, scores are -inf at the end; with no item in the history all of them are. A user table
+    is left out.
 
     Args:
         artefact: a file that `sparserec export` wrote, with a sparse item table.
@@ -92,7 +100,9 @@ def _model(artefact: Artefact, exclude_history: bool) -> onnx.ModelProto:
     history, unwanted = (_known(graph, name, n) for name in ("history", "exclude"))
 
     decoded = _Decoded(side, items, columns, codes, scales)
-    if artefact.items.age_decay is None:
+    if artefact.encoder is not None:
+        vector = _encoded(graph, decoded, artefact, history)
+    elif artefact.items.age_decay is None:
         vector = _sum_of_rows(graph, decoded, artefact.items, history, None)
     else:
         vector = _in_order(graph, decoded, artefact.items, history)
@@ -160,12 +170,46 @@ def _sum_of_rows(graph: DecodingGraph, table: _Decoded, rows: DecodedTable, hist
     return graph.add("Mul", graph.add("Mul", vector, table.scales), table.scales)
 
 
+def _newest_first(graph: Graph, history: str) -> str:
+    """The items of a history (h,), each once, the newest first, so an item's age is its place."""
+    last, before_first = graph.numbers(-1), graph.numbers(-(2**63) + 1)
+    backwards = graph.add("Slice", history, last, before_first, graph.numbers(0), last)
+    return graph.add("Unique", backwards, axis=0, sorted=0)
+
+
+def _encoded(graph: DecodingGraph, table: _Decoded, artefact: Artefact, history: str) -> str:
+    """The vector that the transformer makes of a history, times the scales as codes are multiplied with it."""
+    encoder, items = artefact.encoder, artefact.items
+    assert encoder is not None
+    taken = graph.add("Slice", _newest_first(graph, history), graph.numbers(0), graph.numbers(encoder.length))
+    found = graph.add("Shape", taken)
+    ages = graph.add("Range", graph.number(0), graph.add("Gather", found, graph.number(0)), graph.number(1))
+    nowhere = graph.add("Expand", graph.number(-1), graph.numbers(items.n))
+    of_each = graph.add("GatherElements", graph.add("ScatterElements", nowhere, taken, ages, axis=0), table.items)
+    there = graph.add("Not", graph.add("Equal", of_each, graph.number(-1)))
+    values = graph.add("Mul", table.codes, _of_columns(graph, table, items))
+    places, columns, values = (
+        graph.add("Compress", each, there, axis=0) for each in (of_each, graph.cast(table.columns, np.int64), values)
+    )
+    # With nothing in the history, a row of zeros stands for it.
+    count = graph.add("Max", found, graph.numbers(1))
+    cells = graph.add("Expand", graph.number(0, np.float64), graph.add("Mul", count, graph.numbers(items.dim)))
+    flat = graph.add("Add", graph.add("Mul", places, graph.number(items.dim)), columns)
+    rows = graph.add("ScatterElements", cells, flat, values, axis=0)
+    rows = graph.add("Reshape", rows, graph.numbers(-1, items.dim))
+    vector = EncodingGraph(graph, encoder, artefact.tensors).vector(rows, count)
+    return graph.add("Mul", vector, table.scales)
+
+
+def _of_columns(graph: Graph, table: _Decoded, items: DecodedTable) -> str:
+    """The scale of the column of each value, float64 (nnz,) or ()."""
+    return table.scales if items.scales is None else graph.add("GatherElements", table.scales, table.columns, axis=0)
+
+
 def _in_order(graph: DecodingGraph, table: _Decoded, rows: DecodedTable, history: str) -> str:
     """The vector of a history whose order counts, times the scales as codes are multiplied with it: float64 (dim,)."""
     assert rows.age_decay is not None
-    last, before_first = graph.numbers(-1), graph.numbers(-(2**63) + 1)
-    backwards = graph.add("Slice", history, last, before_first, graph.numbers(0), last)
-    taken = graph.add("Unique", backwards, axis=0, sorted=0)  # the newest first, so an item's age is its place
+    taken = _newest_first(graph, history)
     count = graph.add("Gather", graph.add("Shape", taken), graph.number(0))
     ages = graph.cast(graph.add("Range", graph.number(0), count, graph.number(1)), np.float64)
     of_rows, *of_columns = [

@@ -10,12 +10,13 @@ from sparserec.deferred import deferred
 if TYPE_CHECKING:
     from sparserec.objectives.base import ObjectiveKind
     from sparserec.objectives.distillation import DistillationLoss, Lesson
-    from sparserec.objectives.losses import BPR, Objective, SampledSoftmax
+    from sparserec.objectives.losses import BPR, CorrectsChances, Objective, SampledSoftmax
     from sparserec.objectives.negatives import NegativeSampler
 
 __all__ = [
     "BPR",
     "OBJECTIVES",
+    "CorrectsChances",
     "DistillationLoss",
     "Lesson",
     "NegativeSampler",
@@ -29,7 +30,7 @@ __getattr__ = deferred(
     {
         "base": ["ObjectiveKind"],
         "distillation": ["DistillationLoss", "Lesson"],
-        "losses": ["BPR", "Objective", "SampledSoftmax"],
+        "losses": ["BPR", "CorrectsChances", "Objective", "SampledSoftmax"],
         "negatives": ["NegativeSampler"],
     },
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -30,6 +31,15 @@ class Objective(Protocol):
         ...
 
 
+@runtime_checkable
+class CorrectsChances(Protocol):
+    """An objective over negatives shared by a batch that may count them by their chances; see `SampledSoftmax`."""
+
+    def corrected(self, negative: Tensor, log_chances: Callable[[], Tensor]) -> Tensor:
+        """Scores of negatives (B, K), with what their chances change."""
+        ...
+
+
 class BPR:
     """Bayesian personalised ranking: -log sigmoid(positive - negative), averaged over the allowed negatives.
 
@@ -45,15 +55,28 @@ class BPR:
 class SampledSoftmax:
     """Cross entropy of the positive against itself and the allowed negatives, at a temperature.
 
-    Source: Wu et al., "On the effectiveness of sampled softmax loss for item recommendation" (arXiv 2201.02327). No
-    correction for the sampling distribution is made: over uniform negatives it would be a constant.
+    Source: Wu et al., "On the effectiveness of sampled softmax loss for item recommendation" (arXiv 2201.02327).
+    Without `logq`, no correction for the sampling distribution is made: over uniform negatives it would be a constant.
+    With it, the logarithm of its chance to be drawn is subtracted from the logit of each negative, and nothing from
+    that of the positive, which is not drawn. Source: Bengio and Senécal, "Adaptive importance sampling to accelerate
+    training of a neural probabilistic language model", 2008.
 
     Args:
         temperature: > 0, divides the scores.
+        logq: whether negatives are corrected by their chances.
     """
 
-    def __init__(self, temperature: float = 0.1):
-        self._temperature = temperature
+    def __init__(self, temperature: float = 0.1, logq: bool = False):
+        self._temperature, self._logq = temperature, logq
+
+    def corrected(self, negative: Tensor, log_chances: Callable[[], Tensor]) -> Tensor:
+        """Scores of negatives (B, K), with what their chances change.
+
+        Args:
+            negative: (B, K) scores.
+            log_chances: gives the logarithm of each negative's chance to be drawn, (K,); asked only where it counts.
+        """
+        return negative - self._temperature * log_chances() if self._logq else negative
 
     def __call__(self, positive: Tensor, negative: Tensor, allowed: Tensor) -> Tensor:
         """Loss of a batch; see `Objective`."""
@@ -86,7 +109,7 @@ class _SoftmaxLoss(torch.autograd.Function):
 
 
 SOFTMAX = ObjectiveKind(
-    make=lambda settings: SampledSoftmax(settings.temperature),
+    make=lambda settings: SampledSoftmax(settings.temperature, bool(settings.logq)),
     settings=SoftmaxSettings,
     summary="cross entropy of a positive against the negatives of the batch",
 )

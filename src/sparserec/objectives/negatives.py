@@ -68,6 +68,18 @@ class NegativeSampler:
         self._position[items] = -1
         return items, allowed
 
+    def log_chances(self, items: np.ndarray) -> np.ndarray:
+        """The logarithm of the chance that a shared draw has each of items (K,), (K,) float32.
+
+        Of `count` draws with repeats folded, an item of probability q is in the set with a chance of 1 - (1 - q)^count.
+        """
+        if self._cumulative is None:
+            each = np.full(len(items), 1 / self._n_items)
+        else:
+            each = self._cumulative[items] - np.where(items > 0, self._cumulative[items - 1], 0)
+        each = np.clip(each, 1e-12, 1 - 1e-12)
+        return np.log(-np.expm1(self._count * np.log1p(-each))).astype(np.float32)
+
     def _draw_each(self, users: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         items = self._items(generator, len(users) * self._count).reshape(len(users), self._count)
         for _ in range(20):

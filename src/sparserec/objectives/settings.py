@@ -13,3 +13,6 @@ class SoftmaxSettings(Settings):
     section = "softmax"
     temperature: float = Field(default=1.0, gt=0)
     """Divides the scores in the softmax."""
+    logq: bool | None = None
+    """Whether each negative counts the more the less likely it is drawn, so that the sum over negatives is an estimate
+    of that over the whole catalogue; for `negatives = "popularity"`. None for all alike."""

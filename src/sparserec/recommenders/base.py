@@ -42,7 +42,9 @@ class Served:
         history_weights: (n_items,) float32 > 0, multiplied into the rows of a history before they are summed; None for
             ones.
         age_decay: one or two numbers in (0, 1], what an item of a history counts for each newer one: of its row, and of
-            its item column where the last n_items columns are such; None where order does not count.
+            its item column where the last n_items columns are such; None where age does nothing.
+        encoder: matrices (length + 5 * blocks * dim, dim) and vectors (6 * blocks + 2, dim), float32, of a transformer
+            that makes users of histories, in the order of the file format; None where users are sums of rows.
     """
 
     items: EmbeddingRows
@@ -51,6 +53,7 @@ class Served:
     user_scale: np.ndarray | None = None
     history_weights: np.ndarray | None = None
     age_decay: tuple[float, ...] | None = None
+    encoder: tuple[np.ndarray, np.ndarray] | None = None
 
 
 class Recommender(Protocol):
@@ -136,6 +139,8 @@ class RecommenderKind:
         next_item: whether it learns what comes next in a history, and not which items are in it (`RanksNext`).
         learns_lists: whether it can learn from a teacher's lists (`RanksCatalogue`).
         from_histories: whether users are sums of the rows of their histories, by weights that are its table "weights".
+        encoder: of a recommender whose file has a transformer, its settings -> the newest items that it looks at, and
+            its blocks.
         on_gpu: whether it can be trained on a CUDA device: all that it makes itself lies where its tables lie.
         summary: a few words, for the lists of kinds.
     """
@@ -149,6 +154,7 @@ class RecommenderKind:
     next_item: bool = False
     learns_lists: bool = False
     from_histories: bool = False
+    encoder: Callable[[Any], tuple[int, int]] | None = None
     on_gpu: bool = False
     summary: str = ""
 

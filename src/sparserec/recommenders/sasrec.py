@@ -94,17 +94,23 @@ class SASRec:
         return SASRecScorer(self, Sequences(_timed(history)))
 
     def served(self) -> Served:
-        """Raises SparserecError: a device would need the transformer."""
-        raise SparserecError(
-            "SASRec can't be exported: a file for devices holds rows alone, and no transformer; "
-            "train mf, lightgcn or fism for a device"
-        )
+        """The item table, and the matrices of the transformer as a file has them."""
+        dim, rows, shifts = self.tables["items"].dim, [self._array("positions")], []
+        for number in range(1, self._blocks + 1):
+            network, norms = self._array(f"network{number}"), self._array(f"norms{number}")
+            rows += [self._array(f"attention{number}"), network[:, :dim]]
+            shifts += [norms, network[:, dim].reshape(2, dim)]
+        return Served(self.tables["items"], encoder=(np.vstack(rows), np.vstack([*shifts, self._array("norm")])))
 
     def _against(self, states: Tensor, negatives: Tensor) -> Tensor:
         items = self.tables["items"]
         if negatives.dim() == 1:
             return items.product(negatives, states).T
         return torch.einsum("bd,bkd->bk", states, items.lookup(negatives.reshape(-1)).view(*negatives.shape, -1))
+
+    def _array(self, name: str) -> np.ndarray:
+        table = self.tables[name]
+        return table.values.detach().numpy().reshape(table.n_rows, table.dim)
 
     def _matrix(self, name: str) -> Tensor:
         return self.tables[name].lookup(torch.arange(self.tables[name].n_rows))
@@ -160,7 +166,7 @@ KIND = RecommenderKind(
     tables={"items": "items"},
     settings=SASRecSettings,
     matrices=lambda settings, dim, generator: weights(dim, settings.length, settings.blocks, generator),
-    exports=False,
+    encoder=lambda settings: (settings.length, settings.blocks),
     next_item=True,
     summary="inner product of an item's row with the last state of a transformer over the sequence so far",
 )

@@ -39,7 +39,7 @@ class SASRecSettings(Settings):
     """Of SASRec."""
 
     section = "sasrec"
-    length: int = Field(default=50, ge=1)
+    length: int = Field(default=50, ge=1, le=1024)
     """Newest items of a history that are looked at."""
     blocks: int = Field(default=2, ge=1, le=16)
     """Blocks of attention."""

@@ -300,7 +300,7 @@ def _check_export(model: str) -> None:
     if not RECOMMENDERS[model].exports:
         able = ", ".join(name for name, kind in RECOMMENDERS.items() if kind.exports)
         raise SparserecError(
-            f"a model of {model} can't be exported, as a file for devices holds rows alone: train one of {able} "
+            f"a model of {model} can't be exported, as a file for devices holds no such network: train one of {able} "
             f"({option('model')}) for a device, or give {option('export', False)} to train it all the same, for "
             "research"
         )

@@ -61,6 +61,7 @@ def write_artefact(
         values_dtype=config.values,
         history_factors=served.history_weights,
         age_decay=served.age_decay,
+        encoder=served.encoder,
         budget=bytes_beside_ids(config, items, users if served.users is not None else None),
         ids=config.ids != "none",
     )

@@ -11,14 +11,15 @@ from sparserec.interactions import Split
 from sparserec.runs.refit import adds_something, everything
 from sparserec.settings import RunConfig
 from sparserec.starts import planned_file_bytes, planned_stages
-from sparserec.starts.budget import table_rows
+from sparserec.starts.budget import encoder_shape, table_rows
 from sparserec.units import bytes_text
 
 
 def size_words(config: RunConfig, split: Split) -> list[str]:
     """How large the exported file will be, or that there can be none."""
     if not RECOMMENDERS[config.model].exports:
-        return [f"a {config.model} model can't be exported to a file for devices; fism, mf and lightgcn can"]
+        able = ", ".join(name for name, kind in RECOMMENDERS.items() if kind.exports)
+        return [f"a {config.model} model can't be exported to a file for devices; these can: {able}"]
     if TABLES[EXPLORERS[config.method].table].of_matrix is not None:
         n_users, n_items = table_rows(config, split)
         ids = (
@@ -26,7 +27,8 @@ def size_words(config: RunConfig, split: Split) -> list[str]:
             if config.ids == "none"
             else ids_bytes(split.train.items) + (ids_bytes(split.train.users) if n_users else 0)
         )
-        tables = dense_file_bytes(n_items=n_items, n_users=n_users, dim=config.dim, values_dtype=config.values)
+        sizes = {"n_items": n_items, "n_users": n_users, "dim": config.dim, "values_dtype": config.values}
+        tables = dense_file_bytes(**sizes, encoder=encoder_shape(config))
         words, size = "about", tables + ids
     else:
         plan = planned_file_bytes(config, split)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sparserec.artefact import Plan, ids_bytes, nnz_for_budget, planned, sparse_file_bytes
+from sparserec.artefact import EncoderShape, Plan, ids_bytes, nnz_for_budget, planned, sparse_file_bytes
 from sparserec.axes import RECOMMENDERS
 from sparserec.interactions import Split
 from sparserec.settings import RunConfig
@@ -75,11 +75,17 @@ def active_parameters(config: RunConfig, split: Split, dim: int, *, item_columns
         # What a first training decided makes the configuration longer, and so the header that is planned for a second.
         return plan.nnz_within(max(asked, plan.smallest))
     sizes = {"n_items": n_items, "n_users": n_users, "dim": dim, **_stored(config, item_columns)}
-    nnz = nnz_for_budget(limit, **sizes)
+    nnz = nnz_for_budget(limit, **sizes, encoder=encoder_shape(config))
     if nnz < 2 * (n_items + n_users) or limit < SHORT:  # so few that it matters how long the header is
         plan = _plan(config, split, dim, item_columns=item_columns)
         nnz = min(nnz, plan.nnz_within(max(limit + plan.ids, plan.smallest)))
     return nnz
+
+
+def encoder_shape(config: RunConfig) -> EncoderShape | None:
+    """Of the transformer that the file of a recommender has; None where it has none."""
+    kind = RECOMMENDERS[config.model]
+    return None if kind.encoder is None else EncoderShape(*kind.encoder(config.of(kind.settings)))
 
 
 def table_rows(config: RunConfig, split: Split) -> tuple[int, int]:
@@ -127,7 +133,8 @@ def budget_bounds(config: RunConfig, split: Split) -> tuple[int, int]:
     if not bounds_whole_file(config.budget or ""):
         n_users, n_items = table_rows(config, split)
         sizes = {"n_items": n_items, "n_users": n_users, "dim": plan.dim, "values_dtype": config.values}
-        fewest = sparse_file_bytes(nnz=plan.rows, **sizes, history_factors=plan.history_factors)
+        beside = {"history_factors": plan.history_factors, "encoder": plan.encoder}
+        fewest = sparse_file_bytes(nnz=plan.rows, **sizes, **beside)
         least, most = max(least - plan.ids, fewest + (HEADER_MARGIN if coded else 0)), most - plan.ids
     return least, max(least, most)
 
@@ -163,6 +170,7 @@ def _plan(config: RunConfig, split: Split, dim: int, *, item_columns: bool = Fal
         dim=dim,
         recipe=config.as_recipe(),
         ids=config.ids != "none",
+        encoder=encoder_shape(config),
         **_stored(config, item_columns),
     )
 

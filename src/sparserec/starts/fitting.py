@@ -14,7 +14,7 @@ from sparserec.errors import SparserecError, option
 from sparserec.interactions import Split
 from sparserec.settings import RunConfig
 from sparserec.sparsity import bounds_whole_file, parse_budget
-from sparserec.starts.budget import budget_bounds, width
+from sparserec.starts.budget import budget_bounds, encoder_shape, width
 from sparserec.training.plan import needs_teacher
 
 
@@ -106,9 +106,11 @@ def _budgeted(config: RunConfig, split: Split, notes: list[str]) -> RunConfig:
             notes.append(f"the budget is {given} instead of {config.budget}: the catalogue is small")
             return config.model_copy(update={"budget": given})
     if budget < least:
+        shape = encoder_shape(config)
+        beside = "" if shape is None else f", of which the transformer takes {shape.bytes_of(config.dim):,} bytes"
         raise SparserecError(
             f"a budget of {config.budget} is too small for {n_items:,} items: the smallest that works is "
-            f"{_written(least, config, n_items)}"
+            f"{_written(least, config, n_items)}" + beside
         )
     if budget > most:
         notes.append(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sparserec.errors import SparserecError, option
 from sparserec.interactions import Interactions
-from sparserec.objectives import DistillationLoss, Lesson, NegativeSampler, Objective
+from sparserec.objectives import CorrectsChances, DistillationLoss, Lesson, NegativeSampler, Objective
 from sparserec.recommenders import ROWS, Batch, RanksCatalogue, RanksNext, Recommender, Side, rows_of
 from sparserec.recommenders.sequences import Sequences, places
 from sparserec.teachers import TeacherLists
@@ -72,6 +72,7 @@ class RankingTask:
             negatives=torch.from_numpy(negatives).to(device),
         )
         positive, negative = model.scores(batch)
+        negative = _corrected(self._objective, self._sampler, negatives, negative)
         loss = self._objective(positive, negative, torch.from_numpy(allowed).to(device))
         if self._l2:
             rows = {"users": batch.users, "items": batch.positives}
@@ -115,7 +116,15 @@ class NextItemTask:
             return values * stays / (1 - dropout)
 
         positive, negative = model.next_scores(sequences, torch.from_numpy(negatives), drop)
+        negative = _corrected(self._objective, self._sampler, negatives, negative)
         return self._objective(positive, negative, torch.from_numpy(allowed))
+
+
+def _corrected(objective: Objective, sampler: NegativeSampler, items: np.ndarray, scores: Tensor) -> Tensor:
+    """Scores (B, K) of negatives, by their chances where the objective counts these; items (K,) if shared."""
+    if items.ndim > 1 or not isinstance(objective, CorrectsChances):
+        return scores
+    return objective.corrected(scores, lambda: torch.from_numpy(sampler.log_chances(items)).to(scores.device))
 
 
 class DistillationTask:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from sparserec.artefact.codecs.base import GAPS, Budget, Decoded, Graph, Part, Side, ValuesCodec
+from sparserec.artefact.codecs.encoder import SIDE as ENCODER_SIDE
+from sparserec.artefact.codecs.encoder import Encoder, EncoderShape, EncoderTensors
 from sparserec.artefact.codecs.ids import CODED_IDS, PLAIN_IDS, decode_ids, encode_ids, id_version
 from sparserec.artefact.codecs.parts import AgeDecay, Factors, HistoryFactors, Structure
 from sparserec.artefact.codecs.plain import Float16, Int8
@@ -23,9 +25,14 @@ STRUCTURE, FACTORS, HISTORY_FACTORS, AGE_DECAY = Structure(), Factors(), History
 PARTS: tuple[Part, ...] = (STRUCTURE, FACTORS, HISTORY_FACTORS, AGE_DECAY, PLAIN_IDS, CODED_IDS)
 """What a side has beside its values."""
 
+ENCODER = EncoderTensors()
+"""What a file may have beside its sides."""
+
 __all__ = [
     "AGE_DECAY",
     "CODECS",
+    "ENCODER",
+    "ENCODER_SIDE",
     "FACTORS",
     "GAPS",
     "HISTORY_FACTORS",
@@ -33,6 +40,8 @@ __all__ = [
     "STRUCTURE",
     "Budget",
     "Decoded",
+    "Encoder",
+    "EncoderShape",
     "Entries",
     "Graph",
     "NumberSequence",
@@ -51,6 +60,7 @@ __all__ = [
     "raw_ids",
     "sequences",
     "tensor_types",
+    "types_of",
     "value_types",
     "versions",
 ]
@@ -101,6 +111,15 @@ def raw_ids(kind: str) -> bool:
     return any(part.raw_ids for part in _all() if kind in part.tensors)
 
 
+def types_of(side: str, kind: str, version: int) -> tuple[str, ...]:
+    """The types that a tensor may have in a file of this version, by its side and its name after that; none is none."""
+    if side == ENCODER_SIDE:
+        return (ENCODER.tensors[kind],) if version >= ENCODER.version and kind in ENCODER.tensors else ()
+    if side not in ("items", "users") or (side == "users" and items_only(kind)):
+        return ()
+    return tensor_types(version).get(kind, ())
+
+
 def tensor_types(version: int) -> Mapping[str, tuple[str, ...]]:
     """The types that each tensor may have in a file of this version, by its name after that of the side."""
     types: dict[str, tuple[str, ...]] = {}
@@ -118,7 +137,7 @@ def sequences() -> Mapping[str, NumberSequence]:
 
 def versions() -> list[int]:
     """The format versions that are read, ascending."""
-    return sorted({part.version for part in _all()})
+    return sorted({ENCODER.version, *(part.version for part in _all())})
 
 
 def alternatives(listed: Iterable[str]) -> str:
