@@ -126,7 +126,7 @@ def test_a_model_that_cannot_be_exported_says_so_before_it_trains(sparserec, rat
         assert code == 2
         assert " of 4: " not in out  # stages
         assert f"a model of {model} can't be exported" in err
-        assert "train one of mf, lightgcn, fism, sasrec" in err
+        assert "train one of mf, lightgcn, sasrec, fism" in err
         assert "--no-export" in err
         assert not (tmp_path / "run").exists()
     code, _, err = sparserec("train", tmp_path / "none.csv", "--recipe", model, "--no-export")
