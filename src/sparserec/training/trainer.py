@@ -229,7 +229,8 @@ class Trainer:
         if refresh:
             how = view.now()
             state.rounding = [how.step, how.least, how.magnitude]
-        with view.shown(Rounding(*state.rounding)):
+        step, least, *magnitude = state.rounding  # a checkpoint from before there were magnitudes has none
+        with view.shown(Rounding(step, least, *map(int, magnitude))):
             yield
 
     def _end_epoch(self, epoch: int) -> None:
