@@ -22,7 +22,7 @@ from sparserec.tables import SparseTable
 from sparserec.training.trainer import Trainer
 
 SETTINGS = {"dim": 16, "density": 0.25, "epochs": 3, "batch_size": 256, "n_negatives": 32, "seed": 1, "loss": "softmax"}
-OWN = {"sasrec": {"batch_size": 16, "epochs": 5, "dropout": 0.2}}
+OWN = {"sasrec": {"batch_size": 16, "epochs": 8, "dropout": 0.2}}
 """Its examples are users, of whom there are fewer than interactions; 16 columns are few to drop a third of."""
 SETTINGS |= {"values": "int8", "temperature": 1.0, "data": {"holdout": True}}
 

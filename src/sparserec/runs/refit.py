@@ -15,8 +15,6 @@ import numpy as np
 from sparserec.axes import RECOMMENDERS
 from sparserec.interactions import Split
 from sparserec.settings import RunConfig
-from sparserec.training import needs_teacher
-from sparserec.training.plan import left_epochs
 
 FINAL = "final"
 """Folder of the second training, in the run folder."""
@@ -55,6 +53,9 @@ def first_epoch(config: RunConfig, split: Split, again: Split, until: int) -> in
         again: of the second.
         until: epochs that validation chose.
     """
+    from sparserec.training import needs_teacher  # late: it loads torch
+    from sparserec.training.plan import left_epochs
+
     if not RECOMMENDERS[config.model].from_histories or not needs_teacher(config):
         return 0
     if config.teacher.spectrum != "whole" or again.train.nnz - split.train.nnz > LITTLE * again.train.nnz:

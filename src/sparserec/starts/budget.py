@@ -8,7 +8,7 @@ from typing import Any
 from sparserec.artefact import EncoderShape, Plan, ids_bytes, nnz_for_budget, planned, sparse_file_bytes
 from sparserec.axes import RECOMMENDERS
 from sparserec.interactions import Split
-from sparserec.settings import RunConfig
+from sparserec.settings import OrderConfig, RunConfig, TeacherConfig
 from sparserec.sparsity import bounds_whole_file, budget_of, parse_budget
 from sparserec.starts.settings import StartSettings
 from sparserec.vocabulary import Vocabulary
@@ -72,7 +72,6 @@ def active_parameters(config: RunConfig, split: Split, dim: int, *, item_columns
     if bounds_whole_file(config.budget):
         plan = _plan(config, split, dim, item_columns=item_columns)
         asked = limit if config.values == "coded" else limit + limit // SPARE
-        # What a first training decided makes the configuration longer, and so the header that is planned for a second.
         return plan.nnz_within(max(asked, plan.smallest))
     sizes = {"n_items": n_items, "n_users": n_users, "dim": dim, **_stored(config, item_columns)}
     nnz = nnz_for_budget(limit, **sizes, encoder=encoder_shape(config))
@@ -168,7 +167,8 @@ def _plan(config: RunConfig, split: Split, dim: int, *, item_columns: bool = Fal
         items=split.train.items,
         users=split.train.users if "users" in kind.tables.values() else None,
         dim=dim,
-        recipe=config.as_recipe(),
+        # Without what a first training decided, so that a second one is planned alike: the card has what was asked for.
+        recipe=config.model_copy(update={"teacher": TeacherConfig(), "order": OrderConfig()}).as_recipe(),
         ids=config.ids != "none",
         encoder=encoder_shape(config),
         **_stored(config, item_columns),
