@@ -33,6 +33,8 @@ RIDGE = 0.1
 """Of the fit of the weights that stay to those that go."""
 FORGOTTEN = 0.02
 """Pairs so far apart that an item of a history counts less beside the other do not count as taken together."""
+TRIES = 50
+"""Models that are judged, about."""
 MOST_ITEMS = 1 << 20
 """Items up to which there may be a column for each."""
 WEIGHTS = 1 << 25
@@ -145,6 +147,7 @@ class _Search:
         every = np.flatnonzero(context.split.valid.user_degrees())
         self._deciding = at_most(every, thresholds.DECIDING_USERS, context.config.seed, 6)
         self._n_items = context.split.train.n_items
+        self._tried = 0
 
     def chosen(self) -> Chosen:
         """One setting after the other, and the best model without order beside it."""
@@ -193,6 +196,8 @@ class _Search:
         for following, ages in tries:
             model = self._model(following)
             for age_decay in ages:
+                self._context.course.count(min(self._tried, TRIES), TRIES)
+                self._tried += 1
                 judged = quality(self._scorer(model, age_decay), self._context.split, self._users)
                 if best is None or judged > best.quality:
                     best = Chosen(following, age_decay, judged)
