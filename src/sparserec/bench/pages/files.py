@@ -54,7 +54,8 @@ def section(folder: Path, about: str) -> list[str]:
     blocks = [] if part and part != "numbers" else [[f"`{known['command']}`"]]
     if rows:
         flattened = [dict(flat(row)) for row in rows]
-        blocks.append(table(list(flattened[0]), ([*row.values()] for row in flattened)))
+        names = dict.fromkeys(name for row in flattened for name in row)
+        blocks.append(table([*names], ([row.get(name, "-") for name in names] for row in flattened)))
     if alone:
         blocks.append(table(["", ""], flat(alone)))
     return [line for block in blocks for line in ["", *block]][1:]
