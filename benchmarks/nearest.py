@@ -11,8 +11,8 @@ docs/results/nearest.json.
 
 from __future__ import annotations
 
-import resource
 import sys
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ from sparserec.bench.script import Rows, run
 from sparserec.evaluation import evaluate
 from sparserec.interactions import Interactions, split
 from sparserec.protocols import Scorer
-from sparserec.teachers import OfHistories, ease
+from sparserec.teachers import LinearTeacher, OfHistories, ease
 
 KS = (10, 20)
 CHOSEN_BY = "ndcg@10"
@@ -77,10 +77,10 @@ def _best(parts: Split, makes: dict[str, Callable[[Interactions], Fitted]]) -> t
         scorer = make(parts.train)[0](parts.train)
         judged[words] = evaluate(scorer, parts.train, parts.valid, ks=KS)[CHOSEN_BY]
     words = max(judged, key=lambda name: judged[name])
-    before = _cpu()
+    before = time.process_time()
     history = parts.history("test")
     make_scorer, own_bytes, numbers = makes[words](history)
-    seconds = _cpu() - before
+    seconds = time.process_time() - before
     metrics = evaluate(make_scorer(history), history, parts.test, ks=KS)
     row = {
         **{f"{metric}@{k}": round(metrics[f"{metric}@{k}"], 4) for k in KS for metric in ("recall", "ndcg")},
@@ -146,17 +146,7 @@ def cut_ease(part: Interactions, *, penalty: float, kept: int) -> Fitted:
     columns = np.broadcast_to(np.arange(part.n_items), nearest.shape)
     values = np.take_along_axis(weights, nearest, axis=0)
     few = sp.csr_array((values.ravel(), (nearest.ravel(), columns.ravel())), shape=weights.shape)
-    return lambda history: OfHistories(_Weights(few), history.csr()), kept * 8.0, _table(sp.csr_array(few.T))
-
-
-class _Weights:
-    """A linear model by its weights."""
-
-    def __init__(self, weights: sp.csr_array):
-        self._weights, self.n_items = weights, len(weights.indptr) - 1
-
-    def score_histories(self, histories: sp.csr_array) -> np.ndarray:
-        return (histories @ self._weights).toarray().astype(np.float32)
+    return lambda history: OfHistories(LinearTeacher(few), history.csr()), kept * 8.0, _table(sp.csr_array(few.T))
 
 
 def _table(rows: sp.csr_array) -> TableData:
@@ -168,11 +158,6 @@ def _table(rows: sp.csr_array) -> TableData:
         rows.data.astype(np.float32),
         int(rows.shape[1]),  # type: ignore
     )
-
-
-def _cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ part alone. A run that is there already is not trained again. Writes docs/result
 
 from __future__ import annotations
 
-import resource
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -92,17 +92,12 @@ def _trained(
     """CPU seconds of both trainings, None where they were there already; the run and its data."""
     known = dataset(data_root(None), name)
     cut = {"split": "leave-last", "holdout": True}
-    before = _cpu()
+    before = time.process_time()
     there = (place / "config.toml").exists()
     trained = finished(
         train(known, place, budget=budget, seed=seed, data=cut, order=order, threads=threads, resume=True)
     )
-    return None if there else round(_cpu() - before, 1), trained, split(known, kind="leave-last")
-
-
-def _cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+    return None if there else round(time.process_time() - before, 1), trained, split(known, kind="leave-last")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ docs/results/sasrec_file.json.
 
 from __future__ import annotations
 
-import resource
 import statistics
 import time
 from collections.abc import Sequence
@@ -57,10 +56,10 @@ def main(
 
 def _measured(place: Path, name: str, asked: dict[str, Any], threads: int | None) -> dict[str, Any]:
     known = dataset(data_root(None), name)
-    before, there = _cpu(), (place / "config.toml").exists()
+    before, there = time.process_time(), (place / "config.toml").exists()
     cut = {"split": "leave-last", "holdout": True}
     trained = finished(train(known, place, resume=True, data=cut, threads=threads, **asked))
-    seconds = None if there else round(_cpu() - before, 1)
+    seconds = None if there else round(time.process_time() - before, 1)
     path, parts = place / "model.safetensors", split(known, kind="leave-last")
     trained.export(path)
     facts, model = inspect(path), Recommender.open(path)
@@ -115,11 +114,6 @@ def _popular(model: Recommender, parts: Split) -> float:
     place = {item: number for number, item in enumerate(model.item_ids)}
     order = [place[item] for item, _ in model.popular(model.n_items)]
     return round(float(spearmanr(np.arange(len(order)), -parts.train.item_degrees()[order]).statistic), 3)
-
-
-def _cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparserec.recommenders.histories import Ordered
-from sparserec.teachers import Following, SuccessorScorer, decayed, successors
+from sparserec.teachers import Following, LinearTeacher, OfHistories, decayed, successors
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -86,7 +86,7 @@ def test_threads_do_not_change_the_counts():
 @given(HISTORIES, st.sampled_from([0.5, 0.9, 1.0]))
 def test_scores_are_sums_over_a_history_by_age(histories, decay):
     weights = np.random.default_rng(1).random((7, 7)).astype(np.float32)
-    scorer = SuccessorScorer(sp.csr_array(weights), decayed(ordered(histories), 7, decay))
+    scorer = OfHistories(LinearTeacher(sp.csr_array(weights)), decayed(ordered(histories), 7, decay))
     expected = np.zeros((len(histories), 7))
     for user, history in enumerate(histories):
         for age, item in enumerate(reversed(history)):

@@ -11,6 +11,7 @@ from torch import Tensor
 from sparserec.protocols import Histories
 from sparserec.recommenders.base import Batch, RecommenderKind, Served
 from sparserec.recommenders.histories import Ordered, rows_of
+from sparserec.spans import fading
 from sparserec.tables import Table
 from sparserec.tables.ops import large
 
@@ -78,7 +79,7 @@ class FISM:
             return self._item_columns(offsets, rows)
         weights = self.tables["weights"].lookup(entries).squeeze(1).exp()
         if self.age_decay is not None:
-            weights = weights * torch.from_numpy(_decayed(self.age_decay[0], offsets))
+            weights = weights * torch.from_numpy(fading(offsets, self.age_decay[0]))
         pooled = self.tables["items"].pool(entries, bounds, weights)
         if self._rows == self.tables["items"].dim:
             return pooled
@@ -88,7 +89,7 @@ class FISM:
         assert self.age_decay is not None
         vectors = np.zeros((len(offsets) - 1, self.tables["items"].n_rows), dtype=np.float32)
         who = np.repeat(np.arange(len(vectors)), np.diff(offsets))
-        vectors[who, rows] = _decayed(self.age_decay[-1], offsets)
+        vectors[who, rows] = fading(offsets, self.age_decay[-1])
         return torch.from_numpy(vectors)
 
     def _without(self, users: np.ndarray, positives: np.ndarray) -> Tensor:
@@ -122,12 +123,6 @@ class FISMScorer:
         every = torch.arange(self.n_items)
         scores = large(len(vectors), self.n_items)
         return scores.copy_(self._model.tables["items"].product(every, vectors).T).numpy()
-
-
-def _decayed(decay: float, offsets: np.ndarray) -> np.ndarray:
-    """decay^age of the items of histories one after the other, oldest first, (offsets[-1],) float32."""
-    ages = np.repeat(offsets[1:], np.diff(offsets)) - 1 - np.arange(offsets[-1])
-    return (decay**ages).astype(np.float32)
 
 
 KIND = RecommenderKind(

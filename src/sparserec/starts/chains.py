@@ -10,14 +10,13 @@ import numpy as np
 from sparserec.axes import EXPLORERS, TABLES, TEACHERS
 from sparserec.files import make_folder
 from sparserec.recommenders import Recommender
-from sparserec.settings import RunConfig
+from sparserec.settings import OrderConfig, RunConfig
 from sparserec.starts.base import Context, Start
 from sparserec.starts.factorised import sparse_tables, unbudgeted_matrices
 from sparserec.starts.history import FILE, history_start_of
 from sparserec.starts.judging import taught_users
 from sparserec.starts.lists import FILE as LISTS_FILE
 from sparserec.starts.lists import list_files, settle_lists, taught_stage
-from sparserec.starts.order import settings_of
 from sparserec.starts.pruned import pruned_tables
 from sparserec.starts.settings import StartSettings
 from sparserec.starts.spectrum import spectrum_stage
@@ -85,7 +84,11 @@ def decided(config: RunConfig, folder: Path) -> RunConfig:
         known |= facts["teacher"]
         if "columns" in facts:
             known |= {"columns": facts["columns"], "groups": facts["dim"] > facts["columns"]}
-    order = settings_of(facts["order"]) if "order" in facts else config.order.model_copy(update={"use": False})
+    order = (
+        OrderConfig.model_validate(facts["order"])
+        if "order" in facts
+        else config.order.model_copy(update={"use": False})
+    )
     return config.model_copy(update={"teacher": config.teacher.model_copy(update=known), "order": order})
 
 

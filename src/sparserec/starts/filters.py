@@ -13,7 +13,7 @@ from sparserec.sparsity import Spectrum
 from sparserec.sparsity.initial import normalised
 from sparserec.starts import thresholds
 from sparserec.starts.base import Context
-from sparserec.starts.judging import judged_users, qualities
+from sparserec.starts.judging import candidates, judged_users, qualities
 from sparserec.starts.spectrum import degrees_of
 from sparserec.teachers import GraphFilter, Response
 from sparserec.teachers.graph_filter import IDEAL
@@ -109,8 +109,8 @@ def _with_powers(settings: TeacherConfig, make: MakeFilter, dim: int, judge: _Ju
     """
     whole = settings.spectrum == "whole"
     ranks = _ranks(settings, dim, judge.judges)
-    powers = _candidates(settings.power, thresholds.POWERS, judge.judges)
-    weights = _candidates(settings.neighbours, thresholds.NEIGHBOURS, judge.judges and not whole)
+    powers = candidates(settings.power, thresholds.POWERS, judge.judges)
+    weights = candidates(settings.neighbours, thresholds.NEIGHBOURS, judge.judges and not whole)
     smooth = _by_rank(make, ranks, powers, weights[0], judge)
     tried = thresholds.TRIED_WHOLE if whole else thresholds.TRIED
     chosen = sorted(smooth, key=lambda entry: -entry[0])[:tried]  # of equals the highest rank
@@ -140,10 +140,10 @@ def _with_plateaus(
     if settings.steepness is None and not (settings.spectrum == "whole" and judge.judges and settings.power is None):
         return judged
     rank = max(ranks)
-    exponents = _candidates(settings.exponent, thresholds.EXPONENTS, judge.judges)
-    steepnesses = _candidates(settings.steepness, thresholds.STEEPNESSES, judge.judges)
-    slopes = _candidates(settings.neighbours, thresholds.SLOPES, judge.judges)
-    ideals = _candidates(settings.ideal, thresholds.IDEALS, judge.judges)
+    exponents = candidates(settings.exponent, thresholds.EXPONENTS, judge.judges)
+    steepnesses = candidates(settings.steepness, thresholds.STEEPNESSES, judge.judges)
+    slopes = candidates(settings.neighbours, thresholds.SLOPES, judge.judges)
+    ideals = candidates(settings.ideal, thresholds.IDEALS, judge.judges)
     middle = Response(
         neighbours=slopes[len(slopes) // 2],
         steepness=steepnesses[0],
@@ -204,10 +204,3 @@ def _ranks(settings: TeacherConfig, dim: int, judges: bool) -> list[int]:
         return [min(settings.rank, dim)]
     most = min(dim, IDEAL) if settings.spectrum == "whole" else dim
     return list(dict.fromkeys(min(most, -(-dim // part)) for part in thresholds.RANKS)) if judges else [most]
-
-
-def _candidates(asked: float | None, values: tuple[float, ...], judges: bool) -> tuple[float, ...]:
-    """The value that was asked for, else all where they can be judged, else the first."""
-    if asked is not None:
-        return (asked,)
-    return values if judges else values[:1]

@@ -36,6 +36,13 @@ def taught_users(config: RunConfig, split: Split) -> np.ndarray:
     return users if len(users) <= most else at_most(users[degrees[users] > 0], most, config.seed, 10)
 
 
+def candidates(asked: float | None, values: tuple[float, ...], judges: bool = True) -> tuple[float, ...]:
+    """The value that was asked for, else all where they can be judged, else the first."""
+    if asked is not None:
+        return (asked,)
+    return values if judges else values[:1]
+
+
 def quality(scorer: Scorer, split: Split, users: np.ndarray) -> float:
     """Validation NDCG@20 for these users."""
     return evaluate(scorer, split.train, split.valid, users=users)["ndcg@20"]

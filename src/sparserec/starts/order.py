@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,13 +16,13 @@ from sparserec.sparsity import CsrMask, as_item_rows, largest_weights, refitted
 from sparserec.starts import thresholds
 from sparserec.starts.base import Context
 from sparserec.starts.budget import columns_budget
-from sparserec.starts.judging import judged_users, quality
+from sparserec.starts.judging import candidates, judged_users, quality
 from sparserec.teachers import (
     KEPT,
     CommonInteractions,
     Following,
+    LinearTeacher,
     OfHistories,
-    SuccessorScorer,
     decayed,
     local_ease,
     successors,
@@ -153,12 +153,12 @@ class _Search:
         """One setting after the other, and the best model without order beside it."""
         asked = self._context.config.order
         gaps = [(asked.gap or gap, asked.gap_decay or decay) for gap, decay in thresholds.GAPS]
-        ages = _given(asked.age_decay, thresholds.AGE_DECAYS)
+        ages = candidates(asked.age_decay, thresholds.AGE_DECAYS)
         outs, intos = (
-            _given(asked.out, thresholds.LATER_EXPONENTS),
-            _given(asked.into, thresholds.EARLIER_EXPONENTS),
+            candidates(asked.out, thresholds.LATER_EXPONENTS),
+            candidates(asked.into, thresholds.EARLIER_EXPONENTS),
         )
-        backs = _given(asked.back, thresholds.BACKS)
+        backs = candidates(asked.back, thresholds.BACKS)
         start = Following(*gaps[0], backs[0], intos[0], outs[0])
         if not len(self._users):
             return Chosen(start, ages[0])
@@ -188,8 +188,8 @@ class _Search:
     def _model(self, following: Following) -> sp.csr_array:
         return successors(self._history, self._n_items, following, kept_weights(self._n_items))
 
-    def _scorer(self, model: sp.csr_array, age_decay: float) -> SuccessorScorer:
-        return SuccessorScorer(model, decayed(self._history, self._n_items, age_decay))
+    def _scorer(self, model: sp.csr_array, age_decay: float) -> OfHistories:
+        return OfHistories(LinearTeacher(model), decayed(self._history, self._n_items, age_decay))
 
     def _best(self, tries: Iterable[tuple[Following, Iterable[float]]], best: Chosen | None = None) -> Chosen:
         """The best of these models with each of some decays, and of the one before."""
@@ -213,7 +213,7 @@ def _cut(context: Context, search: _Search, model: sp.csr_array, chosen: Chosen)
     degrees = np.maximum(train.item_degrees(), 1).astype(np.float64)
     together = taken_together(history, n_items, chosen.age_decay)
     found = []
-    for popular in _given(asked, thresholds.POPULAR):
+    for popular in candidates(asked, thresholds.POPULAR):
         few = largest_weights(model, degrees**popular, budget)
         fitted = refitted(few, model, together, RIDGE)
         found.append((search.quality(fitted, chosen.age_decay), popular, fitted))
@@ -254,16 +254,6 @@ def _settings(chosen: Chosen, popular: float) -> OrderConfig:
         out=how.out,
         popular=popular,
     )
-
-
-def settings_of(facts: Mapping[str, float]) -> OrderConfig:
-    """The settings that a start remembers."""
-    return OrderConfig.model_validate(facts)
-
-
-def _given(asked: float | None, values: tuple[float, ...]) -> tuple[float, ...]:
-    """The value that was asked for, else all of these."""
-    return values if asked is None else (asked,)
 
 
 def _near(value: float, values: tuple[float, ...]) -> list[float]:

@@ -5,10 +5,11 @@ from sparserec.teachers.average import AverageScorer, OfHistories, Raised, best_
 from sparserec.teachers.base import HistoryTeacher, TeacherKind
 from sparserec.teachers.ease import EaseTeacher, ease
 from sparserec.teachers.graph_filter import GraphFilter, Response, scores_of_all
+from sparserec.teachers.linear import LinearTeacher
 from sparserec.teachers.lists import TeacherLists, open_lists, write_lists
 from sparserec.teachers.local_ease import CommonInteractions, LocalEase, local_ease
 from sparserec.teachers.pooled import PooledSettings, PooledTeacher, train_pooled
-from sparserec.teachers.successors import KEPT, Following, SuccessorScorer, decayed, successors
+from sparserec.teachers.successors import KEPT, Following, decayed, successors
 
 __all__ = [
     "KEPT",
@@ -18,6 +19,7 @@ __all__ = [
     "Following",
     "GraphFilter",
     "HistoryTeacher",
+    "LinearTeacher",
     "LocalEase",
     "OfHistories",
     "PooledSettings",
@@ -25,7 +27,6 @@ __all__ = [
     "Raised",
     "Response",
     "Scorer",
-    "SuccessorScorer",
     "TeacherKind",
     "TeacherLists",
     "best_means",

@@ -7,6 +7,7 @@ import scipy.sparse as sp
 from numba import njit, prange
 
 from sparserec.kernels import kernel
+from sparserec.teachers.linear import LinearTeacher
 
 BLOCK = 512
 """Items whose common interactions with all others are counted at a time."""
@@ -14,8 +15,8 @@ KEPT = 1024
 """Items, those with which it has most in common, whose common interactions with an item are remembered."""
 
 
-class LocalEase:
-    """Scores of a history are its sum of rows of a sparse item-item matrix.
+class LocalEase(LinearTeacher):
+    """EASE with few weights an item.
 
     Args:
         weights: (n_items, n_items) float32; row i is what item i of a history gives to other items.
@@ -23,16 +24,8 @@ class LocalEase:
     """
 
     def __init__(self, weights: sp.csr_array, regularisation: float):
-        self.weights, self.regularisation = weights, regularisation
-        self.n_items = len(weights.indptr) - 1
-
-    def score_histories(self, histories: sp.csr_array) -> np.ndarray:
-        """Binary histories (B, n_items) -> scores of all items (B, n_items) float32."""
-        return self.sparse_scores(histories).toarray()
-
-    def sparse_scores(self, histories: sp.csr_array) -> sp.csr_array:
-        """The same as far as it is not 0."""
-        return sp.csr_array(sp.csr_array(histories, dtype=np.float32) @ self.weights)
+        super().__init__(weights)
+        self.regularisation = regularisation
 
 
 class CommonInteractions:

@@ -10,6 +10,7 @@ from numba import prange
 
 from sparserec.kernels import kernel
 from sparserec.protocols import Histories
+from sparserec.spans import fading
 
 KEPT = 256
 """Items at most that an item has a weight for: those of the largest weights."""
@@ -127,23 +128,4 @@ def decayed(history: Histories, n_items: int, decay: float) -> sp.csr_array:
         decay: in (0, 1].
     """
     indptr = np.asarray(history.indptr)
-    ages = np.repeat(indptr[1:], np.diff(indptr)) - 1 - np.arange(indptr[-1])
-    weights = (decay**ages).astype(np.float32)
-    return sp.csr_array((weights, history.indices, indptr), shape=(len(indptr) - 1, n_items))
-
-
-class SuccessorScorer:
-    """Scores of all items for users: sums of weights over their histories.
-
-    Args:
-        weights: (n_items, n_items), of `successors`.
-        history: (n_users, n_items), of `decayed`.
-    """
-
-    def __init__(self, weights: sp.csr_array, history: sp.csr_array):
-        self._weights, self._history = weights, history
-        self.n_items = len(weights.indptr) - 1
-
-    def score(self, users: np.ndarray) -> np.ndarray:
-        """Users (B,) int64 -> scores (B, n_items) float32."""
-        return (self._history[users] @ self._weights).toarray()
+    return sp.csr_array((fading(indptr, decay), history.indices, indptr), shape=(len(indptr) - 1, n_items))
