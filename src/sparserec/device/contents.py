@@ -1,4 +1,4 @@
-"""What a recommender keeps of a file, and what it makes of a question."""
+"""What a recommender keeps of a file."""
 
 from __future__ import annotations
 
@@ -11,21 +11,6 @@ from sparserec.artefact.reader import Artefact, DecodedTable
 from sparserec.artefact.schema import ModelCard
 from sparserec.device.postings import ByRow
 from sparserec.vocabulary import Ids
-
-
-@dataclass(frozen=True)
-class Taste:
-    """Whose taste is asked about, as rows; `history` and `dislikes` have none in common.
-
-    Attributes:
-        vector: (dim,) float64.
-        history: (h,) intp, rows of what the user took, oldest first.
-        dislikes: (d,) intp, rows of what they do not like.
-    """
-
-    vector: np.ndarray
-    history: np.ndarray
-    dislikes: np.ndarray
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,15 @@ from sparserec.artefact import patch as patches
 from sparserec.artefact.reader import Artefact, read
 from sparserec.artefact.reader import read_bytes as artefact_of
 from sparserec.artefact.schema import ModelCard
-from sparserec.device.contents import Contents, Taste
-from sparserec.device.encoder import HistoryEncoder, encoded, encoded_one
+from sparserec.device.contents import Contents
+from sparserec.device.encoder import HistoryEncoder
 from sparserec.device.explain import Recommendation
-from sparserec.device.ids import Id, ItemIds, Unknown, checked_count, checked_unknown, listed
+from sparserec.device.ids import Id, ItemIds, Unknown, checked_count, checked_unknown
 from sparserec.device.matrix import Matrix, row_vector, rows_sum
 from sparserec.device.postings import ByRow, Postings
 from sparserec.device.shortlist import Shortlist
 from sparserec.device.standing import has_item_columns, resemblance, standing
+from sparserec.device.taste import Taste, Tastes
 from sparserec.device.topk import top_k
 from sparserec.errors import SparserecError, option
 from sparserec.files import read_bytes, write_bytes
@@ -42,6 +43,7 @@ class Recommender:
         self._asked = ItemIds(contents.item_ids)
         self._items = Postings(contents.items) if isinstance(contents.items, ByRow) else Matrix(contents.items)
         self._encoder = None if contents.encoder is None else HistoryEncoder(contents.encoder)
+        self._tastes = Tastes(contents, self._asked, self._items, self._encoder)
         self._factors = None if contents.factors is None else contents.factors.astype(np.float32)
         self._shortlist = None
         if isinstance(self._items, Postings) and self._factors is None:
@@ -84,7 +86,7 @@ class Recommender:
     @property
     def ordered(self) -> bool:
         """Whether the order of a history counts: the file says what age does, or has a transformer."""
-        return self._items.ages is not None or self._encoder is not None
+        return self._tastes.ordered
 
     @property
     def explains(self) -> bool:
@@ -195,7 +197,7 @@ class Recommender:
             )
         if explain and user is not None:
             raise SparserecError("a user's own row has no reasons; give a history alone to have it explained")
-        taste = self._taste(history, user, dislikes, unknown)
+        taste = self._tastes.of(history, user, dislikes, unknown)
         left_out = [self._asked.distinct(exclude, "exclude", "excluded item", unknown), taste.dislikes]
         if exclude_history:
             left_out.append(taste.history)
@@ -314,7 +316,7 @@ class Recommender:
         unknown: Unknown = "error",
     ) -> np.ndarray:
         """The vector, (dim,) float64, that `recommend` would score with; arguments as there."""
-        return self._taste(history, user, dislikes, unknown).vector
+        return self._tastes.of(history, user, dislikes, unknown).vector
 
     def score(
         self,
@@ -326,7 +328,7 @@ class Recommender:
         unknown: Unknown = "error",
     ) -> np.ndarray:
         """Scores of these items, (len(items),) float32; each must be known, all else as for `recommend`."""
-        vector = self._taste(history, user, dislikes, unknown).vector
+        vector = self._tastes.of(history, user, dislikes, unknown).vector
         rows = self._asked.rows(items, "item")
         with np.errstate(over="ignore", invalid="ignore"):  # as in `_best`
             return self._of_rows(vector, rows)
@@ -353,12 +355,8 @@ class Recommender:
                 `ordered`. An empty history scores 0 everywhere.
         """
         out = np.empty((len(indptr) - 1, self.n_items), dtype=np.float32)
-        if self._encoder is not None:
-            for number, vector in enumerate(encoded(self._encoder, self._items, indptr, indices)):
-                out[number] = self._of(vector)
-            return out
-        for number in range(len(out)):
-            out[number] = self._of(self._items.vector(indices[indptr[number] : indptr[number + 1]]))
+        for number, vector in enumerate(self._tastes.of_histories(indptr, indices)):
+            out[number] = self._of(vector)
         return out
 
     def _best(
@@ -400,56 +398,6 @@ class Recommender:
             parts = parts * self._factors[row]
         order = np.argsort(-parts, kind="stable")
         return tuple(zip(self._asked.names(rows[order]), parts[order].tolist(), strict=True))
-
-    def _taste(
-        self, history: Iterable[Id] | None, user: Id | None, dislikes: Iterable[Id] | None, unknown: Unknown
-    ) -> Taste:
-        """The vector of a user or of a history, less that of dislikes, with what it is made of."""
-        checked_unknown(unknown)
-        given = None if history is None else list(listed(history, "history"))
-        taken = self._asked.distinct(given, "history", "item in the history", unknown, last=self.ordered)
-        disliked = self._asked.distinct(dislikes, "dislikes", "disliked item", unknown)
-        if len(disliked):
-            taken = taken[~np.isin(taken, disliked)]
-        if self._encoder is not None:
-            self._check_encodable(user, given, taken, disliked)
-            return Taste(encoded_one(self._encoder, self._items, taken), taken, disliked)
-        if user is None:
-            self._check_history(given, len(taken) + len(disliked))
-            vector = self._items.vector(taken)
-        elif self._users is None or self._user_ids is None:
-            raise SparserecError("this file has no user table; give a history of item ids instead of a user")
-        else:
-            vector = row_vector(self._users, self._user_ids.index(str(user), "user"))
-        if len(disliked):
-            with np.errstate(over="ignore", invalid="ignore"):
-                vector = vector - self._items.vector(disliked, aged=False)
-        return Taste(vector, taken, disliked)
-
-    def _check_encodable(
-        self, user: Id | None, given: list[str] | None, taken: np.ndarray, disliked: np.ndarray
-    ) -> None:
-        """Raises SparserecError where a transformer has nothing to make a vector of."""
-        if user is not None:
-            raise SparserecError("this file has no user table; give a history of item ids instead of a user")
-        if len(disliked) and not len(taken):
-            raise SparserecError(
-                "this file makes tastes with a transformer, of what was taken alone: give a history with an id that is "
-                "not disliked"
-            )
-        self._check_history(given, len(taken))
-
-    def _check_history(self, given: list[str] | None, known: int) -> None:
-        """Raises SparserecError where nothing is known of a user but the ids `given`, of which `known` have rows."""
-        if known:
-            return
-        if given is None:
-            raise SparserecError("give a history of item ids" + (" or a user" if self.has_users else ""))
-        if not given:
-            raise SparserecError("the history is empty; give at least one item id, or ask popular() for no history")
-        raise SparserecError(
-            f"none of the {len(given)} ids of the history is among the {self.n_items} known; popular() needs no history"
-        )
 
     def _candidates(self, candidates: Iterable[Id] | None, unknown: Unknown) -> np.ndarray | None:
         checked_unknown(unknown)

@@ -145,12 +145,10 @@ def choose_teachers(context: Context, spectrum: Spectrum) -> list[Teaching]:
     if linear and settings.share is None and not any(member.share for member in teachings[0].members):
         # No linear model is of use: the filter is chosen for itself.
         teachings = [Teaching(closed, how) for closed in choose_filters(context, spectrum)]
-    for member in _fitted(context, spectrum, {settings.trained: TEACHERS[settings.trained]}):
-        teachings = _joined(context, teachings, member)
-    if not whole:
-        for name, kind in joining().items():
-            for member in _fitted(context, spectrum, {name: kind}):
-                teachings = _joined(context, teachings, member)
+    later = {settings.trained: TEACHERS[settings.trained]} | ({} if whole else joining())
+    for name, kind in later.items():  # each has its share before the next is fitted
+        for member in _fitted(context, spectrum, {name: kind}):
+            teachings = _joined(context, teachings, member)
     return teachings
 
 
