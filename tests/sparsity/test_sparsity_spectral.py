@@ -131,8 +131,8 @@ def test_the_settings_that_a_spectrum_has_unless_told_otherwise():
 
 
 def test_the_user_side_is_left_out_where_it_has_too_many_numbers(monkeypatch):
-    seen, plain = [], spectral._from_items
-    monkeypatch.setattr(spectral, "_from_items", lambda *given: seen.append(given[2]) or plain(*given))
+    seen, plain = [], spectral.from_items
+    monkeypatch.setattr(spectral, "from_items", lambda *given: seen.append(given[2]) or plain(*given))
     # 8 columns and 16 beside them for 60 users.
     for numbers, sizes in ((60 * 24, []), (60 * 24 - 1, [24]), (0, [24, 24])):
         monkeypatch.setattr(spectral, "USER_NUMBERS", numbers)
@@ -325,7 +325,7 @@ def test_which_rotation_is_taken(rows, wide, known, monkeypatch):
     monkeypatch.setattr(spectral, "wide_varimax", lambda scaled, *more: calls.append(("wide", len(more))))
     monkeypatch.setattr(spectral, "varimax", lambda scaled, **more: calls.append(("few", more["start"] is not None)))
     scaled = np.random.default_rng(0).standard_normal((rows, 4 if wide else 3)).astype(np.float32)
-    spectral._rotation(scaled, sp.csr_array(scaled) if known else None)
+    spectral.rotation(scaled, sp.csr_array(scaled) if known else None)
     # Wide ones are told the start and how few steps it then takes.
     assert calls == [("wide", 2 if known else 0) if wide else ("few", known)]
 

@@ -77,7 +77,7 @@ def item_spectrum(
     n_users, n_items = (int(side) for side in matrix.shape or ())
     size = min(dim + 16, n_users, n_items)
     if n_users * size > USER_NUMBERS:
-        return Spectrum(*_from_items(matrix, dim, size, seed, iterations), normalisation)
+        return Spectrum(*from_items(matrix, dim, size, seed, iterations), normalisation)
     by_item = sp.csr_array(matrix.T)
     basis = np.random.default_rng([seed, 12]).standard_normal((n_items, size), dtype=np.float32)
     for _ in range(iterations):
@@ -117,7 +117,7 @@ def orthonormal(columns: np.ndarray) -> np.ndarray:
     return columns
 
 
-def _from_items(matrix: sp.csr_array, dim: int, size: int, seed: int, iterations: int) -> tuple[np.ndarray, np.ndarray]:
+def from_items(matrix: sp.csr_array, dim: int, size: int, seed: int, iterations: int) -> tuple[np.ndarray, np.ndarray]:
     """Singular values (dim,) and item vectors (n_items, dim) by power iteration with R^T R, a block of users at a time.
 
     Memory does not grow with users times singular values.
@@ -166,7 +166,7 @@ TOWARDS = ((None, 3),)
 """Its stages where the rotation towards an earlier table is known."""
 
 
-def _rotation(scaled: np.ndarray, like: sp.csr_array | None = None) -> np.ndarray:
+def rotation(scaled: np.ndarray, like: sp.csr_array | None = None) -> np.ndarray:
     """Varimax of loadings.
 
     Args:
@@ -229,7 +229,7 @@ def history_start(
     degrees = spectrum.normalisation.degrees(degrees)
     scaled = spectrum.items * spectrum.singular**power
     earlier_rows = None if like is None else sp.csr_array((like.values, like.columns, like.indptr), shape=scaled.shape)
-    rows = (scaled @ _rotation(scaled, earlier_rows)) * np.sqrt(degrees)[:, None]
+    rows = (scaled @ rotation(scaled, earlier_rows)) * np.sqrt(degrees)[:, None]
     indptr, columns = largest(np.abs(rows), min(budget, rows.size))
     values = rows[np.repeat(np.arange(len(rows)), np.diff(indptr)), columns]
     if local is not None:

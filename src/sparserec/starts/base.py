@@ -16,7 +16,7 @@ from sparserec.interactions import Split
 from sparserec.recommenders import RecommenderKind, Side
 from sparserec.section import NoSettings, Settings
 from sparserec.settings import RunConfig
-from sparserec.sparsity import CsrMask, HistoryStart, Spectrum
+from sparserec.sparsity import CsrMask, Entries, HistoryStart, Spectrum
 from sparserec.tables import CPU, DenseTable, SparseTable, Table
 from sparserec.teachers import TeacherLists
 from sparserec.training.plan import fingerprint
@@ -127,6 +127,8 @@ class StartKind:
         factors: for recommenders whose users and items have rows: factors (n_users, dim) and (n_items, dim) whose
             largest entries make the mask, and the values unless these are to be normal numbers; None for a mask drawn
             by chance.
+        entries: the largest entries of each row of the same, as many as asked for, for what need not hold the factors
+            to know them; sparse tables then start from these.
         mask_alone: whether values are normal numbers whatever the settings say: the factors give the mask alone.
         of_histories: for recommenders of histories; None where they can't start like this.
         widths: whether the columns of a table of histories are chosen by trials.
@@ -135,6 +137,7 @@ class StartKind:
     """
 
     factors: Callable[[Context], Mapping[Side, np.ndarray]] | None = None
+    entries: Callable[[Context, int], Mapping[Side, Entries]] | None = None
     mask_alone: bool = False
     of_histories: OfHistories | None = None
     widths: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,18 @@ from sparserec.axes import STARTS
 from sparserec.errors import SparserecError
 from sparserec.recommenders import Side
 from sparserec.settings import RunConfig
-from sparserec.sparsity import CsrMask, masks_of_factors, nmf_factors, random_mask, spectral_factors
+from sparserec.sparsity import (
+    CsrMask,
+    Entries,
+    kept_in_a_row,
+    masks_of_entries,
+    masks_of_factors,
+    nmf_entries,
+    nmf_factors,
+    random_mask,
+    spectral_entries,
+    spectral_factors,
+)
 from sparserec.starts.base import Context, SparseStart, StartKind
 from sparserec.starts.budget import active_parameters
 from sparserec.starts.histories import by_chance, of_spectrum
@@ -28,12 +40,15 @@ def sparse_tables(context: Context) -> dict[str, SparseStart]:
     counts, sides = row_counts(context), context.recommender.tables
     budget = active_parameters(config, context.split, config.dim)
     generator, kind = _generator(config), STARTS[config.init]
-    if kind.factors is None:
-        masks = split_mask(random_mask(sum(counts.values()), config.dim, budget, generator), counts.values())
-    else:
+    options = {"evenness": settings.init_evenness, "per_table": settings.init_per_table}
+    if kind.entries is not None:
+        entries = kind.entries(context, kept_in_a_row(budget, sum(counts.values()), config.dim))
+        masks = masks_of_entries([entries[side] for side in sides.values()], budget, **options)
+    elif kind.factors is not None:
         factors = kind.factors(context)
-        stacked = [factors[side] for side in sides.values()]
-        masks = masks_of_factors(stacked, budget, evenness=settings.init_evenness, per_table=settings.init_per_table)
+        masks = masks_of_factors([factors[side] for side in sides.values()], budget, **options)
+    else:
+        masks = split_mask(random_mask(sum(counts.values()), config.dim, budget, generator), counts.values())
     return {
         name: SparseStart(_with_values(context, mask, generator), config.dim)
         for name, mask in zip(counts, masks, strict=True)
@@ -108,10 +123,18 @@ def _unit_rows(matrix: np.ndarray) -> np.ndarray:
     return matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12) + 0.0
 
 
+def _nmf_options(context: Context) -> dict[str, Any]:
+    settings = context.config.of(StartSettings)
+    return {"normalise": settings.init_normalise, "balance": settings.init_balance, "seed": context.config.seed}
+
+
 def _by_nmf(context: Context) -> Mapping[Side, np.ndarray]:
-    config, settings = context.config, context.config.of(StartSettings)
-    options = {"normalise": settings.init_normalise, "balance": settings.init_balance}
-    users, items = nmf_factors(context.split.train.csr(), config.dim, seed=config.seed, **options)
+    users, items = nmf_factors(context.split.train.csr(), context.config.dim, **_nmf_options(context))
+    return {"users": users, "items": items}
+
+
+def _nmf_entries(context: Context, kept: int) -> Mapping[Side, Entries]:
+    users, items = nmf_entries(context.split.train.csr(), context.config.dim, kept, **_nmf_options(context))
     return {"users": users, "items": items}
 
 
@@ -121,13 +144,23 @@ def _by_spectrum(context: Context) -> Mapping[Side, np.ndarray]:
     return {"users": users, "items": items}
 
 
+def _spectral_entries(context: Context, kept: int) -> Mapping[Side, Entries]:
+    config = context.config
+    users, items = spectral_entries(context.split.train.csr(), config.dim, kept, seed=config.seed)
+    return {"users": users, "items": items}
+
+
 NMF = StartKind(
-    factors=_by_nmf, settings=StartSettings, summary="the largest factors of a nonnegative matrix factorisation"
+    factors=_by_nmf,
+    entries=_nmf_entries,
+    settings=StartSettings,
+    summary="the largest factors of a nonnegative matrix factorisation",
 )
 NMF_MASK = replace(NMF, mask_alone=True, summary="the mask of nmf, with normal numbers for values")
 RANDOM = StartKind(of_histories=by_chance, settings=StartSettings, summary="by chance, with normal numbers")
 SPECTRAL = StartKind(
     factors=_by_spectrum,
+    entries=_spectral_entries,
     of_histories=of_spectrum,
     widths=True,
     settings=StartSettings,
