@@ -28,7 +28,7 @@ from sparserec.tables import SparseTable
 
 METHODS = ("static", "sparserec")
 SETTINGS = {**COMMON["mf"], **CANDIDATES["mf"][0]}
-"""Those of `sparserec bench paper`, with the first of its candidates, the weaker decay, for both methods."""
+"""Those of `sparserec bench short-training`, with the first of its candidates, the weaker decay, for both methods."""
 BATCH = 4096
 
 

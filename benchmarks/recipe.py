@@ -1,13 +1,12 @@
-"""The default recipe as it comes through the command line: what its file is worth, and what training it takes.
+"""The default recipe as it comes through the command line: what its exported file is worth.
 
     python benchmarks/recipe.py --folder FOLDER [--jobs gowalla:12 gowalla-again:24 beauty:24] [--seeds 0 1 2]
-    python benchmarks/recipe.py --folder FOLDER --jobs gowalla:12 --earlier CHECKOUT    # and an earlier version, after it
 
 A job is a data set and bytes an item. `gowalla-again` and `yelp2018-again` are the two cut anew: a fifth of each user's
 interactions, at random, is the test part; beauty, sports and ml-latest-small have the newest interaction of each user
 there. Each job is a run of `sparserec train`, `export` and `evaluate` of the file, the test part read once. CPU and
 wall seconds and peak memory are those of `train` alone, its import and both its trainings included. What was measured
-is remembered in the folder. Writes docs/results/recipe.json.
+is remembered in the folder. Writes docs/results/recipe.json; `earlier.py` measures an earlier version beside this one.
 """
 
 from __future__ import annotations
@@ -27,64 +26,78 @@ from sparserec.files import make_folder
 
 KS = (10, 20)
 AGAIN = "-again"
+THIS = "this"
+JOBS = (
+    *("gowalla:12", "gowalla:24", "yelp2018:12", "yelp2018:24"),
+    *("gowalla-again:24", "yelp2018-again:24", "beauty:12", "beauty:24", "ml-latest-small:24"),
+)
+Row = dict[str, Any]
 BY_TIME = ("beauty", "sports", "ml-latest-small")
 
 
 def main(
     *,
     folder: Annotated[Path, "for run folders, files and what was measured"],
-    jobs: Annotated[Sequence[str], "DATA:BYTES"] = ("gowalla:12", "gowalla:24", "yelp2018:12", "yelp2018:24"),
-    seeds: Sequence[int] = (0,),
-    earlier: Annotated[Path | None, "a checkout of an earlier version, trained beside this one"] = None,
+    jobs: Annotated[Sequence[str], "DATA:BYTES"] = JOBS,
+    seeds: Sequence[int] = (0, 1, 2),
     threads: int = 2,
 ) -> Rows:
-    versions = {"this": None, **({"earlier": earlier} if earlier else {})}
-    for name, _, budget in (job.partition(":") for job in jobs):
+    for job in jobs:
         for seed in seeds:
-            for version, checkout in versions.items():
-                place = folder / f"{name}-{budget}-{seed}-{version}"
-                make_folder(place)
-                yield remembered(
-                    place / "measured.json",
-                    lambda job=(name, budget, seed), kind=(version, checkout), place=place: _measured(
-                        *job, *kind, place, folder, threads
-                    ),
-                )
+            yield measured(folder, job, seed, threads)
     return {"threads": threads}
 
 
-def _measured(
-    name: str, budget: str, seed: int, version: str, checkout: Path | None, place: Path, folder: Path, threads: int
-) -> dict[str, Any]:
-    """A row: train, export, evaluate the file."""
-    data = _data(name, folder)
+def measured(folder: Path, job: str, seed: int, threads: int, version: str = THIS, source: Path | None = None) -> Row:
+    """A row: figures of the exported file, and what its training took; remembered in the folder.
+
+    Args:
+        folder: for everything.
+        job: DATA:BYTES.
+        seed: of the training.
+        threads: of each command.
+        version: its name.
+        source: the checkout of the version; this one when None.
+    """
+    name, _, budget = job.partition(":")
+    place = folder / f"{name}-{budget}-{seed}-{version}"
+    make_folder(place)
+    return remembered(
+        place / "measured.json",
+        lambda: {
+            "data": name,
+            "budget": f"{budget}B/item",
+            "version": version,
+            "seed": seed,
+            **_made(_data(name, folder), name in BY_TIME, budget, seed, source, place, threads),
+        },
+    )
+
+
+def _made(data: Path, by_time: bool, budget: str, seed: int, source: Path | None, place: Path, threads: int) -> Row:
+    """Train, export, evaluate the file."""
     run_folder, file = place / "run", place / "model.safetensors"
-    split = ["--split", "leave-last"] if name in BY_TIME else []
-    if checkout is None:
+    split = ["--split", "leave-last"] if by_time else []
+    if source is None:
         split.append("--holdout")  # an earlier version held its test part out in any case
     settings = ["--budget", f"{budget}B/item", "--seed", seed, "--threads", threads, *split]
-    cost, _ = _command(checkout, "train", data, *settings, "--out", run_folder)
-    _, exported = _command(checkout, "export", run_folder, "--out", file, "--json")
-    ks = [word for k in KS for word in ("-k", k)]
-    _, evaluated = _command(checkout, "evaluate", file, data, "--json", *ks)
+    cost, _ = _command(source, "train", data, *settings, "--out", run_folder)
+    _, exported = _command(source, "export", run_folder, "--out", file, "--json")
+    _, evaluated = _command(source, "evaluate", file, data, "--json", *(word for k in KS for word in ("-k", k)))
     metrics = json.loads(evaluated)
     return {
-        "data": name,
-        "budget": f"{budget}B/item",
-        "version": version,
-        "seed": seed,
         **{f"{metric}@{k}": round(metrics[f"{metric}@{k}"], 4) for k in KS for metric in ("recall", "ndcg")},
         "bytes an item": round(json.loads(exported)["bytes_per_item"], 2),
         **cost,
     }
 
 
-def _command(checkout: Path | None, *words: object) -> tuple[dict[str, Any], str]:
+def _command(source: Path | None, *words: object) -> tuple[Row, str]:
     """What one command took, and its standard output."""
-    source = {"PYTHONPATH": str(checkout.resolve() / "src")} if checkout else {}
+    path = {"PYTHONPATH": str(source.resolve() / "src")} if source else {}
     call = [sys.executable, "-c", "from sparserec.cli import main; main()", *map(str, words)]
     begun = time.perf_counter()
-    with subprocess.Popen(call, stdout=subprocess.PIPE, text=True, env=os.environ | source) as process:
+    with subprocess.Popen(call, stdout=subprocess.PIPE, text=True, env=os.environ | path) as process:
         text = process.stdout.read()
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -3,7 +3,7 @@
 python benchmarks/trials.py [--runs runs]
 
 Writes docs/results/trials.jsonl, a line a run; the same command goes on where it was stopped. The fixed mask and
-SparseRec as they come are in the grid of `sparserec bench paper`.
+SparseRec as they come are in the grid of `sparserec bench short-training`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sparserec.bench.grids import TITLES
 from sparserec.bench.pages import BLOCKS
+from sparserec.bench.pages.convergence import page as converged_page
 from sparserec.bench.pages.files import lines_of, section
 from sparserec.bench.pages.markdown import fill, table, wrap
 from sparserec.bench.pages.paper import page
@@ -26,11 +28,16 @@ def test_figures_are_those_that_the_command_writes(path):
     assert fill(path.read_text(), BLOCKS, RESULTS) == path.read_text()
 
 
-@pytest.mark.parametrize(("name", "title"), [("paper", "The paper's grid"), ("next_item", "Next-item recommendation")])
-def test_the_pages_of_grids_are_those_that_the_command_writes(name, title):
+@pytest.mark.parametrize("name", TITLES)
+def test_the_pages_of_grids_are_those_that_the_command_writes(name):
     entries = Results(RESULTS / f"{name}.jsonl").entries()
     command = f"sparserec bench {name.replace('_', '-')}"
-    assert page(entries, title, command) == (RESULTS / f"{name}.md").read_text()
+    assert page(entries, TITLES[name], command) == (RESULTS / f"{name}.md").read_text()
+
+
+def test_the_page_of_trainings_to_the_end_is_the_one_that_the_command_writes():
+    entries = Results(RESULTS / "paper.jsonl").entries()
+    assert converged_page(entries, "sparserec bench paper") == (RESULTS / "paper.md").read_text()
 
 
 def test_a_block_is_written_between_its_marks():
@@ -82,4 +89,36 @@ def test_gains_of_a_cut_are_told_seed_by_seed(tmp_path):
         "| data | filter | chosen at random | chosen on the newest | gain | seeds |",
         "|---|---|---|---|---|---|",
         "| some | low-pass | 0.1500 | 0.1600 | +7.5 % ± 2.5 | 2 |",
+    ]
+
+
+def recipe_row(data, seed, ndcg, version="this", **costs):
+    accuracy = {"recall@20": 0.2, "ndcg@20": ndcg, "recall@10": 0.1, "ndcg@10": 0.05}
+    return {"data": data, "budget": "24B/item", "seed": seed, "version": version, **accuracy, **costs}
+
+
+def test_the_default_recipe_is_shown_by_data_over_its_seeds(tmp_path):
+    assert BLOCKS["recipe"](tmp_path, "") == ["Not measured yet."]
+    rows = [recipe_row("one", 0, 0.1), recipe_row("one", 1, 0.2), recipe_row("two-again", 0, 0.3)]
+    (tmp_path / "recipe.json").write_text(json.dumps({"command": "do it", "result": {"rows": rows}}))
+    lines = BLOCKS["recipe"](tmp_path, "")
+    assert lines[0] == "`do it`"
+    assert lines[4:] == [
+        "| one | 24B/item | 0.2000 ± 0.0000 | 0.1500 ± 0.0707 | 0.1000 ± 0.0000 | 0.0500 ± 0.0000 | 2 |",
+        "| two-again | 24B/item | 0.2000 | 0.3000 | 0.1000 | 0.0500 | 1 |",
+    ]
+    assert BLOCKS["recipe"](tmp_path, "two")[4:] == lines[5:]
+    assert BLOCKS["recipe"](tmp_path, "three") == ["Not measured yet."]
+
+
+def test_an_earlier_version_stands_beside_this_one(tmp_path):
+    assert BLOCKS["earlier"](tmp_path, "") == ["Not measured yet."]
+    this = recipe_row("one", 0, 0.11, **{"wall s": 10.2, "CPU s": 20, "peak MB": 1500})
+    earlier = recipe_row("one", 0, 0.1, "earlier", **{"wall s": 40.8, "CPU s": 50, "peak MB": 3000})
+    result = {"command": "do it", "result": {"rows": [this, earlier]}}
+    (tmp_path / "earlier.json").write_text(json.dumps(result))
+    assert BLOCKS["earlier"](tmp_path, "")[4:] == [
+        "| one | 24B/item | earlier | 0.2000 | 0.1000 | 41 | 50 | 3,000 |",
+        "| one | 24B/item | this | 0.2000 | 0.1100 | 10 | 20 | 1,500 |",
+        "| one | 24B/item | this to earlier | +0.0 % | +10.0 % | 0.25 | 0.40 | 0.50 |",
     ]

@@ -99,9 +99,9 @@ def test_stopping_early_is_said_in_words(sparserec, ratings, tmp_path):
 def interrupted_at(words, *args):
     """Start the command, send Ctrl-C when a line has these words; its exit code and standard error."""
     call = [*COMMAND, "train", *map(str, args)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "bufsize": 1}
-    # What a shell runs in the background ignores Ctrl-C, and so would what the tests start there.
-    with subprocess.Popen(call, **pipes, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) as process:
+    # What a shell runs in the background ignores Ctrl-C, and so would what is started there.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1) as process:
         deadline = time.monotonic() + 120
         for line in process.stdout:
             if words in line or time.monotonic() > deadline:

@@ -112,10 +112,11 @@ def test_a_row_is_its_nonnegative_least_squares_solution():
     rows = interactions(9, 30)
     fitted, given_held = Entries.empty(9, 4, 4), entries_of(held, 4)
     fitted.columns[:], fitted.values[:] = np.arange(4), 0
+    gram = (held.T @ held).astype(np.float32)
     for _ in range(40):
         _descend(
             *(rows.indptr, rows.indices, rows.data, given_held.columns, given_held.values),
-            *((held.T @ held).astype(np.float32), fitted.columns, fitted.values),
+            *(gram, np.diag(gram).copy(), 1 / np.diag(gram), fitted.columns, fitted.values),
         )
     for row, target in enumerate(rows.toarray()):
         assert fitted.values[row] == pytest.approx(nnls(held, target)[0], abs=2e-2)

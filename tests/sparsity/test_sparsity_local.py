@@ -4,9 +4,11 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sparserec import nearest
+from sparserec.nearest import best_of_rows
 from sparserec.sparsity import Spectrum, history_start, local, local_factors
 from sparserec.sparsity.initial import normalised
-from sparserec.sparsity.local import _best, leaders, neighbours
+from sparserec.sparsity.local import leaders, neighbours
 
 
 def random_interactions(seed, users=40, items=25, density=0.15):
@@ -95,14 +97,14 @@ def test_group_columns_share_the_budget_of_the_start_exactly(budget):
 def test_neighbours_are_found_in_blocks_of_items(cells, monkeypatch):
     matrix = normalised(random_interactions(3))
     whole = neighbours(matrix, 4)
-    monkeypatch.setattr(local, "BLOCK_CELLS", cells)  # of 25 items: one at a time, one, three, all
+    monkeypatch.setattr(nearest, "CELLS", cells)  # of 25 items: one at a time, one, three, all
     seen = []
 
     def watched(indptr, *others):
         seen.append(len(indptr) - 1)
-        _best(indptr, *others)
+        return best_of_rows(indptr, *others)
 
-    monkeypatch.setattr(local, "_best", watched)
+    monkeypatch.setattr(local, "best_of_rows", watched)
     for one, other in zip(whole, neighbours(matrix, 4), strict=True):
         np.testing.assert_array_equal(one, other)
     assert max(seen) == {1: 1, 25: 1, 75: 3, 650: 25}[cells]
@@ -115,17 +117,6 @@ def test_where_there_are_fewer_neighbours_there_is_no_similarity():
     assert (alike[:, 0] > 0).tolist() == [True, True, False]
     assert not alike[:, 1:].any()
     assert (found.dtype, alike.dtype) == (np.int32, np.float32)
-
-
-@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 4, 1, 0, 3]])
-def test_the_best_come_first_in_whatever_order_they_are_met(order):
-    """Item 0, itself alike most, with similarities 0.5, 0.7, 0.5 and 0.7 to the others: equal ones by index."""
-    similarities = np.array([9, 0.5, 0.7, 0.5, 0.7], dtype=np.float32)
-    for count, expected in ((1, [2]), (3, [2, 4, 1]), (5, [2, 4, 1, 3, -1])):
-        found, alike = np.full((1, count), -1, np.int32), np.zeros((1, count), np.float32)
-        _best(np.array([0, 5]), np.array(order), similarities[order], 0, found, alike)
-        assert found[0].tolist() == expected
-        np.testing.assert_array_equal(alike[0], [similarities[item] if item >= 0 else 0 for item in expected])
 
 
 def test_of_equal_degrees_the_lower_index_leads_and_a_group_begins_at_its_border():

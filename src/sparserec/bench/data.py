@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,20 @@ AT_RANDOM = {**HELD_OUT, "split": "random"}
 """The same where interactions have times and the figures are of gaps in histories, not of what came last."""
 
 
+FEW_USERS, AGAIN = "-fifth", "-again"
+"""Ends of names: a fifth of the users of a data set, by chance; one whose test part is to be cut anew."""
+
+
 def dataset(root: Path, name: str) -> Dataset:
-    """A data set of `root` by its folder's name; "synthetic" is made up, the same each time."""
+    """A data set of `root` by its folder's name; "synthetic" is made up, the same each time.
+
+    A name may end with `FEW_USERS`, and before that with `AGAIN`: then the interactions of a given test part are among
+    the others, so that the split of a run cuts another one.
+    """
+    if name.endswith(FEW_USERS):
+        return _few_users(dataset(root, name.removesuffix(FEW_USERS)))
+    if name.endswith(AGAIN):
+        return _together(dataset(root, name.removesuffix(AGAIN)), name)
     if name == SYNTHETIC:
         return synthetic(n_users=300, n_items=200, interactions_per_user=20, n_clusters=8, seed=3)[0]
     ratings = root / name / "ratings.csv"  # as MovieLens has it, beside files of titles
@@ -72,6 +85,23 @@ def many_users(n_users: int, n_items: int) -> Dataset:
     user_ids, item_ids = (Vocabulary.of(f"{kind}{i}" for i in range(n)) for kind, n in (("u", n_users), ("i", n_items)))
     interactions = Interactions.of(users, np.minimum(items, n_items - 1), user_ids, item_ids)
     return Dataset(interactions, None, "a made-up catalogue", False)
+
+
+def _few_users(known: Dataset) -> Dataset:
+    """A fifth of the users, by chance, the same each time; all items stay. Without a given test part."""
+    every = known.interactions
+    chosen = np.random.default_rng(0).random(every.n_users) < 0.2
+    return replace(known, interactions=every.where(chosen[every.rows()]), test=None, from_path=False)
+
+
+def _together(known: Dataset, name: str) -> Dataset:
+    """Training and test part in one."""
+    parts, test = known.interactions, known.test
+    if test is None:
+        raise SparserecError(f"{name}: {known.source} has no given test part that another could take the place of")
+    users, items = (np.concatenate(pair) for pair in ((parts.rows(), test.rows()), (parts.indices, test.indices)))
+    every = Interactions.of(users, items, parts.users, test.items)
+    return replace(known, interactions=every, test=None, timestamped=False, from_path=False)
 
 
 THINNED, LEAST = 0.35, 4

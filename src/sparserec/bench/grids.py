@@ -7,21 +7,56 @@ from pathlib import Path
 
 from sparserec.bench import factorisation as mf
 from sparserec.bench.ablations import ablation_jobs, ablations_page
+from sparserec.bench.convergence import Protocol, next_jobs
 from sparserec.bench.one import one
+from sparserec.bench.pages.convergence import page as converged_page
 from sparserec.bench.pages.paper import page
-from sparserec.bench.pages.plots import plot
+from sparserec.bench.pages.plots import plot, plot_curves
 from sparserec.bench.paper import Grid, current, run_jobs, tune_jobs
 from sparserec.bench.results import Entry, Results
 from sparserec.bench.work import Conditions, Standing, work
 from sparserec.errors import SparserecError
 from sparserec.files import write_text
 
-TITLES = {"paper": "The paper's grid", "next_item": "Next-item recommendation"}
+TITLES = {"short_training": "Short training from a shared start", "next_item": "Next-item recommendation"}
 Tell = Callable[[Standing], None]
 
 
-def paper(
-    grid: Grid, out: Path, conditions: Conditions, tell: Tell, report_only: bool = False, name: str = "paper"
+def to_the_end(
+    protocol: Protocol, out: Path, conditions: Conditions, tell: Tell, report_only: bool = False
+) -> list[Path]:
+    """Trials and runs of starts x movers, cell by cell; then a page and a plot of learning curves.
+
+    Args:
+        protocol: what is run.
+        out: folder of the results file, paper.jsonl, which it goes on with, and of what is written.
+        conditions: how jobs are done.
+        tell: told of every job that ended.
+        report_only: do no jobs.
+
+    Returns:
+        the files written.
+    """
+    protocol.check()
+    results, paths = Results(out / "paper.jsonl"), [out / "paper.md", out / "paper_curves.png"]
+    for cell in protocol.cells() if not report_only else ():
+        done = -1
+        while done < (done := len(results.entries())):  # each round tells the next
+            work(next_jobs(cell, results.entries()), results, conditions, tell, one)
+        _write(results, paths)
+    _write(results, paths)
+    return paths
+
+
+def _write(results: Results, paths: Sequence[Path]) -> None:
+    entries = results.entries()
+    _some([entry for entry in entries if entry.job.phase == "run"], results, " of the run phase")
+    write_text(paths[0], converged_page(entries, "sparserec bench paper"))
+    plot_curves(entries, paths[1])
+
+
+def short_training(
+    grid: Grid, out: Path, conditions: Conditions, tell: Tell, report_only: bool = False, name: str = "short_training"
 ) -> list[Path]:
     """Tune, run, and write a page and its plots.
 
@@ -60,7 +95,7 @@ def ablations(
 ) -> list[Path]:
     """Run all variants of the questions with these titles, None for all, and write ablations.md with all that is known.
 
-    The other arguments are those of `paper`, but the methods of the grid have no part.
+    The other arguments are those of `short_training`, but the methods of the grid have no part.
     """
     grid.check()
     results = Results(out / "ablations.jsonl")

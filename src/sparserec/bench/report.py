@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sparserec.bench.grids import ablations, paper
+from sparserec.bench.convergence import Protocol
+from sparserec.bench.grids import ablations, short_training, to_the_end
 from sparserec.bench.pages import BLOCKS
 from sparserec.bench.pages.markdown import fill
 from sparserec.bench.pages.plots import plot_bytes
@@ -41,8 +42,10 @@ def _guides(root: Path) -> list[Path]:
 def _grids(folder: Path) -> list[Path]:
     """The pages and plots of `sparserec bench`, of all that their results files hold."""
     nowhere, written = Conditions(Path(), Path()), []
-    for name in ("paper", "next_item"):
-        written += paper(Grid(), folder, nowhere, print, report_only=True, name=name)
+    if (folder / "paper.jsonl").exists():
+        written += to_the_end(Protocol(), folder, nowhere, print, report_only=True)
+    for name in ("short_training", "next_item"):
+        written += short_training(Grid(), folder, nowhere, print, report_only=True, name=name)
     jobs = [entry.job for entry in Results(folder / "ablations.jsonl").entries()]
     grid = Grid.of(
         datasets=tuple(dict.fromkeys(job.dataset for job in jobs)),

@@ -1,4 +1,4 @@
-"""`sparserec bench`: the paper's grid, the ablations, next-item recommendation, matrix factorisation at equal bytes."""
+"""`sparserec bench`: the paper's method to the end, short trainings, ablations, next item, others at equal bytes."""
 
 from __future__ import annotations
 
@@ -44,6 +44,66 @@ def paper_command(
     runs: _Runs = _RUNS,
     datasets: _Datasets = None,
     bases: _Bases = None,
+    densities: _Densities = None,
+    starts: Annotated[
+        list[str] | None, typer.Option("--start", help="random, NMF mask, NMF, spectral; may be repeated.")
+    ] = None,
+    movers: Annotated[
+        list[str] | None, typer.Option("--mover", help="fixed, SET, RigL, DSL, SparseRec; may be repeated.")
+    ] = None,
+    seeds: _Seeds = None,
+    tuning_seeds: Annotated[
+        list[int] | None, typer.Option("--tuning-seed", help="Of each trial; may be repeated.")
+    ] = None,
+    few_users: Annotated[bool, typer.Option("--few-users", help="Trials on a fifth of the users.")] = False,
+    dim: _Dim = None,
+    epochs: _Epochs = None,
+    threads: _Threads = 1,
+    workers: _Workers = 1,
+    device: _Device = "auto",
+    quick: _Quick = False,
+    keep: _Keep = False,
+    report: _Report = False,
+) -> None:
+    """The paper's method and its rivals, each from each start, with settings of their own, trained to the end.
+
+    Results are lines in OUT/paper.jsonl, added as runs end; the same command goes on where it was stopped. After each
+    cell (data set, base, density) it writes OUT/paper.md and a plot of learning curves. Settings are chosen on
+    validation, the test part is read once a run.
+
+    Examples:
+
+        sparserec bench paper --quick --out bench
+
+        sparserec bench paper --dataset ml-latest-small --base mf --density 0.1 --workers 2
+    """
+    from sparserec.bench.convergence import Protocol
+    from sparserec.bench.grids import to_the_end
+    from sparserec.bench.work import Conditions
+
+    protocol = (Protocol.quick if quick else Protocol.of)(
+        datasets=datasets,
+        bases=bases,
+        densities=densities,
+        starts=starts,
+        movers=movers,
+        seeds=seeds,
+        tuning_seeds=tuning_seeds,
+        few_users=few_users,
+        dim=dim,
+        extra=_extra(epochs),
+    )
+    conditions = Conditions(_root(data, protocol.datasets), runs, threads, workers, keep, device)
+    _wrote(to_the_end(protocol, out, conditions, tell, report))
+
+
+@bench.command("short-training")
+def short_command(
+    data: _Data = None,
+    out: _Out = _OUT,
+    runs: _Runs = _RUNS,
+    datasets: _Datasets = None,
+    bases: _Bases = None,
     methods: _Methods = None,
     densities: _Densities = None,
     seeds: _Seeds = None,
@@ -60,18 +120,19 @@ def paper_command(
     keep: _Keep = False,
     report: _Report = False,
 ) -> None:
-    """Run the paper's grid: data set x base x method x density x seed, every method with the same tuning.
+    """A few epochs from a shared start: data set x base x method x density x seed, every method with the same tuning.
 
-    Results are lines in OUT/paper.jsonl, added as runs end; the same command goes on where it was stopped. Then it
-    writes OUT/paper.md and two plots. Settings are chosen on validation, the test part is read once a run.
+    Results are lines in OUT/short_training.jsonl, added as runs end; the same command goes on where it was stopped.
+    Then it writes OUT/short_training.md and two plots. Settings are chosen on validation, the test part is read once a
+    run.
 
     Examples:
 
-        sparserec bench paper --quick --out bench
+        sparserec bench short-training --quick --out bench
 
-        sparserec bench paper --dataset gowalla --base mf --density 0.1 --seed 0 --workers 2
+        sparserec bench short-training --dataset gowalla --base mf --density 0.1 --seed 0 --workers 2
     """
-    from sparserec.bench.grids import paper
+    from sparserec.bench.grids import short_training
     from sparserec.bench.paper import Grid
     from sparserec.bench.work import Conditions
 
@@ -87,7 +148,7 @@ def paper_command(
         extra=_extra(epochs),
     )
     conditions = Conditions(_root(data, grid.datasets), runs, threads, workers, keep, device)
-    _wrote(paper(grid, out, conditions, tell, report))
+    _wrote(short_training(grid, out, conditions, tell, report))
 
 
 @bench.command("next-item")
@@ -115,13 +176,13 @@ def next_item_command(
 
         sparserec bench next-item --seed 0 --workers 2
     """
-    from sparserec.bench.grids import paper
+    from sparserec.bench.grids import short_training
     from sparserec.bench.paper import Grid
     from sparserec.bench.work import Conditions
 
     grid = Grid.next_item(methods=methods, densities=densities, seeds=seeds, dim=dim, extra=_extra(epochs))
     conditions = Conditions(_root(data, grid.datasets), runs, threads, workers, keep, device)
-    _wrote(paper(grid, out, conditions, tell, report, "next_item"))
+    _wrote(short_training(grid, out, conditions, tell, report, "next_item"))
 
 
 @bench.command("ablations")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 
+from sparserec.nearest import best_of_rows, shared_by_users
 from sparserec.protocols import Histories
-
-BLOCK = 1 << 11
-"""Items that are compared with all others at a time."""
 
 
 @dataclass(frozen=True)
@@ -83,35 +80,21 @@ def nearest(
     """
     lengths = np.diff(history.indptr)
     weights = np.repeat(np.maximum(lengths, 1).astype(np.float64) ** (-damping / 2), lengths)
-    shape = (len(lengths), n_items)
-    taken = sp.csr_array((weights, history.indices, history.indptr), shape=shape)
-    by_item = sp.csr_array(taken.T)
+    taken = sp.csr_array((weights, history.indices, history.indptr), shape=(len(lengths), n_items))
     sizes = np.sqrt(np.bincount(history.indices, weights * weights, minlength=n_items))
     found = np.full((len(shrinks), n_items, count), -1, dtype=np.int32)
-    similarities = np.zeros(found.shape, dtype=np.float32)
-    for first in range(0, n_items, BLOCK):
-        common = sp.csr_array(by_item[first : first + BLOCK] @ taken)
-        common.sort_indices()
-        counts = np.diff(common.indptr)
-        items = np.repeat(np.arange(first, first + len(counts)), counts)
-        lengths_of_both = sizes[items] * sizes[common.indices]
+    similarities, first = np.zeros(found.shape, dtype=np.float32), 0
+    for item, common in shared_by_users(taken):
+        lengths_of_both, rows = sizes[item] * sizes[common.indices], slice(first, first + len(common.indptr) - 1)
         for number, shrink in enumerate(shrinks):
             values = (common.data / (lengths_of_both + shrink)).astype(np.float32)
-            values[items == common.indices] = 0
-            _keep_best(common, values, found[number, first:], similarities[number, first:])
+            values[item == common.indices] = 0
+            places = best_of_rows(common.indptr, values, count)
+            there = places >= 0
+            found[number, rows][there] = common.indices[places[there]]
+            similarities[number, rows][there] = values[places[there]]
+        first = rows.stop
     return found, similarities
-
-
-def _keep_best(common: sp.csr_array, values: np.ndarray, found: np.ndarray, similarities: np.ndarray) -> None:
-    """Write the best of the values (nnz,) of each row, and their columns, into rows of `found` and `similarities`."""
-    bounds = np.asarray(common.indptr).tolist()
-    for row, (a, b) in enumerate(itertools.pairwise(bounds)):
-        near, count = values[a:b], found.shape[1]
-        bound = np.partition(near, b - a - count)[b - a - count] if b - a > count else 0
-        reached = ((near >= bound) & (near > 0)).nonzero()[0]
-        best = reached[(-near[reached]).argsort(kind="stable")[:count]]
-        found[row, : len(best)] = common.indices[a + best]
-        similarities[row, : len(best)] = values[a + best]
 
 
 def as_matrix(found: np.ndarray, similarities: np.ndarray, neighbours: int) -> sp.csr_array:

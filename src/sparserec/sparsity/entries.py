@@ -139,7 +139,7 @@ def _count(values, scales, high, counts):
 
 @kernel()
 def _mark(values, scales, bound, ties, marks):
-    """Mark the best of each row, scores above the bound, and the first `ties` on it; how many more ties there may be."""
+    """Mark the best of each row, scores above the bound and the first `ties` on it; how many ties are left."""
     score = np.empty(1, np.float32)
     bits = score.view(np.uint32)
     for row in range(len(values)):

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
-from numba import prange
 
 from sparserec.kernels import kernel
-
-BLOCK_CELLS = 20_000_000
-"""Similarities that are held at a time while neighbours are found."""
+from sparserec.nearest import best_of_rows, shared_by_users
 
 
 def neighbours(matrix: sp.csr_array, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -27,14 +24,14 @@ def neighbours(matrix: sp.csr_array, count: int) -> tuple[np.ndarray, np.ndarray
         items (n_items, count) int32, -1 where there are fewer, and their similarities (n_items, count) float32, best
         first, the lower index first among equal ones.
     """
-    columns = sp.csc_array(matrix)
-    n_items = len(columns.indptr) - 1
-    nearest, similarities = np.full((n_items, count), -1, dtype=np.int32), np.zeros((n_items, count), dtype=np.float32)
-    block = max(1, BLOCK_CELLS // n_items)
-    for first in range(0, n_items, block):
-        part = sp.csr_array(columns[:, first : first + block].T @ matrix)
-        _best(part.indptr, part.indices, part.data, first, nearest, similarities)
-    return nearest, similarities
+    nearest, similarities = [], []
+    for item, part in shared_by_users(matrix):
+        others = np.where(item == part.indices, 0, part.data).astype(np.float32)
+        places = best_of_rows(part.indptr, others, count)
+        there = places >= 0
+        nearest.append(np.where(there, part.indices[places], -1).astype(np.int32))
+        similarities.append(np.where(there, others[places], 0).astype(np.float32))
+    return np.concatenate(nearest), np.concatenate(similarities)
 
 
 def leaders(
@@ -91,35 +88,6 @@ def local_factors(
     items = np.concatenate([rows, chosen])
     scaled = entries / np.sqrt(np.maximum(self_similarities[chosen], 1e-12))[at]
     return sp.csr_array((scaled.astype(np.float32), (items, at)), shape=(len(self_similarities), len(chosen)))
-
-
-@kernel(parallel=True)
-def _best(indptr, indices, data, first, nearest, similarities):
-    count = nearest.shape[1]
-    for row in prange(len(indptr) - 1):
-        item = first + row
-        for e in range(indptr[row], indptr[row + 1]):
-            neighbour, value = indices[e], data[e]
-            if neighbour == item:
-                continue
-            last = count - 1
-            worse = nearest[item, last] >= 0 and (
-                similarities[item, last] > value
-                or (similarities[item, last] == value and nearest[item, last] < neighbour)
-            )
-            if worse:
-                continue
-            at = last
-            while at > 0 and (
-                nearest[item, at - 1] < 0
-                or similarities[item, at - 1] < value
-                or (similarities[item, at - 1] == value and nearest[item, at - 1] > neighbour)
-            ):
-                nearest[item, at] = nearest[item, at - 1]
-                similarities[item, at] = similarities[item, at - 1]
-                at -= 1
-            nearest[item, at] = neighbour
-            similarities[item, at] = value
 
 
 @kernel()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import scipy.sparse as sp
 from numba import prange
@@ -14,8 +16,10 @@ SWEEPS = 30
 """Times that each side is fitted to the other."""
 AVERAGED = 20
 """Users whose interactions make up a column of the first item factors."""
-ENOUGH = 1e-3
-"""Share of a row's first gain below which fitting it stops."""
+BLOCK = 4096
+"""Rows that are looked at in one go outside of kernels."""
+ENOUGH = 1e-4
+"""Share of what a row's first step from 0 would gain, below which fitting it stops."""
 
 
 def nmf_entries(
@@ -90,18 +94,29 @@ def _averages(by_user: sp.csr_array, dim: int, seed: int, items: Entries) -> Non
 def _fit(rows: sp.csr_array, held: Entries, fitted: Entries, dim: int) -> None:
     gram = np.zeros((dim, dim), dtype=np.float32)
     _products(held.columns, held.values, gram)
-    _descend(rows.indptr, rows.indices, rows.data, held.columns, held.values, gram, fitted.columns, fitted.values)
+    curvature = np.ascontiguousarray(np.diag(gram))
+    inverse = np.where(curvature > 0, 1 / np.maximum(curvature, np.float32(1e-30)), 0).astype(np.float32)
+    given = (rows.indptr, rows.indices, rows.data, held.columns, held.values, gram, curvature, inverse)
+    _descend(*given, fitted.columns, fitted.values)
 
 
 def _squares(side: Entries, dim: int) -> np.ndarray:
     """Sums of squares of the columns, (dim,) float64."""
-    return np.bincount(side.columns.ravel(), weights=np.square(side.values, dtype=np.float64).ravel(), minlength=dim)
+    total = np.zeros(dim)
+    for part in _blocks(side):
+        squares = np.square(side.values[part], dtype=np.float64)
+        total += np.bincount(side.columns[part].ravel(), weights=squares.ravel(), minlength=dim)
+    return total
 
 
 def _scale(side: Entries, scale: np.ndarray) -> None:
-    for first in range(0, len(side.values), 4096):
-        part = slice(first, first + 4096)
+    for part in _blocks(side):
         side.values[part] *= scale[side.columns[part]]
+
+
+def _blocks(side: Entries) -> Iterator[slice]:
+    for first in range(0, len(side.values), BLOCK):
+        yield slice(first, first + BLOCK)
 
 
 @kernel()
@@ -128,38 +143,55 @@ def _keep(indptr, indices, data, columns, values, dim):
 
 
 @kernel(parallel=True)
-def _descend(indptr, indices, data, held_columns, held_values, gram, columns, values):
-    """Fit each row by greedy coordinate descent from where it is; of the result the largest entries stay."""
+def _descend(indptr, indices, data, held_columns, held_values, gram, curvature, inverse, columns, values):
+    """Fit each row by greedy coordinate descent from where it is; of the result the largest entries stay.
+
+    `curvature` (d,) is the diagonal of `gram` (d, d), `inverse` (d,) one through it, 0 where a column has no entries:
+    such a weight stays.
+    """
     dim, kept = len(gram), columns.shape[1]
     for row in prange(len(columns)):
         gradient, weights = np.zeros(dim, np.float32), np.zeros(dim, np.float32)
+        steps, gains = np.empty(dim, np.float32), np.empty(dim, np.float32)
         for place in range(indptr[row], indptr[row + 1]):
             other, times = indices[place], data[place]
             for slot in range(kept):
                 gradient[held_columns[other, slot]] -= times * held_values[other, slot]
+        enough = np.float32(ENOUGH) * (gradient * gradient * inverse).max() / 2  # of what a step from 0 would gain
         for slot in range(kept):
-            value = values[row, slot]
-            if value != 0:
-                weights[columns[row, slot]] = value
-                for column in range(dim):
-                    gradient[column] += value * gram[columns[row, slot], column]
-        first = np.float32(0)
+            if values[row, slot] != 0:
+                weights[columns[row, slot]] = values[row, slot]
+                _move(gradient, gram[columns[row, slot]], values[row, slot])
+        moved = False
         for _ in range(2 * kept):
-            best, gain, step = 0, np.float32(0), np.float32(0)
-            for column in range(dim):
-                curvature = gram[column, column]
-                if curvature > 0:
-                    by = max(-gradient[column] / curvature, -weights[column])
-                    gained = -by * (gradient[column] + np.float32(0.5) * by * curvature)
-                    if gained > gain:
-                        best, gain, step = column, gained, by
-            first = max(first, gain)
-            if gain <= np.float32(ENOUGH) * first:
+            best = _best_step(gradient, weights, curvature, inverse, steps, gains)
+            if gains[best] <= enough:
                 break
-            weights[best] += step
-            for column in range(dim):
-                gradient[column] += step * gram[best, column]
-        _write(weights, gradient, columns[row], values[row])
+            weights[best] += steps[best]
+            _move(gradient, gram[best], steps[best])
+            moved = True
+        if moved:
+            _write(weights, gradient, columns[row], values[row])
+
+
+@kernel()
+def _move(gradient, products, step):
+    """The gradient after a step along one column."""
+    for column in range(len(gradient)):
+        gradient[column] += step * products[column]
+
+
+@kernel()
+def _best_step(gradient, weights, curvature, inverse, steps, gains):
+    """Write the best step along each column and what it gains; the column that gains most."""
+    for column in range(len(gradient)):
+        steps[column] = max(-gradient[column] * inverse[column], -weights[column])
+        gains[column] = -steps[column] * (gradient[column] + np.float32(0.5) * steps[column] * curvature[column])
+    best = 0
+    for column in range(1, len(gains)):
+        if gains[column] > gains[best]:
+            best = column
+    return best
 
 
 @kernel()
@@ -173,7 +205,7 @@ def _write(weights, gradient, columns, values):
     for column in range(dim):
         # Positive weights first; after them the others, the readiest to grow first.
         scores[column] = weights[column] if weights[column] > 0 else -1 - (gradient[column] + top) / (2 * top + 1e-30)
-    bound = np.sort(scores)[dim - kept]
+    bound = np.partition(scores, dim - kept)[dim - kept]
     ties = kept
     for column in range(dim):
         if scores[column] > bound:

@@ -1,4 +1,4 @@
-"""The largest entries of the singular vectors of both sides, a block of rows at a time."""
+"""The largest entries of singular vectors of both sides, a block of rows at a time."""
 
 from __future__ import annotations
 

@@ -7,10 +7,9 @@ import scipy.sparse as sp
 from numba import njit, prange
 
 from sparserec.kernels import kernel
+from sparserec.nearest import best_of_rows, shared_by_users
 from sparserec.teachers.linear import LinearTeacher
 
-BLOCK = 512
-"""Items whose common interactions with all others are counted at a time."""
 KEPT = 1024
 """Items, those with which it has most in common, whose common interactions with an item are remembered."""
 
@@ -47,17 +46,13 @@ class CommonInteractions:
         taken = sp.csr_array(history, dtype=np.float32)
         self.degrees = np.asarray(taken.sum(axis=0)).ravel().astype(np.float32)
         root = np.sqrt(np.maximum(self.degrees, 1))
-        by_item = sp.csr_array(taken.T)
         shared, nearest = [], []
-        for first in range(0, len(root), BLOCK):
-            part = sp.csr_array(by_item[first : first + BLOCK] @ taken)
-            part.sort_indices()  # so that of equals the first are taken
-            rows = first + np.repeat(np.arange(len(part.indptr) - 1), np.diff(part.indptr))
-            other = rows != part.indices
-            similar = np.where(other, part.data / (root[rows] * root[part.indices]), -1).astype(np.float32)
-            remembered = _best_of_rows(part.indptr, similar, KEPT) & other
-            shared.append(_where(part, remembered))
-            nearest.append(_where(part, _best_of_rows(part.indptr, similar, count) & other))
+        for item, part in shared_by_users(taken):
+            cosine = part.data / (root[item] * root[part.indices])
+            similar = np.where(item == part.indices, 0, cosine).astype(np.float32)
+            places = best_of_rows(part.indptr, similar, max(KEPT, count))
+            shared.append(_where(part, places[:, :KEPT]))
+            nearest.append(_where(part, places[:, :count]))
         self.shared, self.nearest = (sp.csr_array(sp.vstack(parts)) for parts in (shared, nearest))
         self.shared.sort_indices()
         self.nearest.sort_indices()
@@ -88,24 +83,12 @@ def local_ease(common: CommonInteractions, regularisation: float) -> LocalEase:
     return LocalEase(weights, regularisation)
 
 
-def _where(matrix: sp.csr_array, kept: np.ndarray) -> sp.csr_array:
-    """The entries (nnz,) of a matrix that are kept."""
+def _where(matrix: sp.csr_array, places: np.ndarray) -> sp.csr_array:
+    """A matrix of the entries at some places; those of -1 count for nothing."""
+    kept = np.zeros(len(matrix.data), dtype=np.bool_)
+    kept[places[places >= 0]] = True
     indptr = np.concatenate(([0], np.cumsum(kept)))[matrix.indptr]
     return sp.csr_array((matrix.data[kept], matrix.indices[kept], indptr), shape=matrix.shape)
-
-
-@kernel(parallel=True)
-def _best_of_rows(indptr, scores, count):
-    """Which entries (nnz,) are among the `count` of the highest score in their row; ties go to the first."""
-    kept = np.ones(len(scores), dtype=np.bool_)
-    for row in prange(len(indptr) - 1):
-        first, last = indptr[row], indptr[row + 1]
-        if last - first > count:
-            kept[first:last] = False
-            order = np.argsort(-scores[first:last], kind="mergesort")
-            for place in range(count):
-                kept[first + order[place]] = True
-    return kept
 
 
 @njit(inline="always")

@@ -6,7 +6,7 @@ A page is Markdown that people write. Where it has `<!-- figures: NAME ABOUT -->
 
 from __future__ import annotations
 
-from sparserec.bench.pages import cuts, factorisation, files, findings, history, kinds, order, trials
+from sparserec.bench.pages import cuts, factorisation, files, findings, history, kinds, order, recipe, trials
 from sparserec.bench.pages.markdown import Block
 
 BLOCKS: dict[str, Block] = {
@@ -14,6 +14,8 @@ BLOCKS: dict[str, Block] = {
     "machines": files.machines,
     "cuts": cuts.gained,
     "order": order.by_budget,
+    "recipe": recipe.by_seeds,
+    "earlier": recipe.beside_earlier,
     "history": history.accuracy,
     "parts": history.parts,
     "factorisation": factorisation.accuracy,

@@ -13,13 +13,18 @@ from sparserec.bench.pages.files import lines_of, result
 from sparserec.bench.pages.markdown import percent, table, wrap
 from sparserec.bench.statistics import spread
 
-OURS, START, CODES = "SparseRec", "spectral start", "product quantisation"
+RECIPE, OURS, START, CODES = "default recipe", "SparseRec", "spectral start", "product quantisation"
+"""The recipe as it is, of recipe.json; as it was before, with its start and product quantisation, of fism.jsonl."""
 WHOLE, WHOLE_BUDGET = "the recipe", "12B/item"
 """What parts are taken away from."""
 EARLIER_COLUMNS = 1024
 EARLIER = f"{OURS}, {EARLIER_COLUMNS:,} columns"
 """The recipe before it tried widths."""
-TITLES = {START: "spectral start alone"}
+TITLES = {
+    START: "spectral start alone",
+    OURS: "an earlier recipe",
+    EARLIER: f"the recipe before that, {EARLIER_COLUMNS:,} columns",
+}
 TEACHER = ("user_power", "smoothing", "power", "rank", "neighbours", "share")
 """Settings of a teacher."""
 NDCG = "test_ndcg@20"
@@ -46,7 +51,17 @@ def measured(folder: Path) -> list[Row]:
         changed = {"seed", "budget", *entry.get("change", ())}
         if _settings(entry, changed) == _settings(model, changed):
             rows.setdefault((*_name(entry), json.dumps(entry["settings"], sort_keys=True)), {}).update(entry)
-    return list(rows.values())
+    return [*rows.values(), *_of_recipe(folder)]
+
+
+def _of_recipe(folder: Path) -> list[Row]:
+    """Rows of the default recipe as it is; they have no validation figures."""
+    kept = {"bytes an item": "bytes_per_item", "recall@20": "test_recall@20", "ndcg@20": NDCG}
+    return [
+        {"dataset": row["data"], "kind": "budgets", "method": RECIPE, "place": budget_of({"settings": row}) - 1000}
+        | {"settings": {"budget": row["budget"]}, **{name: row[found] for found, name in kept.items()}}
+        for row in result(folder, "recipe").get("rows", [])
+    ]
 
 
 def _is(entry: Row, kind: str, method: str) -> bool:
@@ -158,7 +173,7 @@ def rivals(rows: list[Row], folder: Path, dataset: str) -> dict[str, dict[float,
     values: dict[str, dict[float, float]] = {}
     for group in groups(rows, dataset, "pq", "budgets", "teacher"):
         value = mean(group, NDCG)
-        if value is not None and group[0]["method"] not in (OURS, EARLIER):
+        if value is not None and group[0]["method"] not in (RECIPE, OURS, EARLIER):
             values.setdefault(title(group), {})[budget_of(group[0])] = value
     values |= {model["name"]: {float("inf"): model["ndcg@20"]} for model in published(folder, dataset)}
     return values
@@ -167,12 +182,12 @@ def rivals(rows: list[Row], folder: Path, dataset: str) -> dict[str, dict[float,
 def ours(rows: list[Row], dataset: str, size: float) -> Group:
     """The runs of the default recipe at a budget in bytes an item."""
     every = groups(rows, dataset, "budgets")
-    return next((g for g in every if g[0]["method"] == OURS and budget_of(g[0]) == size), [])
+    return next((g for g in every if g[0]["method"] == RECIPE and budget_of(g[0]) == size), [])
 
 
 def gains(rows: list[Row], folder: Path, dataset: str) -> dict[str, dict[float, float]]:
     """Test NDCG@20 of ours over each rival, as a share of the rival's, by budget."""
-    known = {budget_of(g[0]): mean(g, NDCG) for g in groups(rows, dataset, "budgets") if g[0]["method"] == OURS}
+    known = {budget_of(g[0]): mean(g, NDCG) for g in groups(rows, dataset, "budgets") if g[0]["method"] == RECIPE}
     every: dict[str, dict[float, float]] = {}
     for name, values in rivals(rows, folder, dataset).items():
         for size, value in known.items():
@@ -185,7 +200,7 @@ def gains(rows: list[Row], folder: Path, dataset: str) -> dict[str, dict[float, 
 def _against(rows: list[Row], folder: Path, dataset: str) -> list[str]:
     every = gains(rows, folder, dataset)
     sizes = sorted({size for by_size in every.values() for size in by_size})
-    head = [f"NDCG@20 of {OURS} against", *(f"at {size:g} B/item" for size in sizes)]
+    head = [f"NDCG@20 of the {RECIPE} against", *(f"at {size:g} B/item" for size in sizes)]
     body = [[name, *(percent(gain[size]) if size in gain else "-" for size in sizes)] for name, gain in every.items()]
     return table(head, body)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
 
 from sparserec.bench.pages.files import results_file
 from sparserec.bench.pages.markdown import table
+from sparserec.bench.statistics import spread
 
 MEANS = ("recall@10", "ndcg@10", "recall@20", "ndcg@20", "valid ndcg@20")
 
@@ -25,10 +26,6 @@ def by_budget(folder: Path, _: str) -> list[str]:
         size = fmean(row["bytes an item"] for row in seeds)
         seconds = [row["CPU s"] for row in seeds if row["CPU s"] is not None]
         spent = f"{fmean(seconds):.0f}" if seconds else "-"
-        rows.append([*key, *(_mean([row[name] for row in seeds]) for name in MEANS), f"{size:.1f}", spent, len(seeds)])
+        rows.append([*key, *(spread([row[name] for row in seeds]) for name in MEANS), f"{size:.1f}", spent, len(seeds)])
     head = ["data", "budget", "recipe", *MEANS, "bytes an item", "CPU s", "seeds"]
     return [f"`{known['command']}`", "", *table(head, rows)]
-
-
-def _mean(values: list[float]) -> str:
-    return f"{fmean(values):.4f}" + (f" ± {stdev(values):.4f}" if len(values) > 1 else "")

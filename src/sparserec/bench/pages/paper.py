@@ -21,6 +21,8 @@ COMPARED = {
 }
 """Methods of dynamic sparse training that each of ours is compared with: as the package starts, with all others; as
 the paper starts, with the others as they were published."""
+SEEDS, CLEAR = 3, 2.0
+"""Seeds of every method with which a rank is shown, and standard errors from which a difference is clear."""
 KEPT = 0.95
 """Share of dense accuracy that the public summary of the paper claims is kept at least."""
 METHOD = (
@@ -52,7 +54,7 @@ def page(entries: Sequence[Entry], title: str, command: str) -> str:
     parts = dict.fromkeys((key[0], key[1]) for key in groups)
     if len(parts) > 1 and (gained := overview(entries)):
         lines += ["", "## SparseRec against the best other DST method", ""]
-        lines += ["Gain in test NDCG@20 by density, and its place among all DST methods, those from random masks too:"]
+        lines += ["Gain in test NDCG@20 by density, and its place among all DST methods where all have three seeds:"]
         lines += ["", *gained]
         lines += ["", "The same on the validation part, where settings and epochs were chosen:"]
         lines += ["", *overview(entries, "valid")]
@@ -85,9 +87,12 @@ def _notes(entries: Sequence[Entry], groups: Groups) -> list[str]:
         for entry in group:
             if "note" in entry.figures:
                 noted.setdefault(entry.figures["note"], {})[f"{base} {method}"] = None
-    rows = [f"Rows of {', '.join(names)}: {note}" for note, names in noted.items()]
-    words = [*METHOD, f"Trained on: {devices}.", *rows]
-    return ["", "## How it was measured", "", *(line for note in words for line in wrap(f"- {note}"))]
+    words = [*METHOD, f"Trained on: {devices}."]
+    lines = ["", "## How it was measured", "", *(line for note in words for line in wrap(f"- {note}"))]
+    if noted:
+        rows = [[", ".join(names), note] for note, names in noted.items()]
+        lines += ["", "## Who read which test part, and when", "", *table(["rows", "what is to be known"], rows)]
+    return lines
 
 
 def _device(entry: Entry) -> str:
@@ -109,6 +114,7 @@ class Gain:
         share: of its NDCG@20 that ours has more.
         errors: standard errors of the difference, None with one seed of either.
         rank: place of ours among `among` methods, 1 the first.
+        seeds: the fewest of any of them; with fewer than `SEEDS` a rank says nothing and is not shown.
     """
 
     density: float
@@ -118,6 +124,18 @@ class Gain:
     errors: float | None
     rank: int
     among: int
+    seeds: int
+
+    @property
+    def place(self) -> str:
+        """The rank in words; empty where too few seeds were measured."""
+        return f"{self.rank} of {self.among}" if self.seeds >= SEEDS else ""
+
+    @property
+    def clear(self) -> int:
+        """1 where ours is ahead by two standard errors or more with enough seeds, -1 where it is behind, else 0."""
+        known = self.seeds >= SEEDS and self.errors is not None and abs(self.errors) >= CLEAR
+        return (1 if self.share > 0 else -1) if known else 0
 
 
 def gains(groups: Groups, figure: str = "ndcg@20") -> list[Gain]:
@@ -140,7 +158,9 @@ def gains(groups: Groups, figure: str = "ndcg@20") -> list[Gain]:
             if min(len(seeds), len(rivals[best])) > 1:
                 errors = difference(values(seeds, figure), values(rivals[best], figure)).errors
             rank = 1 + sum(other > mean for other in means.values())
-            every.append(Gain(density, ours, best, mean / means[best] - 1, errors, rank, 1 + len(means)))
+            seeds_of_all = min(len(seeds), *(len(group) for group in rivals.values()))
+            share = mean / means[best] - 1
+            every.append(Gain(density, ours, best, share, errors, rank, 1 + len(means), seeds_of_all))
     return every
 
 
@@ -158,7 +178,7 @@ def overview(entries: Sequence[Entry], figure: str = "ndcg@20") -> list[str]:
     shown = sorted({gain.density for of_part in parts.values() for gain in of_part}, reverse=True)
     rows = []
     for part, of_part in parts.items():
-        cells = {gain.density: f"{percent(gain.share, 2)} ({gain.rank} of {gain.among})" for gain in of_part}
+        cells = {gain.density: percent(gain.share, 2) + (gain.place and f" ({gain.place})") for gain in of_part}
         rows += [[*part, *(cells.get(density, "-") for density in shown)]] if cells else []
     return table(["data", "base", *(f"{density:g}" for density in shown)], rows) if rows else []
 
@@ -183,7 +203,7 @@ def _claims(groups: Groups) -> list[str]:
     for gain in every:
         errors = "-" if gain.errors is None else f"{gain.errors:+.1f}"
         cells = [f"{gain.density:g}", gain.ours, gain.best, percent(gain.share, 2), errors]
-        rows.append([*cells, f"{gain.rank} of {gain.among}"])
+        rows.append([*cells, gain.place or "-"])
         largest[gain.ours] = max(gain.share, largest.get(gain.ours, gain.share))
     words = "; ".join(f"{name} {percent(share, 2)}" for name, share in largest.items())
     lines = table(["density", "method", "best other", "gain in NDCG@20", "standard errors", "rank"], rows)

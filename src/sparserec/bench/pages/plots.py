@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sparserec.bench.pages import factorisation, history
+from sparserec.bench.convergence import STARTS
+from sparserec.bench.pages import convergence, factorisation, history
 from sparserec.bench.pages.files import result
 from sparserec.bench.pages.paper import grouped, values
 from sparserec.bench.paper import DENSE, METHODS, OURS
@@ -114,16 +115,38 @@ def _ticks(axis: Any, against: str, densities: Sequence[float | None]) -> None:
     axis.minorticks_off()
 
 
+def plot_curves(entries: Sequence[Entry], path: Path) -> None:
+    """Write a PNG with validation NDCG@20 by epoch, a panel a cell, a line a start; a thin line is a seed."""
+    plt, panels = _pyplot(), convergence.curves(entries)
+    across = min(len(panels), PANELS_ACROSS)
+    down = -(-len(panels) // across)
+    figure, grid = plt.subplots(down, across, figsize=(5.2 * across, 3.6 * down + 0.6), squeeze=False)
+    for axis in grid.flat[len(panels) :]:
+        axis.set_visible(False)
+    colours = {start: plt.get_cmap("tab10")(number) for number, start in enumerate(STARTS)}
+    for axis, ((data, base, density), starts) in zip(grid.flat, panels.items(), strict=False):
+        for start, colour in colours.items():
+            for seed, curve in enumerate(starts.get(start, ())):
+                label = start if seed == 0 else None
+                axis.plot(range(1, len(curve) + 1), curve, color=colour, linewidth=1.2, alpha=0.8, label=label)
+        axis.set(title=f"{data}, {base}, {density:g}", xlabel="epoch", ylabel="validation NDCG@20")
+        axis.grid(alpha=0.3)
+    handles, labels = grid.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="lower center", ncols=len(STARTS), title="SparseRec from", frameon=False)
+    figure.tight_layout(rect=(0, 0.8 / figure.get_figheight(), 1, 1))
+    _save(figure, path, 120)
+
+
 BYTES_DATA = ("gowalla", "yelp2018")
 SHOWN = {
-    history.OURS: (history.OURS, "o-", "#d95f02", 2.4),
-    history.START: ("its start alone", "o:", "#d95f02", 1.2),
+    history.RECIPE: ("sparserec", "o-", "#d95f02", 2.4),
+    history.START: ("spectral start alone", "o:", "#d95f02", 1.2),
     history.CODES: (history.CODES, "^-", "#1b6ca8", 1.4),
     "createml": ("Create ML's recommender", "s-", "#555555", 1.4),
     "dense": ("dense factorisation, int8", "v", "#1b9e77", 0),
     "dense SVD, 64 columns": ("dense SVD, float32", "D", "#7b3294", 0),
     "published": ("dense models as published", "*", "#c2185b", 0),
-    "dense teacher": ("its dense teacher", "P", "#000000", 0),
+    "dense teacher": ("dense, 1,536 columns, float32", "P", "#000000", 0),
 }
 """By method: what the legend says, marker and line, colour and width."""
 

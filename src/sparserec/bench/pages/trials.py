@@ -13,7 +13,7 @@ TITLES = {"static": "the fixed mask, as in the grid", "SparseRec": "SparseRec, a
 def trials(folder: Path, _: str) -> list[str]:
     """Validation NDCG@20 of every trial, by density, and by how much it differs from the fixed mask there."""
     tried = Results(folder / "trials.jsonl").entries()
-    grid = Results(folder / "paper.jsonl").entries()
+    grid = Results(folder / "short_training.jsonl").entries()
     places = {(e.job.dataset, e.job.base, e.job.density) for e in tried}
     asked = [e for e in grid if e.job.phase == "tune" and (e.job.dataset, e.job.base, e.job.density) in places]
     best: dict[tuple, float] = {}

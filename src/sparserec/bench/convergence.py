@@ -1,0 +1,243 @@
+"""Starts x movers trained to the end, each pair with settings of its own from as many trials.
+
+A job's method is "MOVER from START". Trials come in two rounds: the first varies step size and decay; the second goes
+on from the best of them and varies what the mover has of its own, how often and how much the mask moves, or where
+nothing moves decay and step size again. So all pairs have the same number of trials. Mean validation NDCG@20 over the
+seeds decides; the test part is read by the runs that follow alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sparserec.bench.data import FEW_USERS, SYNTHETIC
+from sparserec.bench.results import Entry, Job
+from sparserec.errors import SparserecError
+
+STARTS: dict[str, dict[str, Any]] = {
+    "random": {"init": "random"},
+    "NMF mask": {"init": "nmf-mask"},
+    "NMF": {"init": "nmf"},
+    "spectral": {"init": "spectral"},
+}
+"""Where masks start: by chance; where the factors of NMF are largest, with normal numbers or with those factors for
+values; the rotated singular vectors."""
+FIXED, OURS, DENSE = "fixed", "SparseRec", "dense"
+MOVERS: dict[str, dict[str, Any]] = {
+    FIXED: {"method": "static"},
+    "SET": {"method": "set"},
+    "RigL": {"method": "rigl"},
+    "DSL": {"method": "dsl"},
+    OURS: {"method": "sparserec"},
+}
+"""How masks move."""
+AS_PUBLISHED = {FIXED: "NMF mask", "SET": "random", "RigL": "random", "DSL": "random", OURS: "NMF mask"}
+"""The start that each mover was published with; a fixed one with what the paper compares itself to."""
+COMMON: dict[str, dict[str, Any]] = {
+    "mf": {"recipe": "mf", "epochs": 100, "patience": 30},
+    "lightgcn": {"recipe": "lightgcn", "epochs": 80, "patience": 25},
+    "neumf": {"recipe": "neumf", "epochs": 40, "patience": 15},
+}
+"""What all pairs of a base share. A run ends where its patience does; the best epoch counts."""
+STEPS: dict[str, Sequence[float]] = {"mf": (0.003, 0.01, 0.03), "lightgcn": (0.02, 0.05), "neumf": (0.003, 0.01)}
+"""Step sizes of the first round, by base."""
+DECAYS: dict[str, tuple[str, Sequence[float], Sequence[float]]] = {
+    "mf": ("weight_decay", (1e-4, 3e-4), (3e-5, 1e-3)),
+    "lightgcn": ("l2", (0.01, 0.03, 0.1), (0.003, 0.3)),
+    "neumf": ("weight_decay", (1e-4, 3e-4, 1e-3), (3e-5, 3e-3)),
+}
+"""The setting that keeps values small, its values of the first round, and those that are left for the second."""
+MOVES = {"rounds": 60, "drop_fraction": 0.3}
+"""How often and how much a mask moves in the first round."""
+OTHER_MOVES = (
+    {"rounds": 6, "drop_fraction": 0.3},
+    {"rounds": 200, "drop_fraction": 0.3},
+    {"rounds": 60, "drop_fraction": 0.1},
+    {"rounds": 60, "drop_fraction": 0.5},
+)
+"""The second round of what moves."""
+OTHER_STEPS = (0.5, 2.0)
+"""Times the best step size: half of the second round of what does not move, the other half are decays."""
+CUT_AT_RANDOM = {"data": {"split": "random"}}
+"""Of data sets without a given test part: validation and test are samples alike."""
+GIVEN = ("gowalla", "yelp2018")
+"""Those with one."""
+QUICK: dict[str, Any] = {"epochs": 4, "patience": 4, "batch_size": 256, "n_negatives": 32}
+"""What --quick puts over all else."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What is run.
+
+    Attributes:
+        datasets, bases, densities: the cells, in this order.
+        starts, movers: the pairs.
+        seeds: of the runs that read the test part.
+        tuning_seeds: of each trial.
+        few_users: whether trials are done on a fifth of the users.
+        dense: whether a dense table is tuned and run beside the pairs.
+        dim: columns of a table.
+        trials: of a round at most; None for all.
+        extra: settings put over those of every job.
+    """
+
+    datasets: Sequence[str] = ("ml-latest-small", "gowalla", "gowalla-again", "yelp2018")
+    bases: Sequence[str] = ("mf", "lightgcn")
+    densities: Sequence[float] = (0.1, 0.05)
+    starts: Sequence[str] = tuple(STARTS)
+    movers: Sequence[str] = tuple(MOVERS)
+    seeds: Sequence[int] = (0, 1, 2)
+    tuning_seeds: Sequence[int] = (0,)
+    few_users: bool = False
+    dense: bool = True
+    dim: int = 64
+    trials: int | None = None
+    extra: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of(cls, **given: Any) -> Protocol:
+        """A protocol with single choices put over the defaults; None means not given."""
+        return cls(**{name: value for name, value in given.items() if value is not None})
+
+    @classmethod
+    def quick(cls, **given: Any) -> Protocol:
+        """One of seconds, to see that everything works: its figures mean nothing."""
+        tiny = {"datasets": (SYNTHETIC,), "bases": ("mf",), "densities": (0.25,), "starts": ("random", "NMF mask")}
+        tiny |= {"movers": (FIXED, OURS), "seeds": (0,), "dim": 16, "trials": 1}
+        known = {name: value for name, value in given.items() if value is not None}
+        return cls(**{**tiny, **known, "extra": {**QUICK, **known.get("extra", {})}})
+
+    def check(self) -> None:
+        """Raise SparserecError for a name that isn't known."""
+        for what, given, known in (("start", self.starts, STARTS), ("mover", self.movers, MOVERS)):
+            _check(what, given, known)
+        _check("base", self.bases, COMMON)
+
+    def cells(self) -> list[Protocol]:
+        """The same, one data set, base and density at a time."""
+        each = itertools.product(self.datasets, self.bases, self.densities)
+        return [replace(self, datasets=(a,), bases=(b,), densities=(c,)) for a, b, c in each]
+
+    def lines(self) -> list[tuple[str, str, float | None]]:
+        """Mover, start and density of each line of a cell; a dense table has no density."""
+        pairs = [
+            (mover, start, density) for density in self.densities for start in self.starts for mover in self.movers
+        ]
+        return [*([(DENSE, "spectral", None)] if self.dense else []), *pairs]
+
+
+def _check(what: str, given: Sequence[str], known: Mapping[str, Any]) -> None:
+    for name in given:
+        if name not in known:
+            raise SparserecError(f"unknown {what} {name!r}; there are: {', '.join(known)}")
+
+
+def name_of(mover: str, start: str) -> str:
+    """The method of a pair, as jobs have it."""
+    return f"{mover} from {start}"
+
+
+def pair_of(method: str) -> tuple[str, str]:
+    """Mover and start of a method."""
+    mover, _, start = method.partition(" from ")
+    return mover, start
+
+
+def next_jobs(protocol: Protocol, entries: Sequence[Entry]) -> list[Job]:
+    """All jobs that can be told by now, done or not: a second round follows once the first is known, the runs after it.
+
+    Args:
+        protocol: what is run.
+        entries: results so far.
+    """
+    jobs: list[Job] = []
+    for dataset in protocol.datasets:
+        for base in protocol.bases:
+            for mover, start, density in protocol.lines():
+                line = Line(protocol, dataset, base, mover, start, density)
+                first = line.trials(first_round(base, mover)[: protocol.trials])
+                jobs += first
+                best = line.best(entries, first)
+                if best is None:
+                    continue
+                second = line.trials(second_round(base, mover, best)[: protocol.trials])
+                jobs += second
+                chosen = line.best(entries, [*first, *second])
+                if chosen is not None:
+                    jobs += [line.job("run", dataset, chosen, seed) for seed in protocol.seeds]
+    return jobs
+
+
+def first_round(base: str, mover: str) -> list[dict[str, Any]]:
+    """Step sizes x decays."""
+    name, decays, _ = DECAYS[base]
+    moves = {} if _stands(mover) else {"exploration": dict(MOVES)}
+    return [{"lr": lr, name: decay, **moves} for lr in STEPS[base] for decay in decays]
+
+
+def second_round(base: str, mover: str, best: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What goes on from the best of the first round."""
+    if not _stands(mover):
+        return [{**best, "exploration": dict(moves)} for moves in OTHER_MOVES]
+    name, _, others = DECAYS[base]
+    return [{**best, name: decay} for decay in others] + [{**best, "lr": best["lr"] * times} for times in OTHER_STEPS]
+
+
+def _stands(mover: str) -> bool:
+    return mover in (FIXED, DENSE)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One pair, or a dense table, in one cell at one density."""
+
+    protocol: Protocol
+    dataset: str
+    base: str
+    mover: str
+    start: str
+    density: float | None
+
+    def trials(self, candidates: Sequence[Mapping[str, Any]]) -> list[Job]:
+        """The jobs of candidates, each with every tuning seed."""
+        dataset = self.dataset + (FEW_USERS if self.protocol.few_users else "")
+        return [self.job("tune", dataset, each, seed) for each in candidates for seed in self.protocol.tuning_seeds]
+
+    def job(self, phase: str, dataset: str, candidate: Mapping[str, Any], seed: int) -> Job:
+        """One training."""
+        density = {} if self.density is None else {"density": self.density}
+        method = {"method": "dense"} if self.mover == DENSE else MOVERS[self.mover]
+        settings = {**COMMON[self.base], **method, **STARTS[self.start], **density, "dim": self.protocol.dim}
+        settings |= {**candidate, "seed": seed, **({} if dataset in GIVEN else CUT_AT_RANDOM)}
+        settings |= self.protocol.extra or {}
+        name = DENSE if self.mover == DENSE else name_of(self.mover, self.start)
+        return Job(phase, dataset, self.base, name, self.density, settings)
+
+    def best(self, entries: Sequence[Entry], jobs: Sequence[Job]) -> dict[str, Any] | None:
+        """The candidate of these jobs with the best mean validation NDCG@20, the first of equals; None until all are
+        done."""
+        found = {entry.job.key: entry.figures["valid"] for entry in entries}
+        if not all(job.key in found for job in jobs):
+            return None
+        tried: dict[str, list[Job]] = {}
+        for job in jobs:
+            tried.setdefault(repr(sorted(candidate_of(job).items())), []).append(job)
+        best = max(tried.values(), key=lambda alike: statistics.mean(found[job.key] for job in alike))
+        return candidate_of(best[0])
+
+
+def candidate_of(job: Job) -> dict[str, Any]:
+    """The settings of a job that trials vary."""
+    names = ("lr", DECAYS[job.base][0], "exploration")
+    return {name: job.settings[name] for name in names if name in job.settings}
+
+
+def last_tenth(curve: Sequence[float]) -> float:
+    """By what share of its best the last tenth of a curve's epochs is above all before."""
+    before = max(1, len(curve) - max(1, len(curve) // 10))
+    return max(curve) / max(*curve[:before], 1e-12) - 1

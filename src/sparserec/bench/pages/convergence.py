@@ -1,0 +1,159 @@
+"""The page of starts x movers trained to the end: every figure in it comes from the results file."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+from sparserec.bench.convergence import (
+    AS_PUBLISHED,
+    DENSE,
+    MOVERS,
+    OURS,
+    STARTS,
+    candidate_of,
+    last_tenth,
+    name_of,
+    pair_of,
+)
+from sparserec.bench.pages.markdown import percent, table, wrap
+from sparserec.bench.pages.paper import KEPT, PUBLISHED_GAIN
+from sparserec.bench.results import Entry
+from sparserec.bench.statistics import difference, spread
+
+FEWEST_SEEDS = 3
+"""Of both sides of a comparison, for it to be more than a figure."""
+METHOD = (
+    "Each pair of start and mover has settings of its own from as many trials (step size, decay, how often and how "
+    "much the mask moves; a fixed mask has more of the first two), by mean validation NDCG@20; a run ends when "
+    "validation has not risen for many epochs, and its best epoch counts. The test part is read by the runs of the "
+    "tables alone ([more](../guide/benchmarks.md)).",
+    "Means over seeds with standard deviations. A gain is told with its standard errors where both sides have three "
+    "seeds; under two of them it is a tie.",
+    "mf is measured from the exported file; of lightgcn the tables of layer 0 and the graph are what a device needs.",
+)
+Cell = tuple[str, str, float | None]
+Lines = Mapping[str, Sequence[Entry]]
+"""Runs that differ in their seed alone, by method."""
+
+
+def page(entries: Sequence[Entry], command: str) -> str:
+    """A page of docs/results from the entries of its results file.
+
+    Args:
+        entries: of both phases.
+        command: that made them, for the reader.
+    """
+    cells = cells_of(entries)
+    lines = ["# The paper's method, trained to the end", "", f"Made by `{command}`."]
+    lines += ["", "![Validation NDCG@20 by epoch, a line a start](paper_curves.png)"]
+    for cell, known in cells.items():
+        if cell[2] is None:
+            continue
+        data, base, density = cell
+        lines += ["", f"## {data}, {base}, density {density:g}", "", "Test NDCG@20:", "", *_crossed(known, "ndcg@20")]
+        lines += ["", "Validation NDCG@20:", "", *_crossed(known, "valid"), "", *_gains(known)]
+        lines += _of_dense(known, cells.get((data, base, None), {}))
+    lines += ["", "## What was chosen", "", *_chosen(entries), "", "## How it was measured", ""]
+    return "\n".join([*lines, *(line for note in METHOD for line in wrap(f"- {note}"))]) + "\n"
+
+
+def cells_of(entries: Sequence[Entry]) -> dict[Cell, dict[str, list[Entry]]]:
+    """Runs of the run phase by data set, base and density, and there by method; dense tables in a cell of their own."""
+    cells: dict[Cell, dict[str, list[Entry]]] = {}
+    for entry in entries:
+        job = entry.job
+        if job.phase == "run":
+            cells.setdefault((job.dataset, job.base, job.density), {}).setdefault(job.method, []).append(entry)
+    return cells
+
+
+def _values(lines: Lines, mover: str, start: str, figure: str = "ndcg@20") -> list[float]:
+    return [entry.figures[figure] for entry in lines.get(name_of(mover, start), ())]
+
+
+def _crossed(lines: Lines, figure: str) -> list[str]:
+    """A row a start, a column a mover."""
+    rows = []
+    for start in STARTS:
+        cells = [_values(lines, mover, start, figure) for mover in MOVERS]
+        if any(cells):
+            rows.append([start, *(spread(cell) if cell else "-" for cell in cells)])
+    return table(["start", *MOVERS], rows)
+
+
+def _gains(lines: Lines) -> list[str]:
+    """Ours against the best other mover from the same start, and each as it was published."""
+    rows = []
+    for start in STARTS:
+        others = {mover: _values(lines, mover, start) for mover in MOVERS if mover != OURS}
+        rows += _gain(f"all from {start}", _values(lines, OURS, start), others)
+    others = {mover: _values(lines, mover, start) for mover, start in AS_PUBLISHED.items() if mover != OURS}
+    rows += _gain("each as published", _values(lines, OURS, AS_PUBLISHED[OURS]), others)
+    head = ["compared", f"best other than {OURS}", "gain in NDCG@20", "standard errors", "seeds"]
+    words = f"The paper's abstract claims up to {PUBLISHED_GAIN} % over earlier methods, each as published."
+    return [*table(head, rows), "", *wrap(words)] if rows else []
+
+
+def _gain(compared: str, ours: list[float], others: Mapping[str, list[float]]) -> list[list[str]]:
+    known = {mover: values for mover, values in others.items() if values}
+    if not ours or not known:
+        return []
+    best = max(known, key=lambda mover: statistics.mean(known[mover]))
+    seeds, errors = min(len(ours), len(known[best])), "-"
+    if seeds >= FEWEST_SEEDS:
+        errors = f"{difference(ours, known[best]).errors:+.1f}"
+    gain = percent(statistics.mean(ours) / statistics.mean(known[best]) - 1, 2)
+    return [[compared, best, gain, errors, str(seeds)]]
+
+
+def _of_dense(lines: Lines, dense: Lines) -> list[str]:
+    whole = [entry.figures["ndcg@20"] for entry in dense.get(DENSE, ())]
+    shares = {method: [entry.figures["ndcg@20"] for entry in group] for method, group in lines.items()}
+    if not whole or not shares:
+        return []
+    best = max(shares, key=lambda method: statistics.mean(shares[method]))
+    share = statistics.mean(shares[best]) / statistics.mean(whole)
+    words = f"A dense table trained to its end has NDCG@20 {spread(whole)}; the best here, {best}, keeps "
+    words += f"{100 * share:.1f} % of it ({100 * KEPT:.0f} % is what the paper's public summary claims at least)."
+    return ["", *wrap(words)]
+
+
+def _chosen(entries: Sequence[Entry]) -> list[str]:
+    """What trials chose for each line, what came next to it, and whether its training had come to an end."""
+    rows = []
+    for (data, base, density), known in cells_of(entries).items():
+        for method, runs in known.items():
+            job = runs[0].job
+            tuned = [
+                entry
+                for entry in entries
+                if entry.job.phase == "tune"
+                and entry.job.dataset.startswith(data)
+                and (entry.job.base, entry.job.method, entry.job.density) == (base, method, density)
+            ]
+            best = sorted((entry.figures["valid"] for entry in tuned), reverse=True)
+            settings = ", ".join(f"{name} {value:g}" for name, value in _plain(candidate_of(job)).items())
+            ends = percent(statistics.mean(last_tenth(run.figures["curve"]) for run in runs), 2)
+            epochs = statistics.mean(len(run.figures["curve"]) for run in runs)
+            cells = [data, base, "-" if density is None else f"{density:g}", method, settings]
+            rows.append([*cells, *(f"{value:.4f}" for value in best[:2]), len(tuned), f"{epochs:.0f}", ends])
+    head = ["data", "base", "density", "method", "chosen", "valid NDCG@20", "of the next trial", "trials", "epochs"]
+    return table([*head, "gained in the last tenth"], rows)
+
+
+def _plain(candidate: Mapping[str, object]) -> dict[str, float]:
+    """A candidate without its section."""
+    known = dict(candidate)
+    return {**known, **known.pop("exploration", {})}  # pyright: ignore
+
+
+def curves(entries: Sequence[Entry]) -> dict[Cell, dict[str, list[Sequence[float]]]]:
+    """Validation NDCG@20 by epoch of ours from each start, a curve a seed, by cell."""
+    every: dict[Cell, dict[str, list[Sequence[float]]]] = {}
+    for cell, known in cells_of(entries).items():
+        for method, runs in known.items():
+            mover, start = pair_of(method)
+            if mover == OURS:
+                every.setdefault(cell, {})[start] = [run.figures["curve"] for run in runs]
+    return every

@@ -1,0 +1,202 @@
+"""Trainings to the end: which jobs there are, what the page says of made-up results, a small one from end to end."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from sparserec.bench import data as data_module
+from sparserec.bench import work as work_module
+from sparserec.bench.convergence import (
+    AS_PUBLISHED,
+    COMMON,
+    DENSE,
+    MOVERS,
+    OURS,
+    STARTS,
+    Protocol,
+    candidate_of,
+    first_round,
+    last_tenth,
+    name_of,
+    next_jobs,
+    pair_of,
+    second_round,
+)
+from sparserec.bench.pages.convergence import cells_of, curves, page
+from sparserec.bench.results import Entry, Results
+from sparserec.errors import SparserecError
+from sparserec.interactions import Dataset, Interactions
+from sparserec.settings import load_config
+from sparserec.vocabulary import Vocabulary
+
+SMALL = Protocol(("synthetic",), ("mf",), (0.25,), starts=("random", "NMF mask"), movers=("fixed", "SparseRec"))
+
+
+def done(protocol, worth):
+    """Everything done, round by round, each job as good as `worth` says."""
+    entries, before = [], -1
+    while before < len(entries):
+        before = len(entries)
+        known = {entry.job.key for entry in entries}
+        for job in next_jobs(protocol, entries):
+            if job.key not in known:
+                figures = {"valid": worth(job), "ndcg@20": worth(job), "curve": [0.1, worth(job)]}
+                entries.append(Entry(job, figures))
+    return entries
+
+
+@pytest.mark.parametrize("base", COMMON)
+def test_all_pairs_have_as_many_trials(base):
+    counts = set()
+    for mover in (*MOVERS, DENSE):
+        first = first_round(base, mover)
+        every = [*first, *second_round(base, mover, first[1])]
+        assert len({repr(candidate) for candidate in every}) == len(every)
+        counts.add(len(every))
+    assert len(counts) == 1
+
+
+@pytest.mark.parametrize(("base", "mover"), itertools.product(COMMON, MOVERS))
+def test_every_candidate_is_a_configuration(base, mover):
+    first = first_round(base, mover)
+    for candidate in [*first, *second_round(base, mover, first[0])]:
+        load_config(**{**COMMON[base], **MOVERS[mover], **STARTS["NMF mask"], **candidate})
+
+
+def test_rounds_follow_each_other_and_the_best_goes_on():
+    def worth(job):
+        return job.settings["lr"] * (1 + job.settings.get("exploration", {}).get("rounds", 0) / 1000)
+
+    entries = done(SMALL, worth)
+    runs = [entry.job for entry in entries if entry.job.phase == "run"]
+    assert {job.method for job in runs} == {
+        "fixed from random",
+        "fixed from NMF mask",
+        OURS + " from random",
+        DENSE,
+        OURS + " from NMF mask",
+    }
+    assert len(runs) == 5 * len(SMALL.seeds)
+    chosen = {job.method: candidate_of(job) for job in runs}
+    assert chosen["fixed from random"] == {"lr": 0.06, "weight_decay": 1e-4}
+    assert chosen[OURS + " from random"]["exploration"] == {"rounds": 200, "drop_fraction": 0.3}
+    # The test part is read by runs alone, and by those with what trials chose.
+    assert all(entry.job.phase in ("tune", "run") for entry in entries)
+    assert next_jobs(SMALL, []) == [job for job in next_jobs(SMALL, []) if job.phase == "tune"]
+
+
+def test_a_trial_that_is_missing_holds_up_its_pair_alone():
+    entries = done(SMALL, lambda job: 0.1)
+    missing = next(entry for entry in entries if entry.job.method == "fixed from random")
+    jobs = next_jobs(SMALL, [entry for entry in entries if entry is not missing])
+    assert "fixed from random" not in {job.method for job in jobs if job.phase == "run"}
+    assert "fixed from NMF mask" in {job.method for job in jobs if job.phase == "run"}
+
+
+def test_the_mean_over_seeds_of_trials_decides():
+    protocol = Protocol(("synthetic",), ("mf",), (0.25,), ("random",), ("fixed",), tuning_seeds=(0, 1), dense=False)
+
+    def worth(job):
+        lucky = job.settings["lr"] == 0.01 and job.settings["seed"] == 0 and job.settings["weight_decay"] == 1e-4
+        return 0.5 if lucky else {0.003: 0.1, 0.01: 0.1, 0.03: 0.4}.get(job.settings["lr"], 0.2)
+
+    runs = [entry.job for entry in done(protocol, worth) if entry.job.phase == "run"]
+    assert {job.settings["lr"] for job in runs} == {0.03}
+
+
+def test_trials_may_have_a_fifth_of_the_users():
+    few = Protocol(("gowalla",), ("mf",), (0.1,), ("random",), ("fixed",), few_users=True)
+    by_phase = {(entry.job.phase, entry.job.dataset) for entry in done(few, lambda job: 0.1)}
+    assert by_phase == {("tune", "gowalla-fifth"), ("run", "gowalla")}
+
+
+def test_a_data_set_may_have_few_users_or_another_test_part(monkeypatch, tmp_path):
+    users, items = (Vocabulary.of(f"{kind}{i}" for i in range(n)) for kind, n in (("u", 50), ("i", 4)))
+    more = Vocabulary.of(["i0", "i1", "i2", "i3", "i9"])
+    generator = np.random.default_rng(0)
+    train = Interactions.of(np.repeat(np.arange(50), 2), np.tile([0, 1], 50), users, items)
+    test = Interactions.of(np.arange(50), generator.integers(2, 5, 50), users, more)
+    monkeypatch.setattr(data_module, "load", lambda path: Dataset(train, test, str(path), False))
+    again = data_module.dataset(tmp_path, "some-again")
+    assert again.test is None
+    assert again.interactions.nnz == train.nnz + test.nnz
+    assert again.interactions.items is more
+    few = data_module.dataset(tmp_path, "some-fifth")
+    there = few.interactions.user_degrees() > 0
+    assert few.test is None
+    assert 3 <= there.sum() <= 20
+    assert (few.interactions.user_degrees()[there] == 2).all()
+    monkeypatch.setattr(data_module, "load", lambda path: Dataset(train, None, str(path), False))
+    with pytest.raises(SparserecError, match="no given test part"):
+        data_module.dataset(tmp_path, "some-again")
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(SparserecError, match="unknown start 'nmf'; there are: random, NMF mask"):
+        Protocol(starts=("nmf",)).check()
+    with pytest.raises(SparserecError, match="unknown mover 'static'"):
+        Protocol(movers=("static",)).check()
+    with pytest.raises(SparserecError, match="unknown base 'fism'"):
+        Protocol(bases=("fism",)).check()
+
+
+def test_names_of_pairs_go_both_ways():
+    assert pair_of(name_of(OURS, "NMF mask")) == (OURS, "NMF mask")
+    assert set(AS_PUBLISHED) == set(MOVERS)
+
+
+@pytest.mark.parametrize(
+    ("curve", "gain"), [([1.0] * 10, 0), ([*np.linspace(0.1, 0.9, 9), 0.99], 0.1), ([0.5, 0.4], 0), ([0.5], 0)]
+)
+def test_the_gain_of_the_last_tenth(curve, gain):
+    assert last_tenth(curve) == pytest.approx(gain)
+
+
+def test_the_page_compares_from_equal_starts_and_as_published():
+    figures = {"fixed from random": 0.1, OURS + " from random": 0.12, OURS + " from NMF mask": 0.2, DENSE: 0.25}
+
+    def worth(job):
+        return figures.get(job.method, 0.16) + job.settings["seed"] / 1000 * (job.phase == "run")
+
+    text = page(done(SMALL, worth), "do it")
+    assert "| all from random | fixed | +19.80 % | +24.5 | 3 |" in text
+    assert "| all from NMF mask | fixed | +24.84 % | +49.0 | 3 |" in text
+    assert "| each as published | fixed |" in text
+    assert "keeps 80.1 % of it" in text
+    assert "## synthetic, mf, density 0.25" in text
+    two = page([e for e in done(SMALL, worth) if e.job.settings["seed"] < 2], "do it")
+    assert "| all from random | fixed | +19.90 % | - | 2 |" in two
+
+
+def test_curves_are_those_of_ours():
+    entries = done(SMALL, lambda job: 0.1)
+    assert set(cells_of(entries)) == {("synthetic", "mf", 0.25), ("synthetic", "mf", None)}
+    assert curves(entries) == {("synthetic", "mf", 0.25): {start: [[0.1, 0.1]] * 3 for start in SMALL.starts}}
+
+
+def test_a_small_one_from_the_command_line(sparserec, tmp_path, monkeypatch):
+    monkeypatch.delenv("SPARSEREC_DATA", raising=False)
+
+    def here(job, results, conditions, do):
+        return do({**work_module.call_of(job, results, conditions), "device": "cpu", "parent": None})
+
+    monkeypatch.setattr(work_module, "in_a_process", here)
+    call = ["bench", "paper", "--quick", "--out", tmp_path, "--runs", tmp_path / "runs"]
+    code, out, err = sparserec(*call)
+    assert code == 0, err
+    assert "15 of 15 done" in out
+    entries = Results(tmp_path / "paper.jsonl").entries()
+    assert [entry.job.phase for entry in entries].count("run") == 5
+    assert not any("ndcg@20" in entry.figures for entry in entries if entry.job.phase == "tune")
+    assert (tmp_path / "paper_curves.png").stat().st_size > 10_000
+    text = (tmp_path / "paper.md").read_text()
+    code, out, _ = sparserec(*call)
+    assert code == 0
+    assert "seed 0" not in out  # nothing was done again
+    assert (tmp_path / "paper.md").read_text() == text
+    code, _, err = sparserec("bench", "paper", "--quick", "--out", tmp_path / "empty", "--report")
+    assert code == 2
+    assert "holds no results" in err
