@@ -59,7 +59,7 @@ def test_all_pairs_have_as_many_trials(base):
     assert len(counts) == 1
 
 
-@pytest.mark.parametrize(("base", "mover"), itertools.product(COMMON, MOVERS))
+@pytest.mark.parametrize(("base", "mover"), list(itertools.product(COMMON, MOVERS)))
 def test_every_candidate_is_a_configuration(base, mover):
     first = first_round(base, mover)
     for candidate in [*first, *second_round(base, mover, first[0])]:
@@ -165,7 +165,7 @@ def test_the_page_compares_from_equal_starts_and_as_published():
     assert "| all from random | fixed | +19.80 % | +24.5 | 3 |" in text
     assert "| all from NMF mask | fixed | +24.84 % | +49.0 | 3 |" in text
     assert "| each as published | fixed |" in text
-    assert "keeps 80.1 % of it" in text
+    assert "keeps 80.1 % of it" in " ".join(text.split())
     assert "## synthetic, mf, density 0.25" in text
     two = page([e for e in done(SMALL, worth) if e.job.settings["seed"] < 2], "do it")
     assert "| all from random | fixed | +19.90 % | - | 2 |" in two

@@ -114,7 +114,7 @@ def test_what_an_entry_notes_is_told_on_the_page(tmp_path):
     found = figures | {"recall@20": 0.1, "ndcg@20": 0.1}
     job = run_jobs(GRID, tuned(tmp_path), tmp_path)[-1]
     plain, noted = (page([Entry(job, found | more)], "A page", "x") for more in ({}, {"note": "an older version."}))
-    assert "Rows of mf SparseRec: an older version." in noted
+    assert "| mf SparseRec | an older version. |" in noted
     assert "Rows of" not in plain
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sparserec.bench.convergence import (
     AS_PUBLISHED,
@@ -142,10 +143,10 @@ def _chosen(entries: Sequence[Entry]) -> list[str]:
     return table([*head, "gained in the last tenth"], rows)
 
 
-def _plain(candidate: Mapping[str, object]) -> dict[str, float]:
-    """A candidate without its section."""
-    known = dict(candidate)
-    return {**known, **known.pop("exploration", {})}  # pyright: ignore
+def _plain(candidate: Mapping[str, Any]) -> dict[str, float]:
+    """A candidate with what its section holds."""
+    moves = candidate.get("exploration", {})
+    return {name: value for name, value in candidate.items() if name != "exploration"} | moves
 
 
 def curves(entries: Sequence[Entry]) -> dict[Cell, dict[str, list[Sequence[float]]]]:
