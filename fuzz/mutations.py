@@ -226,7 +226,7 @@ def _some(parts: Parts, random: Random) -> tuple[str, np.ndarray]:
 
 KINDS = ["values", "scales", "signs", "step", "least", "factors", "age_decay", "ids", "id_offsets"]
 KINDS += ["id_texts"]
-STEMS = ("gaps", "magnitudes", "excess", "history", "id_gaps", "id_shared", "id_rest")
+STEMS = ("gaps", "item_gaps", "magnitudes", "excess", "history", "id_gaps", "id_shared", "id_rest")
 KINDS += [f"{kind}_{part}" for kind in STEMS for part in ("low", "high")]
 CHANGES: list[Callable[[Parts, Random], None]] = [_content, _number, _length, _shape, _card, _tensors, _ids, _code]
 WEIGHTS = [5, 2, 2, 1, 2, 1, 1, 1]

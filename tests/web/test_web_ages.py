@@ -48,8 +48,10 @@ def test_long_histories_have_the_same_bits(node, tmp_path):
 
 def test_whether_order_counts_is_known(node, tmp_path):
     chain(tmp_path / "with")
+    chain(tmp_path / "ones", (1.0, 1.0))  # item columns, and no age that counts
     write(tmp_path / "without", items=np.eye(3, dtype=np.float32), item_ids=Vocabulary.of("abc"))
-    for name, expected in (("with", True), ("without", False)):
+    for name, expected in (("with", True), ("ones", False), ("without", False)):
+        assert Recommender.open(tmp_path / name).ordered is expected
         assert node("ordered.mjs", tmp_path / name) is expected
 
 

@@ -18,7 +18,7 @@ import { CODED, POSITIVE } from "./coded.js";
 import { ENCODER } from "./encoder.js";
 import { SparserecError } from "./error.js";
 import { FACTORS, HISTORY_FACTORS } from "./factors.js";
-import { STRUCTURE } from "./gaps.js";
+import { ITEM_STRUCTURE, STRUCTURE } from "./gaps.js";
 import { CODED_IDS } from "./idcodes.js";
 import { PLAIN_IDS } from "./ids.js";
 import { FLOAT16, INT8 } from "./plain.js";
@@ -26,7 +26,7 @@ import { FLOAT16, INT8 } from "./plain.js";
 export const CODECS = [INT8, FLOAT16, CODED, POSITIVE];
 
 /** What a side has beside its values. */
-const PARTS = [STRUCTURE, FACTORS, HISTORY_FACTORS, AGE_DECAY, PLAIN_IDS, CODED_IDS];
+const PARTS = [STRUCTURE, ITEM_STRUCTURE, FACTORS, HISTORY_FACTORS, AGE_DECAY, PLAIN_IDS, CODED_IDS];
 
 /** The types that each tensor may have in a file of this version, by its name after that of the side. */
 export function tensorTypes(version) {

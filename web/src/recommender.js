@@ -82,7 +82,8 @@ export class Recommender {
 
   /** Whether the order of a history counts. */
   get ordered() {
-    return this.#items.ages !== null || this.#encoder !== null;
+    const { ages } = this.#items;
+    return (ages !== null && (ages.ofRows < 1 || (ages.ofColumns ?? 1) < 1)) || this.#encoder !== null;
   }
 
   /** Whether recommendations have reasons item by item, as sums over a history do and a transformer does not. */

@@ -9,6 +9,9 @@ const MOST_SHIFT = 20;
 /** Numbers that are decoded at a time. */
 const BLOCK = 4096;
 
+/** Bits of a low part that are read at a time: with what a byte leaves over, they fit 32. */
+const AT_ONCE = 24;
+
 const ONES = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll("0", "").length);
 
 /** How many bits of the bytes are set. */
@@ -80,7 +83,9 @@ class NumberReader {
   read(block) {
     const [low, high, shift] = [this.#low, this.#high, this.#shift];
     const unit = 2 ** shift;
-    const mask = unit - 1;
+    const first = Math.min(shift, AT_ONCE);
+    const rest = shift - first;
+    const [mask, restMask] = [2 ** first - 1, 2 ** rest - 1];
     let [lowAt, lowHeld, lowBits] = [this.#lowAt, this.#lowHeld, this.#lowBits];
     let [highAt, highHeld, highBits] = [this.#highAt, this.#highHeld, this.#highBits];
     for (let i = 0; i < block.length; i += 1) {
@@ -95,15 +100,23 @@ class NumberReader {
       const before = 31 - Math.clz32(highHeld & -highHeld);
       highHeld >>>= before + 1;
       highBits -= before + 1;
-      // A low part has 24 bits at most, so with what a byte leaves over it fits 32.
-      while (lowBits < shift) {
+      while (lowBits < first) {
         lowHeld |= low[lowAt] << lowBits;
         lowAt += 1;
         lowBits += 8;
       }
       block[i] = (zeros + before) * unit + (lowHeld & mask);
-      lowHeld >>>= shift;
-      lowBits -= shift;
+      lowHeld >>>= first;
+      lowBits -= first;
+      if (rest === 0) continue;
+      while (lowBits < rest) {
+        lowHeld |= low[lowAt] << lowBits;
+        lowAt += 1;
+        lowBits += 8;
+      }
+      block[i] += (lowHeld & restMask) * 2 ** AT_ONCE;
+      lowHeld >>>= rest;
+      lowBits -= rest;
     }
     [this.#lowAt, this.#lowHeld, this.#lowBits] = [lowAt, lowHeld, lowBits];
     [this.#highAt, this.#highHeld, this.#highBits] = [highAt, highHeld, highBits];

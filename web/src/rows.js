@@ -4,10 +4,10 @@ import { agesOf } from "./ages.js";
 import { codecOf, strangerTo, tensorTypes, typesOf } from "./codecs.js";
 import { SparserecError, quoted } from "./error.js";
 import { factorsOf, historyFactorsOf } from "./factors.js";
-import { decodeGaps } from "./gaps.js";
+import { decodeBothGaps, decodeGaps } from "./gaps.js";
 import { idsOf } from "./ids.js";
 import { oneBits } from "./rice.js";
-import { GAPS, haveOneDimension, listed, naming, sideOf, sizesFit } from "./side.js";
+import { GAPS, haveOneDimension, ITEM_GAPS, listed, naming, sideOf, sizesFit } from "./side.js";
 
 /** Refuse tensors that do not belong in an artefact of this version, and those of a wrong type. */
 export function checkNames(tensors, version) {
@@ -53,7 +53,9 @@ export function rowsOf(name, tensors, card, n) {
   const factors = { factors: factorsOf(side), historyFactors: historyFactorsOf(side), ages: agesOf(side) };
   const nnz = codec.count === undefined ? countOf(side) : codec.count(side);
   return naming(side, () => {
-    const structure = side.sparse ? structureOf(side, nnz) : { pointers: null, columns: null };
+    const ordinary = besideItems(factors.ages);
+    checkItemGaps(side, ordinary);
+    const structure = side.sparse ? structureOf(side, ordinary, nnz) : { pointers: null, columns: null };
     const { values, scales = null, unit = 1, halfPrecision = false, decoded = true } = codec.decode(side, nnz);
     if (values.length !== nnz) {
       throw new SparserecError(`the ${codec.name} values are ${values.length}, but there are places for ${nnz}`);
@@ -91,9 +93,30 @@ function checkTensors({ name, tensors, dense = false }, side) {
 }
 
 function countOf({ n, dim, sparse, tensors }) {
-  return sparse ? oneBits(tensors.gaps_high.data) : n * dim;
+  if (!sparse) return n * dim;
+  return [GAPS, ITEM_GAPS].reduce((sum, [, high]) => sum + (high in tensors ? oneBits(tensors[high].data) : 0), 0);
 }
 
-function structureOf({ n, dim, tensors }, nnz) {
-  return decodeGaps(tensors.gaps_low.data, tensors.gaps_high.data, n, dim, nnz);
+/** How many ordinary columns a table has beside those of items; 0 where it has not both kinds. */
+function besideItems(ages) {
+  return ages === null || ages.ofColumns === null ? 0 : ages.ordinary;
+}
+
+/** Refuse a side that has gaps of item columns without both kinds of columns, or has both without them. */
+function checkItemGaps(side, ordinary) {
+  const fits = ordinary > 0 ? haveOneDimension(side, ITEM_GAPS) : !ITEM_GAPS.some((kind) => kind in side.tensors);
+  if (!fits) {
+    throw new SparserecError(
+      "'item_gaps_low' and 'item_gaps_high' belong to tables with both ordinary and item columns",
+    );
+  }
+}
+
+function structureOf({ n, dim, tensors }, ordinary, nnz) {
+  const [gaps, itemGaps] = [GAPS, ITEM_GAPS].map(([low, high]) => ({
+    low: tensors[low]?.data,
+    high: tensors[high]?.data,
+  }));
+  if (ordinary > 0) return decodeBothGaps(gaps, itemGaps, n, ordinary, nnz);
+  return decodeGaps(gaps.low, gaps.high, n, dim, nnz);
 }

@@ -5,6 +5,9 @@ import { SparserecError } from "./error.js";
 /** The tensors of a sparse side that say where its values are. */
 export const GAPS = ["gaps_low", "gaps_high"];
 
+/** Those that say it of item columns, in a table that has ordinary ones too. */
+export const ITEM_GAPS = ["item_gaps_low", "item_gaps_high"];
+
 /**
  * @param {string} name "items" or "users".
  * @param {number} n rows, as the card says.

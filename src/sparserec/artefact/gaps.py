@@ -17,6 +17,8 @@ from sparserec.errors import SparserecError
 MAX_SHIFT = 30
 """The most low bits that a gap may have."""
 NAMES = rice.Names("gaps", "gap")
+ITEM_NAMES = rice.Names("item_gaps", "item gap")
+"""Of the gaps of item columns, where a table has others too."""
 
 
 def shift_of(cells: int, nnz: int) -> int:
@@ -61,7 +63,16 @@ def encode(indptr: np.ndarray, columns: np.ndarray, dim: int) -> tuple[np.ndarra
     return rice.encode(_gaps(indptr, columns, dim), nnz, shift, (cells - nnz) >> shift)
 
 
-def decode(low: np.ndarray, high: np.ndarray, n_rows: int, dim: int, nnz: int) -> tuple[np.ndarray, np.ndarray]:
+def decode(
+    low: np.ndarray,
+    high: np.ndarray,
+    n_rows: int,
+    dim: int,
+    nnz: int,
+    *,
+    names: rice.Names = NAMES,
+    empty_rows: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
     """The inverse of `encode`; accepts just what that gives, and takes no memory before the bytes bear out the sizes.
 
     Args:
@@ -70,39 +81,45 @@ def decode(low: np.ndarray, high: np.ndarray, n_rows: int, dim: int, nnz: int) -
         n_rows: number of rows.
         dim: number of columns, at least 1.
         nnz: number of values.
+        names: for messages.
+        empty_rows: whether rows may be empty; then `n_rows` must have been borne out already.
 
     Returns:
         indptr (n_rows + 1,), int32 up to 2^31 - 1 values, int64 beyond, and columns (nnz,), uint8 up to 256 columns,
         uint16 up to 65,536, int32 beyond.
 
     Raises:
-        SparserecError: when the bytes are not the code of a table of these sizes with a value in every row.
+        SparserecError: when the bytes are not the code of a table of these sizes, with a value in every row unless rows
+            may be empty.
     """
     cells = n_rows * dim
-    if not 1 <= n_rows <= nnz <= cells:
+    if empty_rows and nnz == 0 == len(low) + len(high):
+        return np.zeros(n_rows + 1, dtype=np.int32), np.empty(0, dtype=np.uint8)
+    if not 1 <= (1 if empty_rows else n_rows) <= nnz <= cells or cells >= 1 << 62:
         raise SparserecError(f"{nnz} values can't fill {n_rows} rows of {dim} columns, at least one a row")
     shift = shift_of(cells, nnz)
     # Leaves sums that fit an int64.
-    rice.check(low, high, nnz, shift, (cells - nnz) >> shift, NAMES)
+    rice.check(low, high, nnz, shift, (cells - nnz) >> shift, names)
     indptr = np.zeros(n_rows + 1, dtype=np.int32 if nnz < 1 << 31 else np.int64)
     columns = np.empty(nnz, dtype=np.uint8 if dim <= 256 else np.uint16 if dim <= 1 << 16 else np.int32)
     first, row, position = 0, -1, -1  # values before the block, and row and position of the last of them
     for gaps in rice.decode(low, high, shift):
         positions = position + np.cumsum(gaps + 1)
         if positions[-1] >= cells:
-            raise SparserecError("the gaps go beyond the last row")
+            raise SparserecError(f"the {names.number}s go beyond the last row")
         rows = positions // dim
         steps = np.diff(rows, prepend=row)
-        if steps.max() > 1:
+        if not empty_rows and steps.max() > 1:
             raise SparserecError(f"row {int(rows[np.argmax(steps > 1)]) - 1} is empty")
         last = first + len(positions)
         columns[first:last] = positions - rows * dim
         starts = np.flatnonzero(steps)
-        indptr[row + 1 : row + 1 + len(starts)] = first + starts
+        # Of a row, and of empty ones before it, where its first value is.
+        indptr[row + 1 : int(rows[-1]) + 1] = np.repeat(first + starts, steps[starts])
         first, row, position = last, int(rows[-1]), int(positions[-1])
-    if row != n_rows - 1:
+    if not empty_rows and row != n_rows - 1:
         raise SparserecError(f"row {row + 1} is empty")
-    indptr[-1] = nnz
+    indptr[row + 1 :] = nnz
     return indptr, columns
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from sparserec.artefact.codecs import versions
+from sparserec.artefact.codecs import ITEM_GAPS, versions
 from sparserec.artefact.container import parse_header
 from sparserec.artefact.edits import Edits, made, most_edits
 from sparserec.artefact.reader import Artefact, check_names, read_bytes
@@ -92,7 +93,7 @@ def apply(old: bytes, patch: bytes) -> bytes:
     if claimed.size != len(header):
         raise SparserecError("the header of the new file has not the length that it claims")
     card = ModelCard.from_json(claimed.metadata.get(CARD_KEY, ""), versions())
-    sizes = _sizes(card)
+    sizes = _sizes(card, (name for name, *_ in claimed.spans))
     check_names({name: dtype for name, _, _, dtype, _ in claimed.spans}, card.format_version)
     shapes = {name: (type_name(dtype), shape) for name, _, _, dtype, shape in claimed.spans}
     where = {name: (first, last) for name, first, last, _, _ in claimed.spans}
@@ -126,7 +127,7 @@ class FileSequences:
     def __init__(self, data: bytes):
         self._artefact: Artefact = read_bytes(data, "the old file")
         self.header = data[: self._artefact.header_bytes]
-        self.tensors, self.sizes = self._artefact.tensors, _sizes(self._artefact.card)
+        self.tensors, self.sizes = self._artefact.tensors, _sizes(self._artefact.card, self._artefact.tensors)
 
     def numbers(self, name: str) -> np.ndarray:
         """A sequence (n,) int64 by name; an empty one when the file has none of that name."""
@@ -240,11 +241,12 @@ def packed_array(numbers: np.ndarray) -> bytes:
     return struct.pack("<IB", len(numbers), width) + np.ascontiguousarray(planes).tobytes()
 
 
-def _sizes(card: ModelCard) -> TableSizes:
+def _sizes(card: ModelCard, names: Iterable[str]) -> TableSizes:
+    """Of a file with a card and tensors of these names."""
     rows = [card.n_items, card.n_users] if card.n_users else [card.n_items]
     if not all(n < 2**40 and sizes_fit(card.format_version, card.dim, card.n_items, n) for n in rows):
         raise SparserecError("the card's sizes are out of range")
-    return TableSizes({"items": card.n_items, "users": card.n_users}, card.dim)
+    return TableSizes({"items": card.n_items, "users": card.n_users}, card.dim, f"items.{ITEM_GAPS[0]}" in set(names))
 
 
 def _as_bytes(numbers: np.ndarray) -> bytes:

@@ -14,6 +14,7 @@ from sparserec.artefact.codecs import (
     ENCODER_SIDE,
     GAPS,
     HISTORY_FACTORS,
+    ITEM_GAPS,
     EncoderShape,
     encode_ids,
     named_codec,
@@ -136,6 +137,8 @@ def planned(
             kinds |= HISTORY_FACTORS.tensors
         if age_decay and side == "items":
             kinds |= AGE_DECAY.tensors
+            if age_decay == 2 and dim > len(names):
+                kinds |= dict.fromkeys(ITEM_GAPS, "U8")
         # Only lengths as long in digits as those to come count, and no memory is taken for them.
         tensors |= {
             f"{side}.{kind}": np.broadcast_to(np.zeros((), DTYPES[dtype]), (10 * len(names),))

@@ -179,6 +179,7 @@ def _table(side: Side) -> DecodedTable:
     age_decay = codecs.AGE_DECAY.decode(side)
     nnz, indptr, columns = codec.count(side), None, None
     with _naming(side.name):
+        codecs.STRUCTURE.check(side)
         if side.sparse:
             indptr, columns = codecs.STRUCTURE.decode(side, nnz)
         decoded = codec.decode(side, nnz)

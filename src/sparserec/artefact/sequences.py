@@ -15,14 +15,25 @@ from sparserec.errors import SparserecError
 
 @dataclass(frozen=True)
 class TableSizes:
-    """What the code of gaps depends on: rows by side, and columns."""
+    """What the code of gaps depends on.
+
+    Attributes:
+        rows: by side.
+        dim: columns.
+        both: whether the item table has both ordinary and item columns, whose gaps are coded apart.
+    """
 
     rows: Mapping[str, int]
     dim: int
+    both: bool = False
 
     def cells(self, name: str) -> int:
-        """Rows times columns of the side that a name begins with; 0 for another."""
-        return self.rows.get(name.partition(".")[0], 0) * self.dim
+        """Rows times columns of the side that a name begins with, of those that it tells of; 0 for another side."""
+        side, _, kind = name.partition(".")
+        rows = self.rows.get(side, 0)
+        if self.both and side == "items":
+            return rows * (rows if kind == "item_gaps" else max(self.dim - rows, 0))
+        return rows * self.dim
 
 
 def names(tensors: Iterable[str]) -> list[str]:

@@ -65,7 +65,7 @@ def sparse_file_bytes(
     beside += HISTORY_FACTORS.bytes_of(n_items) if history_factors else 0
     beside += 0 if encoder is None else encoder.bytes_of(dim)
     if codec.estimated:
-        return HEADER_EXPECTED + beside + math.ceil((nnz * codec.value_bits + _gaps_bits(cells, nnz)) / 8)
+        return HEADER_EXPECTED + beside + math.ceil((nnz * codec.value_bits + gaps_bits(cells, nnz)) / 8)
     gaps = most_bytes(cells, nnz) + (SECOND_TABLE if n_users else 0)
     return HEADER_ALLOWANCE + beside + _values(codec, n_users, nnz) + gaps
 
@@ -155,10 +155,10 @@ def table_bytes(
     """
     codec, cells = named_codec(values_dtype), (n_items + n_users) * dim
     bits = codec.value_bits if value_bits is None else value_bits
-    return _tables(codec, n_users, dim) + math.ceil((nnz * bits + _gaps_bits(cells, nnz)) / 8)
+    return _tables(codec, n_users, dim) + math.ceil((nnz * bits + gaps_bits(cells, nnz)) / 8)
 
 
-def _gaps_bits(cells: int, nnz: int) -> float:
+def gaps_bits(cells: int, nnz: int) -> float:
     """Bits that gaps can be expected to take: where lengths are geometric, log2(cells / nnz) + 1.5, to within 0.05."""
     return nnz * (math.log2(cells / nnz) + 1.5)
 

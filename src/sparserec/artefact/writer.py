@@ -139,7 +139,7 @@ class _Draft:
         limits = None if budget is None else Budget(budget, self.file_bytes)
         fitted, settings = self.codec.fit(tables, limits)
         values = {side: self.codec.encode(table, settings[side]) for side, table in fitted.items()}
-        tensors = {**self.beside, **_structure(fitted), **_of_sides(values)}
+        tensors = {**self.beside, **self._structure(fitted), **_of_sides(values)}
         # What a codec leaves to another, that one's tensors tell.
         chosen = [codecs.codec_of(Side.of(side, 0, 0, tensors)).version for side in tables]
         card = replace(self.card(fitted), format_version=max(self.version, *chosen), sha256=digest(tensors))
@@ -152,7 +152,7 @@ class _Draft:
 
     def file_bytes(self, tables: Mapping[str, Table]) -> Callable[[Mapping[str, Tensors]], int]:
         """As for `Budget`."""
-        others, card = {**self.beside, **_structure(tables)}, self.card(tables)
+        others, card = {**self.beside, **self._structure(tables)}, self.card(tables)
 
         def with_values(values: Mapping[str, Tensors]) -> int:
             tensors = others | _of_sides(values)
@@ -160,6 +160,14 @@ class _Draft:
             return sizes.total - sizes.ids
 
         return with_values
+
+    def _structure(self, tables: Mapping[str, Table]) -> dict[str, np.ndarray]:
+        """The tensors that say where the values of sparse tables are."""
+        rows, dim = row_count(tables["items"]), column_count(tables["items"])
+        ordinary = {"items": Side.of("items", rows, dim, self.beside).ordinary}
+        sparse = {side: table for side, table in tables.items() if isinstance(table, TableData)}
+        encode = codecs.STRUCTURE.encode
+        return _of_sides({side: encode(table, ordinary.get(side, 0)) for side, table in sparse.items()})
 
     def card(self, tables: Mapping[str, Table]) -> ModelCard:
         """The card, without the digest."""
@@ -223,12 +231,6 @@ def _factors(n_items: int, item_factors: np.ndarray | None, history_factors: np.
         if factors is not None:
             tensors |= part.encode(factors)
     return _of_sides({"items": tensors})
-
-
-def _structure(tables: Mapping[str, Table]) -> dict[str, np.ndarray]:
-    """The tensors that say where the values of sparse tables are."""
-    sparse = {side: table for side, table in tables.items() if isinstance(table, TableData)}
-    return _of_sides({side: codecs.STRUCTURE.encode(table) for side, table in sparse.items()})
 
 
 def _of_sides(sides: Mapping[str, Tensors]) -> dict[str, np.ndarray]:

@@ -175,7 +175,7 @@ def inspect(
     if facts.get("bytes_per_user") is not None:
         per.append(["a user, raw ids apart", f"{facts['bytes_per_user']:.2f}"])
     print_table("bytes for", ["", "bytes"], per)
-    if facts["age_decay"] is not None:
+    if facts["age_decay"] is not None and min(facts["age_decay"]) < 1:
         rows = zip(["its row", "its own column"], map("{:g}".format, facts["age_decay"]), strict=False)
         print_table("order", ["each newer item leaves of an item", "times"], map(list, rows))
     card = facts["card"]

@@ -23,6 +23,11 @@ class Ages:
         """Columns before those of items."""
 
     @property
+    def counts(self) -> bool:
+        """Whether age counts for anything: with ones alone, a file has item columns and no order."""
+        return any(decay < 1 for decay in self._decays)
+
+    @property
     def item_columns(self) -> bool:
         """Whether each item has a column of its own."""
         return len(self._decays) == 2

@@ -48,7 +48,8 @@ class Tastes:
     @property
     def ordered(self) -> bool:
         """Whether the order of a history counts."""
-        return self._items.ages is not None or self._encoder is not None
+        ages = self._items.ages
+        return (ages is not None and ages.counts) or self._encoder is not None
 
     def of_histories(self, indptr: np.ndarray, indices: np.ndarray) -> Iterator[np.ndarray]:
         """The vector (dim,) float64 of each history in CSR, items by row, oldest first where order counts."""

@@ -34,7 +34,7 @@ class FISM:
         weights: (n_items, 1) table of the logarithms of the history weights; None for a table of item columns alone.
         history: what each user is known to have taken while the model is trained.
         ages: (1, 1) or (2, 1) table of decays in (0, 1], which is not trained: that of rows, and that of item columns
-            where the table has them; None where order does not count. With it, histories need timestamps.
+            where the table has them; None where order does not count. With one below 1, histories need timestamps.
     """
 
     def __init__(self, items: Table, weights: Table | None, history: Histories, ages: Table | None = None):
@@ -50,7 +50,7 @@ class FISM:
 
     def in_order(self, history: Histories) -> Histories:
         """Histories as the model reads them: oldest first where order counts."""
-        return history if self.age_decay is None else Ordered.of(history)
+        return history if self.age_decay is None or min(self.age_decay) == 1 else Ordered.of(history)
 
     def scores(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Scores of the positives (B,) and of the negatives (B, K), the positive taken out of the history."""

@@ -115,6 +115,8 @@ def train(
     if where.type != "cpu":
         course.detail(f"training on {tables.device_name(where)}")
     run.ended = session.run(trainer)
+    if run.ended != "interrupted" and not _finished(context):
+        run.ended = "interrupted"
     refits = run.ended != "interrupted" and chosen.refit and adds_something(split, run.holds_out)
     if refits and not _refit(run, context, session):
         run.ended = "interrupted"
@@ -253,11 +255,10 @@ def _refit(run: Run, first: starts.Context, session: _Session) -> bool:
 
     What validation chose is taken as it is: the teacher's settings, and the number of epochs.
     """
-    folder = run.folder / FINAL
-    if (folder / "best.safetensors").exists():
-        return True
-    course = first.course
-    course.second()
+    folder, course = run.folder / FINAL, first.course
+    there = (folder / "best.safetensors").exists()
+    if not there:
+        course.second()
     until, rounds = run.chosen_epoch + 1, run.is_rounded
     again = everything(first.split, run.holds_out)
     begun = first_epoch(first.config, first.split, again, until)
@@ -271,6 +272,8 @@ def _refit(run: Run, first: starts.Context, session: _Session) -> bool:
         earlier_run=run.folder if first.recommender.from_histories else None,
         goes_on=begun > 0,
     )
+    if there:
+        return _finished(context)
     from sparserec.runs.said import planned_run
 
     borrowed = first.teacher_run is not None
@@ -283,7 +286,16 @@ def _refit(run: Run, first: starts.Context, session: _Session) -> bool:
     trainer = session.trainer(context, model, task, until, rounds, begun)
     trainer.resume()
     course.begin("training")
-    return session.run(trainer) != "interrupted"
+    return session.run(trainer) != "interrupted" and _finished(context)
+
+
+def _finished(context: starts.Context) -> bool:
+    """Do what comes after a training's last step; whether it came to its end, and not to a Ctrl-C."""
+    try:
+        starts.add_item_columns(context)
+    except KeyboardInterrupt:
+        return False
+    return True
 
 
 def _settle(

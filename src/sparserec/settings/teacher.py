@@ -72,6 +72,10 @@ class TeacherConfig(Settings):
     `rank`, and judged after an epoch with each."""
     groups: bool | None = None
     """Whether columns for groups of items join those of the spectrum; None lets validation decide."""
+    item_columns: bool | None = None
+    """Whether a part of the trained table gives way to weights of items by items, fitted to what its scores lack of the
+    teacher's; None lets validation decide. Where the spectrum is "low", or there is no budget of bytes, there are
+    none."""
     length: int = Field(default=256, ge=20)
     """Items in the list that the teacher makes for each user."""
 

@@ -8,6 +8,7 @@ from sparserec.deferred import deferred
 
 if TYPE_CHECKING:
     from sparserec.starts.base import Context, OfHistories, SparseStart, Start, StartKind
+    from sparserec.starts.beside import add_item_columns
     from sparserec.starts.budget import (
         PlannedFile,
         active_parameters,
@@ -29,6 +30,7 @@ __all__ = [
     "Start",
     "StartKind",
     "active_parameters",
+    "add_item_columns",
     "begin",
     "bytes_beside_ids",
     "decided",
@@ -47,6 +49,7 @@ __getattr__ = deferred(
     __name__,
     {
         "base": ["Context", "OfHistories", "SparseStart", "Start", "StartKind"],
+        "beside": ["add_item_columns"],
         "budget": [
             "PlannedFile",
             "active_parameters",

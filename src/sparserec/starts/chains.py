@@ -13,7 +13,7 @@ from sparserec.recommenders import Recommender
 from sparserec.settings import OrderConfig, RunConfig
 from sparserec.starts.base import Context, Start
 from sparserec.starts.factorised import sparse_tables, unbudgeted_matrices
-from sparserec.starts.history import FILE, history_start_of
+from sparserec.starts.history import BEST, FILE, history_start_of
 from sparserec.starts.judging import taught_users
 from sparserec.starts.lists import FILE as LISTS_FILE
 from sparserec.starts.lists import list_files, settle_lists, taught_stage
@@ -70,7 +70,7 @@ def same_teacher(one: RunConfig, other: RunConfig) -> bool:
 
 def _asked_teacher(config: RunConfig) -> tuple:
     """What a teacher hangs on, besides the data."""
-    teacher = config.teacher.model_copy(update={"columns": None, "groups": None})
+    teacher = config.teacher.model_copy(update={"columns": None, "groups": None, "item_columns": None})
     trained = config.of(TEACHERS[teacher.trained].settings)
     start = config.dim, config.of(StartSettings).init_power, config.seed, config.lesson_numbers
     return needs_teacher(config), start, teacher, trained
@@ -84,6 +84,7 @@ def decided(config: RunConfig, folder: Path) -> RunConfig:
         known |= facts["teacher"]
         if "columns" in facts:
             known |= {"columns": facts["columns"], "groups": facts["dim"] > facts["columns"]}
+            known |= {"item_columns": bool(load_state(folder / BEST)[1].get("item_columns"))}
     order = (
         OrderConfig.model_validate(facts["order"])
         if "order" in facts

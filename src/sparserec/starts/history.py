@@ -38,6 +38,8 @@ from sparserec.training.checkpoint import as_tensors
 from sparserec.training.trainer import CHOSEN_BY
 
 FILE = "start.safetensors"
+BEST, TRAINED = "best.safetensors", "trained.safetensors"
+"""The tables that a run ends with, and as they were trained where item columns stand beside them."""
 LOCAL_COLUMNS = 16_384
 """Columns at most for groups of items, beside those of the spectrum."""
 MOST_COLUMNS = 65_536
@@ -138,7 +140,9 @@ def _last_table(context: Context) -> FirstTable:
     """The table with which the earlier run ended, the one that validation chose."""
     assert context.earlier_run is not None
     context.course.begin("table")
-    path = context.earlier_run / "best.safetensors"
+    path = context.earlier_run / TRAINED
+    if not path.exists():
+        path = context.earlier_run / BEST
     tensors, facts = load_state(path)
     columns = load_state(context.earlier_run / FILE)[1]["columns"]
     try:

@@ -48,6 +48,10 @@ WORTH_NARROW = 0.03
 WORTH_GROUPS = 0.03
 """The same of columns for groups of items where the spectrum is whole: what a table learns from its teacher has much of
 them."""
+WORTH_ITEM_COLUMNS = 0.01
+"""Relative gain that makes item columns beside a trained table worth while."""
+STAYS = 0.6
+"""Share of the trained values that stay beside item columns, which take their bytes; gains are flat around it."""
 SHARES = (0.0, 0.25, 0.5, 0.75)
 """Shares of a teacher in an average."""
 WORTH_SHARE = 0.01

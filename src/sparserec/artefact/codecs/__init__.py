@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from sparserec.artefact.codecs.base import GAPS, Budget, Decoded, Graph, Part, Side, ValuesCodec
+from sparserec.artefact.codecs.base import GAPS, ITEM_GAPS, Budget, Decoded, Graph, Part, Side, ValuesCodec
 from sparserec.artefact.codecs.encoder import SIDE as ENCODER_SIDE
 from sparserec.artefact.codecs.encoder import Encoder, EncoderShape, EncoderTensors
 from sparserec.artefact.codecs.ids import CODED_IDS, PLAIN_IDS, decode_ids, encode_ids, id_version
-from sparserec.artefact.codecs.parts import AgeDecay, Factors, HistoryFactors, Structure
+from sparserec.artefact.codecs.parts import AgeDecay, Factors, HistoryFactors, ItemStructure, Structure
 from sparserec.artefact.codecs.plain import Float16, Int8
 from sparserec.artefact.codecs.sequence import Entries, NumberSequence, RiceCoded
 from sparserec.artefact.codecs.stepped import Coded, Positive
@@ -22,7 +22,7 @@ CODECS: dict[str, ValuesCodec] = {codec.name: codec for codec in (Int8(), Float1
 """How values can be stored, by name."""
 
 STRUCTURE, FACTORS, HISTORY_FACTORS, AGE_DECAY = Structure(), Factors(), HistoryFactors(), AgeDecay()
-PARTS: tuple[Part, ...] = (STRUCTURE, FACTORS, HISTORY_FACTORS, AGE_DECAY, PLAIN_IDS, CODED_IDS)
+PARTS: tuple[Part, ...] = (STRUCTURE, ItemStructure(), FACTORS, HISTORY_FACTORS, AGE_DECAY, PLAIN_IDS, CODED_IDS)
 """What a side has beside its values."""
 
 ENCODER = EncoderTensors()
@@ -36,6 +36,7 @@ __all__ = [
     "FACTORS",
     "GAPS",
     "HISTORY_FACTORS",
+    "ITEM_GAPS",
     "PARTS",
     "STRUCTURE",
     "Budget",

@@ -20,6 +20,8 @@ from sparserec.errors import SparserecError
 
 GAPS = ("gaps_low", "gaps_high")
 """The tensors of a sparse side that say where its values are."""
+ITEM_GAPS = ("item_gaps_low", "item_gaps_high")
+"""Those that say it of item columns, in a table that has ordinary ones too."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,17 @@ class Side:
     def sparse(self) -> bool:
         """Whether there is a tensor of gaps."""
         return any(kind in self.tensors for kind in GAPS)
+
+    @property
+    def ordinary(self) -> int:
+        """Columns that are no item columns, where the table has both kinds; else 0."""
+        decay = self.tensors.get("age_decay")
+        return max(0, self.dim - self.n) if decay is not None and decay.shape == (2,) else 0
+
+    @property
+    def nnz(self) -> int:
+        """Values of a sparse side, as its gaps tell."""
+        return sum(rice.one_bits(self.tensors[kinds[1]]) for kinds in (GAPS, ITEM_GAPS) if kinds[1] in self.tensors)
 
     def type_of(self, kind: str) -> str:
         """The type of a tensor in the container, such as "F16"."""
@@ -212,7 +225,7 @@ class ValuesCodec(Part, ABC):
 
     def count(self, side: Side) -> int:
         """How many values a checked side has. Here, only the gaps tell."""
-        return rice.one_bits(side.tensors["gaps_high"]) if side.sparse else side.n * side.dim
+        return side.nnz if side.sparse else side.n * side.dim
 
     @abstractmethod
     def decode(self, side: Side, nnz: int) -> Decoded:
