@@ -37,6 +37,8 @@ def test_the_pages_of_grids_are_those_that_the_command_writes(name):
 
 def test_the_page_of_trainings_to_the_end_is_the_one_that_the_command_writes():
     entries = Results(RESULTS / "paper.jsonl").entries()
+    if not entries:
+        pytest.skip("none was measured yet")
     assert converged_page(entries, "sparserec bench paper") == (RESULTS / "paper.md").read_text()
 
 

@@ -82,7 +82,7 @@ def _nothing(side: Entries) -> None:
 
 def _averages(by_user: sp.csr_array, dim: int, seed: int, items: Entries) -> None:
     """Write the first item factors: column by column the sum of the interactions of a few users."""
-    generator, n_users = np.random.default_rng([seed, 17]), int((by_user.shape or ())[0])
+    generator, n_users = np.random.default_rng([seed, 17]), len(by_user.indptr) - 1
     each = min(AVERAGED, -(-n_users // dim))
     chosen = np.concatenate([generator.permutation(n_users) for _ in range(-(-dim * each // n_users))])[: dim * each]
     pick = sp.csr_array((np.ones(dim * each, np.float32), (np.repeat(np.arange(dim), each), chosen)), (dim, n_users))

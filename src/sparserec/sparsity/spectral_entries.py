@@ -60,7 +60,7 @@ def _turn(
     matrix: sp.csr_array, short: np.ndarray, singular: np.ndarray, power: float, generator: np.random.Generator
 ) -> np.ndarray:
     """The rotation (d, d) that gathers rows of both sides in few columns."""
-    n_long, dim = int((matrix.shape or ())[0]), short.shape[1]
+    n_long, dim = len(matrix.indptr) - 1, short.shape[1]
     n_rows = n_long + len(short)
     looked_at = min(n_rows, max(LOOKED_AT, FOR_A_COLUMN * dim, n_rows // 4))
     chosen = np.sort(generator.choice(n_rows, looked_at, replace=False))

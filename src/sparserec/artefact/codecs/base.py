@@ -113,6 +113,10 @@ class Graph(Protocol):
         """A constant without dimensions."""
         ...
 
+    def numbers(self, *values: int) -> str:
+        """A constant (n,) int64."""
+        ...
+
     def add(self, operator: str, *inputs: str, outputs: int = 1, **attributes: Any) -> str:
         """The first output of an operator."""
         ...
