@@ -91,7 +91,8 @@ class TestRecommenderContract:
 
     @pytest.mark.parametrize("loss", ["softmax", "bpr"])
     def test_it_learns_more_than_popularity(self, kind, parts, trained, loss):
-        run = trained("run", loss=loss, n_negatives=32 if loss == "softmax" else 4, epochs=5)
+        epochs = OWN.get(kind, {}).get("epochs", 5)
+        run = trained("run", loss=loss, n_negatives=32 if loss == "softmax" else 4, epochs=epochs)
         own = run.split()
         popular = evaluate(Popularity(own.train, 200), own.train, own.valid)["ndcg@20"]
         assert run.valid_metrics()["ndcg@20"] > 1.15 * popular

@@ -18,7 +18,7 @@ from sparserec.starts.beside import weights_within
 from sparserec.training import load_state
 
 N_ITEMS = 500
-SMALL = {"dim": 24, "epochs": 2, "batch_size": 64, "budget": "24B/item"}
+SMALL = {"dim": 24, "epochs": 2, "batch_size": 64, "budget": "24B/item", "rounding": 0.5}
 CUT = {"data": {"holdout": True, "split": "random"}}
 
 

@@ -8,6 +8,7 @@ from sparserec.deferred import deferred
 
 if TYPE_CHECKING:
     from sparserec.sparsity.budget import bounds_whole_file, parse_budget
+    from sparserec.sparsity.by_blocks import spectral_entries
     from sparserec.sparsity.entries import Entries, kept_in_a_row, masks_of_entries
     from sparserec.sparsity.explorers import (
         EXPLORERS,
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from sparserec.sparsity.resparsify import made_sparse
     from sparserec.sparsity.sparse_nmf import nmf_entries
     from sparserec.sparsity.spectral import HistoryStart, Spectrum, history_start, item_spectrum
-    from sparserec.sparsity.spectral_entries import spectral_entries
 
 __all__ = [
     "EXPLORERS",
@@ -73,6 +73,6 @@ __getattr__ = deferred(
         "resparsify": ["made_sparse"],
         "sparse_nmf": ["nmf_entries"],
         "spectral": ["HistoryStart", "Spectrum", "history_start", "item_spectrum"],
-        "spectral_entries": ["spectral_entries"],
+        "by_blocks": ["spectral_entries"],
     },
 )

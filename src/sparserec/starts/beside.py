@@ -52,8 +52,8 @@ def add_item_columns(context: Context) -> None:
     if not _may(context.config) or not path.exists() or not listed.exists():
         return
     tensors, facts = load_state(path)
-    if "item_columns" in facts or "ages" in facts["dims"]:
-        return
+    if "item_columns" in facts or "ages" in facts["dims"] or facts.get("rounded"):
+        return  # decided already, or trained for the rounding of its file, which would be another
     asked, judged = context.config.teacher.item_columns, context.split.valid.nnz > 0
     if asked is False or (asked is None and not judged):
         return
