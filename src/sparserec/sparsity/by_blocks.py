@@ -15,6 +15,8 @@ BLOCK = 4096
 """Rows that exist as a whole at a time."""
 LOOKED_AT, FOR_A_COLUMN = 16_384, 16
 """Rows at least by which the rotation is found, in all and for each column, and a quarter of all where that is more."""
+NUMBERS = 4_000_000
+"""Numbers of a block of the longer side while singular vectors are found."""
 ITERATIONS = 4
 """Power iterations of the range finder."""
 
@@ -44,7 +46,7 @@ def spectral_entries(
     if flipped:
         matrix = sp.csr_array(matrix.T)
     n_long, n_short = (int(side) for side in matrix.shape or ())
-    singular, short = from_items(matrix, dim, min(dim + 16, n_short), seed, ITERATIONS)
+    singular, short = from_items(matrix, dim, min(dim + 16, n_short), seed, ITERATIONS, NUMBERS)
     singular = np.maximum(singular, np.float32(1e-6))  # what is smaller belongs to no vector
     to_long = singular ** np.float32(power - 1)
     turn = _turn(matrix, short, singular, power, np.random.default_rng([seed, 18]))

@@ -117,13 +117,15 @@ def orthonormal(columns: np.ndarray) -> np.ndarray:
     return columns
 
 
-def from_items(matrix: sp.csr_array, dim: int, size: int, seed: int, iterations: int) -> tuple[np.ndarray, np.ndarray]:
+def from_items(
+    matrix: sp.csr_array, dim: int, size: int, seed: int, iterations: int, numbers: int = BLOCK_NUMBERS
+) -> tuple[np.ndarray, np.ndarray]:
     """Singular values (dim,) and item vectors (n_items, dim) by power iteration with R^T R, a block of users at a time.
 
-    Memory does not grow with users times singular values.
+    Memory does not grow with users times singular values; `numbers` is what a block has of these.
     """
     n_users, n_items = (int(side) for side in matrix.shape or ())
-    step = max(1, BLOCK_NUMBERS // size)
+    step = max(1, numbers // size)
     blocks = [matrix[first : first + step] for first in range(0, n_users, step)]
     basis = np.random.default_rng([seed, 12]).standard_normal((n_items, size), dtype=np.float32)
     for _ in range(iterations + 1):
