@@ -28,6 +28,8 @@ DEPENDENT = 1e-11
 """Share of the largest square below which a column counts as one that depends on others."""
 ROWS = 4096
 """Rows of which columns are multiplied with each other at a time, in double precision."""
+TOGETHER = 64
+"""Columns that are added up at a time, where there is none."""
 BLOCK_NUMBERS = 20_000_000
 """Numbers of a block of it, where there is none."""
 
@@ -131,7 +133,10 @@ def from_items(
     for _ in range(iterations + 1):
         basis, total = orthonormal(basis), np.zeros((n_items, size), dtype=np.float32)
         for block in blocks:
-            total += block.T @ np.asarray(block @ basis)
+            part = np.asarray(block @ basis)
+            for first in range(0, size, TOGETHER):  # so that no second matrix of the size of `total` is made
+                columns = slice(first, first + TOGETHER)
+                total[:, columns] += block.T @ part[:, columns]
         basis = total
     basis = orthonormal(basis)
     square = np.zeros((size, size), dtype=np.float64)
