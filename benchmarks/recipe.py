@@ -29,7 +29,7 @@ AGAIN = "-again"
 THIS = "this"
 JOBS = (
     *("gowalla:12", "gowalla:24", "yelp2018:12", "yelp2018:24"),
-    *("gowalla-again:24", "yelp2018-again:24", "beauty:12", "beauty:24", "ml-latest-small:24"),
+    *("gowalla-again:24", "yelp2018-again:24", "beauty:12", "beauty:24", "sports:24", "ml-latest-small:24"),
 )
 Row = dict[str, Any]
 BY_TIME = ("beauty", "sports", "ml-latest-small")
