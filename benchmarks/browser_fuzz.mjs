@@ -36,8 +36,8 @@ async function idsOf(data, verifyDigest) {
     const model = await Recommender.open(data, { verifyDigest });
     const ids = [...model.itemIds, ...model.userIds];
     const first = model.itemIds.slice(0, 3);
-    model.recommend({ history: model.itemIds.slice(0, 2), k: 3, explain: true });
-    model.recommend({ history: [...first, first[0]], dislikes: first.slice(1, 2), excludeHistory: false, explain: true });
+    model.recommend({ history: model.itemIds.slice(0, 2), k: 3, explain: model.explains });
+    model.recommend({ history: [...first, first[0]], dislikes: first.slice(1, 2), excludeHistory: false, explain: model.explains });
     model.popular({ k: 2 });
     model.similar(first[0], { k: 2 });
     return [ids.length, createHash("sha256").update(ids.join("\0")).digest("hex")];
