@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparserec.sparsity.residual import EMPHASIS, RIDGE, Lists, Residual
+from sparserec.sparsity.residual import RIDGE, Residual
+from sparserec.teachers import TeacherLists
+
+EMPHASIS = 6.0
 
 
 def problem(n_users=40, n_items=15, seed=0, length=6):
@@ -16,15 +19,15 @@ def problem(n_users=40, n_items=15, seed=0, length=6):
     scores = (teacher + generator.normal(0, 0.3, teacher.shape)).astype(np.float32)
     users = np.flatnonzero(generator.random(n_users) < 0.8)
     ranked = np.argsort(-np.where(taken, -np.inf, teacher)[users], axis=1, kind="stable")[:, :length]
-    lists = Lists(users, ranked.astype(np.int32), np.take_along_axis(teacher[users], ranked, axis=1))
+    lists = TeacherLists(users, ranked.astype(np.int32), np.take_along_axis(teacher[users], ranked, axis=1))
     nearest = np.array([generator.permutation(np.delete(np.arange(n_items), item))[:3] for item in range(n_items)])
     nearest[3, 1:] = -1
     nearest[5] = -1
     return sp.csr_array(taken.astype(np.float32)), lists, scores, nearest.astype(np.int32)
 
 
-def plain(history, lists, scores, candidates, item):
-    """Weights of one item's candidates by the normal equations, user by user."""
+def normal(history, lists, scores, candidates, item):
+    """The normal equations of one item's candidates, user by user: system and right side."""
     taken = history.toarray() > 0
     system, right = np.zeros((len(candidates),) * 2), np.zeros(len(candidates))
     for place, user in enumerate(lists.users):
@@ -41,14 +44,24 @@ def plain(history, lists, scores, candidates, item):
         system += weight * np.outer(row, row)
         right += weight * error * row
     system[np.diag_indices_from(system)] *= 1 + RIDGE
-    return np.linalg.lstsq(system, right, rcond=None)[0]
+    return system, right
+
+
+def plain(*about):
+    """Weights of one item's candidates by the normal equations."""
+    return np.linalg.lstsq(*normal(*about), rcond=None)[0]
 
 
 def residual(seed=0, block=None, monkeypatch=None):
     history, lists, scores, nearest = problem(seed=seed)
     if block is not None:
         monkeypatch.setattr("sparserec.sparsity.residual.BLOCK", block)
-    return Residual(history, nearest, lists, lambda users: scores[users].copy()), (history, lists, scores, nearest)
+    return Residual(history, nearest, lists, lambda users: scores[users].copy(), emphasis=EMPHASIS, relative_to=20), (
+        history,
+        lists,
+        scores,
+        nearest,
+    )
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -76,12 +89,15 @@ def test_so_many_weights_stay_and_are_fitted_to_one_another(count):
 
 
 def test_weights_that_stay_are_those_that_gain_most():
-    found, (*_, nearest) = residual(2)
-    whole = found.weights(nearest.size)
-    few = found.weights(5)
-    best = max(range(len(nearest)), key=lambda item: np.abs(whole.toarray()[item]).max())
-    assert few[[best]].nnz > 0
-    assert few.nnz <= 5
+    found, (history, lists, scores, nearest) = residual(2)
+    worth = {}
+    for item, candidates in enumerate(nearest):
+        known = candidates[candidates >= 0]
+        system, weights = normal(history, lists, scores, known, item)[0], plain(history, lists, scores, known, item)
+        worth |= {(item, other): w * w * s for other, w, s in zip(known, weights, np.diag(system), strict=True)}
+    best = sorted(worth, key=lambda pair: -worth[pair])[:5]
+    few = found.weights(5).tocoo()
+    assert set(zip(*(part.tolist() for part in few.coords), strict=True)) == {(i, int(j)) for i, j in best}
 
 
 def test_the_number_of_threads_changes_no_weights(on_threads):

@@ -17,6 +17,8 @@ from torch.autograd.function import once_differentiable
 from sparserec.objectives import regression
 from sparserec.objectives.base import ObjectiveKind
 
+EMPHASIS = 6.0
+"""How much more the head of a list counts than its end in `ListRegression`."""
 RELATIVE_TO = 20
 """A user's errors count relative to the mean of the teacher's best scores for them, this many: users count alike."""
 
@@ -51,7 +53,7 @@ class ListRegression:
             score has the weight 1 + emphasis * s.
     """
 
-    def __init__(self, emphasis: float = 6.0):
+    def __init__(self, emphasis: float = EMPHASIS):
         self._emphasis = emphasis
 
     def __call__(self, scores: Tensor, lesson: Lesson) -> Tensor:

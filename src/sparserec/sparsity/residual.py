@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,19 +16,14 @@ CANDIDATES = 32
 """Nearest items of each item that may have a weight."""
 RIDGE = 0.1
 """Share of its diagonal that is added to each system: few users speak for a pair of items."""
-EMPHASIS = 6.0
-"""How much more the head of a list counts than its end, as in the loss of lists (`objectives.distillation`)."""
-RELATIVE_TO = 20
-"""A user's errors count relative to the mean of so many of the best scores on their list."""
 BLOCK = 512
 """Users whose scores are there at a time."""
 BLOCKS = 64
 """Parts of the catalogue that are solved side by side."""
 
 
-@dataclass(frozen=True)
-class Lists:
-    """What a teacher says of users.
+class Lists(Protocol):
+    """What a teacher says of users, as `teachers.TeacherLists` has it.
 
     Attributes:
         users: (m,) int64, rows of the history.
@@ -36,9 +31,12 @@ class Lists:
         scores: (m, length) float32, descending.
     """
 
-    users: np.ndarray
-    items: np.ndarray
-    scores: np.ndarray
+    @property
+    def users(self) -> np.ndarray: ...  # noqa: D102
+    @property
+    def items(self) -> np.ndarray: ...  # noqa: D102
+    @property
+    def scores(self) -> np.ndarray: ...  # noqa: D102
 
 
 class Residual:
@@ -53,16 +51,25 @@ class Residual:
         nearest: (n_items, C) int32, candidates of each item, -1 where there are fewer.
         lists: the teacher's.
         score: what the table says: users (B,) int64 -> scores of all items (B, n_items) float32.
+        emphasis: how much more the head of a list counts than its end.
+        relative_to: a user's errors count relative to the mean of so many of the best scores on their list.
     """
 
     def __init__(
-        self, history: Histories, nearest: np.ndarray, lists: Lists, score: Callable[[np.ndarray], np.ndarray]
+        self,
+        history: Histories,
+        nearest: np.ndarray,
+        lists: Lists,
+        score: Callable[[np.ndarray], np.ndarray],
+        *,
+        emphasis: float,
+        relative_to: int,
     ):
         self._nearest = nearest
-        known = lists.scores[:, :RELATIVE_TO].mean(axis=1).astype(np.float64)
+        known = lists.scores[:, :relative_to].mean(axis=1, dtype=np.float64)
         scale = 1 / np.maximum(known, 1e-12) ** 2
-        head = lists.scores[:, :1].astype(np.float64)
-        emphasis = EMPHASIS * lists.scores / np.maximum(head, 1e-12) * scale[:, None]
+        # As large as the lists, so in single precision.
+        more = (emphasis * scale / np.maximum(lists.scores[:, 0], 1e-12)).astype(np.float32)[:, None] * lists.scores
         lengths = np.diff(history.indptr)[lists.users]
         starts = np.concatenate(([0], np.cumsum(lengths)))
         taken = np.concatenate([history.indices[a:b] for a, b in _bounds(history, lists.users)] or [np.zeros(0, int)])
@@ -71,11 +78,12 @@ class Residual:
         self._by_item = sp.csr_array(self._rows.T)
         self._scale, length = scale, lists.items.shape[1]
         listed = np.argsort(lists.items.ravel(), kind="stable")
-        self._listed_by = (listed // length).astype(np.int64)
-        self._listed_weight = emphasis.ravel()[listed]
+        self._listed_by = (listed // length).astype(np.int32)
+        self._listed_weight = more.ravel()[listed]
+        del listed
         counts = np.bincount(lists.items.ravel(), minlength=n_items)
         self._listed = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
-        self._wanted = self._right_sides(lists, scale, emphasis, score)
+        self._wanted = self._right_sides(lists, scale, more, score)
 
     def weights(self, count: int) -> sp.csr_array:
         """The `count` weights (n_items, n_items) that gain most, at most all; row j has what leads to item j.
@@ -96,7 +104,7 @@ class Residual:
         return weights
 
     def _right_sides(
-        self, lists: Lists, scale: np.ndarray, emphasis: np.ndarray, score: Callable[[np.ndarray], np.ndarray]
+        self, lists: Lists, scale: np.ndarray, more: np.ndarray, score: Callable[[np.ndarray], np.ndarray]
     ) -> np.ndarray:
         """For each candidate what a weight of its own would be drawn by, (n_items, C) float64."""
         wanted = np.zeros(self._nearest.shape)
@@ -107,7 +115,7 @@ class Residual:
             who = np.arange(len(scores))[:, None]
             error = np.minimum(asked[:, -1:] - scores, 0)
             error *= scale[part, None].astype(np.float32)
-            pull = (asked - scores[who, items]) * (scale[part, None] + emphasis[part])
+            pull = (asked - scores[who, items]) * (scale[part, None] + more[part])
             error[who, items] = pull
             rows = self._rows[part]
             error[np.repeat(np.arange(len(scores)), np.diff(rows.indptr)), rows.indices] = 0

@@ -19,12 +19,13 @@ from sparserec.artefact.codecs import named_codec
 from sparserec.artefact.size import gaps_bits
 from sparserec.evaluation import evaluate
 from sparserec.files import replacing
+from sparserec.objectives.distillation import EMPHASIS, RELATIVE_TO
 from sparserec.recommenders import FISM
 from sparserec.settings import RunConfig
 from sparserec.sparsity.initial import normalised
 from sparserec.sparsity.local import neighbours
 from sparserec.sparsity.masks import CsrMask, pointers, smallest_droppable
-from sparserec.sparsity.residual import CANDIDATES, Lists, Residual
+from sparserec.sparsity.residual import CANDIDATES, Residual
 from sparserec.starts import thresholds
 from sparserec.starts.base import Context
 from sparserec.starts.history import BEST, TRAINED
@@ -34,8 +35,7 @@ from sparserec.tables import DenseTable, SparseTable
 from sparserec.teachers import open_lists
 from sparserec.training import load_state, needs_teacher, save_state
 from sparserec.training.checkpoint import prefixed
-from sparserec.training.samples import at_most
-from sparserec.training.trainer import CHOSEN_BY, RANKED_USERS
+from sparserec.training.trainer import CHOSEN_BY, ranked_users
 
 HEADER_BYTES = 320
 """Bytes that two more tensors of gaps and the ages take in the header of a file, and the ages themselves."""
@@ -130,7 +130,8 @@ def _joined(context: Context, mask: CsrMask, weights: np.ndarray, dim: int, coun
     known = open_lists(context.folder / LISTS_FILE, users, n_items)
     nearest, _ = neighbours(normalised(train.csr()), min(CANDIDATES, n_items - 1))
     plain = _fism(context, mask, weights, dim).scorer(train)
-    beside = Residual(train, nearest, Lists(known.users, known.items, known.scores), plain.score).weights(count)
+    counts = {"emphasis": EMPHASIS, "relative_to": RELATIVE_TO}  # as in the loss that the table was trained with
+    beside = Residual(train, nearest, known, plain.score, **counts).weights(count)
     # One step codes the values of both: let them be as large on average. Scores do not change by it.
     scale = float(np.mean(np.abs(beside.data), dtype=np.float64) / np.mean(np.abs(mask.values), dtype=np.float64))
     table = sp.csr_array((mask.values * np.float32(scale), mask.columns.astype(np.int32), mask.indptr), (n_items, dim))
@@ -145,6 +146,5 @@ def _joined(context: Context, mask: CsrMask, weights: np.ndarray, dim: int, coun
 def _metrics(context: Context, model: FISM) -> dict[str, Any]:
     """Validation metrics, as the training has them after an epoch."""
     train, valid = context.split.train, context.split.valid
-    users = np.flatnonzero(valid.user_degrees())
-    ranked = at_most(users, RANKED_USERS, context.config.seed, 11) if len(users) > RANKED_USERS else None
-    return evaluate(model.scorer(train), train, valid, ks=(20,), users=ranked).as_dict()
+    users = ranked_users(context.split, context.config.seed)
+    return evaluate(model.scorer(train), train, valid, ks=(20,), users=users).as_dict()

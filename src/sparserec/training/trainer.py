@@ -33,6 +33,12 @@ ROUNDINGS = 4
 """Times an epoch that the step of the rounding follows the table."""
 
 
+def ranked_users(split: Split, seed: int) -> np.ndarray | None:
+    """Users of the validation part who are ranked for after an epoch, ascending; None for all who are in it."""
+    users = np.flatnonzero(split.valid.user_degrees())
+    return at_most(users, RANKED_USERS, seed, 11) if len(users) > RANKED_USERS else None
+
+
 class Explorer(Protocol):
     """What the loop needs of an explorer; see `sparserec.sparsity.explorers`."""
 
@@ -127,8 +133,7 @@ class Trainer:
         self._steps_an_epoch = max(1, math.ceil(task.size / plan.batch_size))
         self._state = _State(step=plan.first * self._steps_an_epoch)
         self._judges = split.valid.nnz > 0
-        users = np.flatnonzero(split.valid.user_degrees())
-        self._ranked = at_most(users, RANKED_USERS, plan.seed, 11) if len(users) > RANKED_USERS else None
+        self._ranked = ranked_users(split, plan.seed)
         self._began = self._saved_at = time.monotonic()
 
     @property
