@@ -30,12 +30,7 @@ def plot(entries: Sequence[Entry], against: str, path: Path) -> None:
     plt = _pyplot()
     groups = grouped(entries)
     panels = list(dict.fromkeys(key[:2] for key in groups))
-    across = min(len(panels), PANELS_ACROSS)
-    down = -(-len(panels) // across)
-    figure, grid = plt.subplots(down, across, figsize=(5.2 * across, 3.6 * down + 0.6), squeeze=False)
-    axes, unused = grid.flat[: len(panels)], grid.flat[len(panels) :]
-    for axis in unused:
-        axis.set_visible(False)
+    figure, axes = _panels(plt, len(panels))
     colours = {name: plt.get_cmap("tab20")(number % 20) for number, name in enumerate(METHODS)}
     colours[OURS] = (0.0, 0.0, 0.0, 1.0)
     for axis, panel in zip(axes, panels, strict=True):
@@ -54,6 +49,16 @@ def plot(entries: Sequence[Entry], against: str, path: Path) -> None:
     figure.legend(list(known.values()), list(known), loc="lower center", ncols=5, fontsize=8)
     figure.tight_layout(rect=(0, 0.6 / figure.get_figheight(), 1, 1))
     _save(figure, path, 120)
+
+
+def _panels(plt: Any, count: int) -> tuple[Any, Any]:
+    """A figure with so many panels, and their axes."""
+    across = min(count, PANELS_ACROSS)
+    down = -(-count // across)
+    figure, grid = plt.subplots(down, across, figsize=(5.2 * across, 3.6 * down + 0.6), squeeze=False)
+    for axis in grid.flat[count:]:
+        axis.set_visible(False)
+    return figure, grid.flat[:count]
 
 
 def _pyplot() -> Any:
@@ -118,20 +123,16 @@ def _ticks(axis: Any, against: str, densities: Sequence[float | None]) -> None:
 def plot_curves(entries: Sequence[Entry], path: Path) -> None:
     """Write a PNG with validation NDCG@20 by epoch, a panel a cell, a line a start; a thin line is a seed."""
     plt, panels = _pyplot(), convergence.curves(entries)
-    across = min(len(panels), PANELS_ACROSS)
-    down = -(-len(panels) // across)
-    figure, grid = plt.subplots(down, across, figsize=(5.2 * across, 3.6 * down + 0.6), squeeze=False)
-    for axis in grid.flat[len(panels) :]:
-        axis.set_visible(False)
+    figure, axes = _panels(plt, len(panels))
     colours = {start: plt.get_cmap("tab10")(number) for number, start in enumerate(STARTS)}
-    for axis, ((data, base, density), starts) in zip(grid.flat, panels.items(), strict=False):
+    for axis, ((data, base, density), starts) in zip(axes, panels.items(), strict=True):
         for start, colour in colours.items():
             for seed, curve in enumerate(starts.get(start, ())):
                 label = start if seed == 0 else None
                 axis.plot(range(1, len(curve) + 1), curve, color=colour, linewidth=1.2, alpha=0.8, label=label)
         axis.set(title=f"{data}, {base}, {density:g}", xlabel="epoch", ylabel="validation NDCG@20")
         axis.grid(alpha=0.3)
-    handles, labels = grid.flat[0].get_legend_handles_labels()
+    handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncols=len(STARTS), title="SparseRec from", frameon=False)
     figure.tight_layout(rect=(0, 0.8 / figure.get_figheight(), 1, 1))
     _save(figure, path, 120)
