@@ -69,6 +69,15 @@ LINE = 16
 
 
 @njit(nogil=True)
+def _are_few(bits):
+    """Whether at most one in FEW numbers, given as integers of their bits, is not 0: counted without branches."""
+    count = np.int32(0)
+    for k in range(len(bits)):
+        count += np.int32(bits[k] != 0)
+    return count * FEW <= len(bits)
+
+
+@njit(nogil=True)
 def _places(bits, places):
     """Write the places of numbers other than 0, given as integers of their bits, and return how many there are."""
     count = 0
@@ -95,14 +104,15 @@ def multiply_back(values, columns, indptr, rows, gradients, out):
         for b in range(len(rows)):
             row = rows[b]
             gradient = gradients[b, first:last]
-            count = _places(bits[b, first:last], places)
-            if count * FEW > len(gradient):
+            if not _are_few(bits[b, first:last]):
                 for slot in range(indptr[row], indptr[row + 1]):
                     value = values[slot]
                     target = out[columns[slot], first:last]
                     for k in range(len(gradient)):
                         target[k] += value * gradient[k]
-            elif count > 0:
+                continue
+            count = _places(bits[b, first:last], places)
+            if count > 0:
                 for slot in range(indptr[row], indptr[row + 1]):
                     value = values[slot]
                     target = out[columns[slot], first:last]
@@ -173,11 +183,12 @@ def reduce_active(
                     out[base + k] += weight * gradient[columns[first + k]]
             else:
                 back = products[b - dense]
-                count = _places(bits[b - dense], places)
+                few = _are_few(bits[b - dense])
+                count = _places(bits[b - dense], places) if few else 0
                 for k in range(length):
                     column = transposed[columns[first + k]]
                     total = np.float32(0.0)
-                    if count * FEW > len(back):
+                    if not few:
                         for j in range(len(back)):
                             total += back[j] * column[j]
                     else:
