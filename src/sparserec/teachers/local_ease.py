@@ -12,6 +12,8 @@ from sparserec.teachers.linear import LinearTeacher
 
 KEPT = 1024
 """Items, those with which it has most in common, whose common interactions with an item are remembered."""
+BLOCKS = 64
+"""Parts of the catalogue that are solved side by side."""
 
 
 class LocalEase(LinearTeacher):
@@ -91,75 +93,69 @@ def _where(matrix: sp.csr_array, places: np.ndarray) -> sp.csr_array:
     return sp.csr_array((matrix.data[kept], matrix.indices[kept], indptr), shape=matrix.shape)
 
 
-@njit(inline="always")
-def _entry(indptr, indices, data, row, column):
-    """The entry of a sparse matrix with ascending columns, 0 where there is none."""
-    first, end = indptr[row], indptr[row + 1]
-    last = end
-    while first < last:
-        middle = (first + last) // 2
-        if indices[middle] < column:
-            first = middle + 1
-        else:
-            last = middle
-    return data[first] if first < end and indices[first] == column else np.float32(0)
-
-
 @kernel(parallel=True)
 def _solve(indptr, indices, data, degrees, pattern_starts, pattern, regularisation, weights):
     """Write the weights (nnz of the pattern,) of each item's nearest items; see `local_ease`.
 
     An entry that only one of two items remembers counts for both.
     """
-    for item in prange(len(pattern_starts) - 1):
-        near = pattern[pattern_starts[item] : pattern_starts[item + 1]]
-        size = len(near)
-        system, solution = np.empty((size, size)), np.empty(size)
-        for a in range(size):
-            solution[a] = _entry(indptr, indices, data, item, near[a])
-            system[a, a] = degrees[near[a]] + regularisation
-            for b in range(a):
-                there = _entry(indptr, indices, data, near[a], near[b])
-                back = _entry(indptr, indices, data, near[b], near[a])
-                system[a, b] = max(there, back)
-        if _cholesky(system):
-            _substitute(system, solution)
-        else:  # only where entries were forgotten: then each item by itself
+    n_items = len(pattern_starts) - 1
+    for block in prange(BLOCKS):
+        place = np.full(n_items, -1, dtype=np.int32)
+        for item in range(block, n_items, BLOCKS):
+            near = pattern[pattern_starts[item] : pattern_starts[item + 1]]
+            size = len(near)
+            system, solution = np.zeros((size, size)), np.zeros(size)
             for a in range(size):
-                solution[a] /= degrees[near[a]] + regularisation
-        for a in range(size):
-            weights[pattern_starts[item] + a] = solution[a]
+                place[near[a]] = a
+            for slot in range(indptr[item], indptr[item + 1]):
+                if place[indices[slot]] >= 0:
+                    solution[place[indices[slot]]] = data[slot]
+            for a in range(size):
+                for slot in range(indptr[near[a]], indptr[near[a] + 1]):
+                    b = place[indices[slot]]
+                    if b >= 0:
+                        low, high = min(a, b), max(a, b)
+                        system[low, high] = max(system[low, high], data[slot])
+            for a in range(size):
+                system[a, a] = degrees[near[a]] + regularisation
+            if _cholesky(system):
+                _substitute(system, solution)
+            else:  # only where entries were forgotten: then each item by itself
+                for a in range(size):
+                    solution[a] /= degrees[near[a]] + regularisation
+            for a in range(size):
+                weights[pattern_starts[item] + a] = solution[a]
+                place[near[a]] = -1
 
 
 @njit(inline="always")
 def _cholesky(system):
-    """Put the lower factor of a symmetric matrix, of which the lower half is read, in its place; whether it has one."""
-    for a in range(len(system)):
-        for b in range(a + 1):
-            total = system[a, b]
-            for k in range(b):
-                total -= system[a, k] * system[b, k]
-            if a > b:
-                system[a, b] = total / system[b, b]
-            elif total <= 1e-9:
-                return False
-            else:
-                system[a, a] = np.sqrt(total)
+    """Put the upper factor of a symmetric matrix, of which the upper half is read, in its place; whether it has one."""
+    size = len(system)
+    for k in range(size):
+        if system[k, k] <= 1e-9:
+            return False
+        system[k, k] = np.sqrt(system[k, k])
+        for b in range(k + 1, size):
+            system[k, b] /= system[k, k]
+        for a in range(k + 1, size):
+            for b in range(a, size):
+                system[a, b] -= system[k, a] * system[k, b]
     return True
 
 
 @njit(inline="always")
 def _substitute(factor, right):
-    """Put the solution of L L^T x = right in the place of `right`."""
+    """Put the solution of U^T U x = right in the place of `right`."""
     size = len(right)
-    for a in range(size):
-        total = right[a]
-        for k in range(a):
-            total -= factor[a, k] * right[k]
-        right[a] = total / factor[a, a]
+    for k in range(size):
+        right[k] /= factor[k, k]
+        for a in range(k + 1, size):
+            right[a] -= factor[k, a] * right[k]
     for place in range(size):
         a = size - 1 - place
         total = right[a]
         for k in range(a + 1, size):
-            total -= factor[k, a] * right[k]
+            total -= factor[a, k] * right[k]
         right[a] = total / factor[a, a]
