@@ -1,19 +1,19 @@
 """The nearest rivals on beauty: Compressed ELSA by its authors' package, and EASE cut to neighbours as apps do by hand.
 
     pip install --target FOLDER --no-deps compresso-recsys==0.3.7 compresso-pytorch==0.1.7
-    python benchmarks/nearest.py --package FOLDER
+    python benchmarks/nearest.py --package FOLDER --folder FOLDER
 
 Split and measures are those of `benchmarks/order.py`: the newest interaction of each user is the test part, the one
 before it chooses the settings; then each is trained on both and the test part is read once. Bytes are told in each
-rival's own arrays and in this package's coding of the same numbers. Both know no order, as they are published. Writes
-docs/results/nearest.json.
+rival's own arrays and in this package's coding of the same numbers. Both know no order, as they are published. What was
+measured is remembered in the folder. Writes docs/results/nearest.json.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,7 +26,7 @@ from sparserec import Split
 from sparserec.artefact import TableData, write
 from sparserec.bench.data import data_root, dataset
 from sparserec.bench.parts import set_threads
-from sparserec.bench.script import Rows, run
+from sparserec.bench.script import Rows, remembered, run
 from sparserec.evaluation import evaluate
 from sparserec.interactions import Interactions, split
 from sparserec.protocols import Scorer
@@ -39,6 +39,7 @@ CHOSEN_BY = "ndcg@10"
 def main(
     *,
     package: Annotated[Path, "folder in which compresso-recsys is installed"],
+    folder: Annotated[Path, "for what was measured"],
     data: str = "beauty",
     targets: Annotated[Sequence[int], "numbers an item of Compressed ELSA"] = (4, 8, 16),
     rates: Annotated[Sequence[float], "step sizes that are tried"] = (1e-3, 3e-3, 1e-2),
@@ -58,11 +59,12 @@ def main(
             f"lr {one:g}": partial(compressed_elsa, target=target, rate=one, width=width, epochs=epochs)
             for one in tried
         }
-        row, words = _best(parts, make)
-        rate = float(words.removeprefix("lr "))
+        row = _best(parts, make, folder / f"{data}-elsa-{width}-{target}-{epochs}")
+        rate = float(row["chosen"].removeprefix("lr "))
         yield {"data": data, "rival": f"Compressed ELSA, {target} an item", **row}
     make = {f"regularisation {one:g}": partial(cut_ease, penalty=one, kept=neighbours) for one in regularisations}
-    yield {"data": data, "rival": f"EASE, {neighbours} neighbours an item", **_best(parts, make)[0]}
+    row = _best(parts, make, folder / f"{data}-ease-{neighbours}")
+    yield {"data": data, "rival": f"EASE, {neighbours} neighbours an item", **row}
     return {"columns of Compressed ELSA": width}
 
 
@@ -70,28 +72,32 @@ Fitted = tuple[Callable[[Interactions], Scorer], float, TableData]
 """A scorer of histories, bytes an item in its own arrays, and the same numbers as a table."""
 
 
-def _best(parts: Split, makes: dict[str, Callable[[Interactions], Fitted]]) -> tuple[dict[str, Any], str]:
-    """A row of the setting that validation chose, and its words."""
-    judged = {}
-    for words, make in makes.items():
-        scorer = make(parts.train)[0](parts.train)
-        judged[words] = evaluate(scorer, parts.train, parts.valid, ks=KS)[CHOSEN_BY]
-    words = max(judged, key=lambda name: judged[name])
+def _best(parts: Split, makes: Mapping[str, Callable[[Interactions], Fitted]], folder: Path) -> dict[str, Any]:
+    """A row of the setting that validation chose; what was judged and the row are remembered in the folder."""
+
+    def judged(words: str) -> dict[str, Any]:
+        scorer = makes[words](parts.train)[0](parts.train)
+        return {CHOSEN_BY: evaluate(scorer, parts.train, parts.valid, ks=KS)[CHOSEN_BY]}
+
+    values = {words: remembered(folder / f"{words}.json", partial(judged, words))[CHOSEN_BY] for words in makes}
+    words = max(values, key=lambda name: values[name])
+    measured = remembered(folder / f"test {words}.json", partial(_measured, parts, makes[words]))
+    return {**measured, f"valid {CHOSEN_BY}": round(values[words], 4), "chosen": words, "of": len(makes)}
+
+
+def _measured(parts: Split, make: Callable[[Interactions], Fitted]) -> dict[str, Any]:
+    """Figures on the test part of what learns from all the rest."""
     before = time.process_time()
     history = parts.history("test")
-    make_scorer, own_bytes, numbers = makes[words](history)
+    make_scorer, own_bytes, numbers = make(history)
     seconds = time.process_time() - before
     metrics = evaluate(make_scorer(history), history, parts.test, ks=KS)
-    row = {
+    return {
         **{f"{metric}@{k}": round(metrics[f"{metric}@{k}"], 4) for k in KS for metric in ("recall", "ndcg")},
-        f"valid {CHOSEN_BY}": round(judged[words], 4),
         "bytes an item, own": round(own_bytes, 1),
         "bytes an item, coded here": round(_coded(numbers, history), 1),
-        "chosen": words,
-        "of": len(makes),
         "CPU s": round(seconds, 1),
     }
-    return row, words
 
 
 def _coded(numbers: TableData, history: Interactions) -> float:

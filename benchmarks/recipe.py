@@ -6,7 +6,8 @@ A job is a data set and bytes an item. `gowalla-again` and `yelp2018-again` are 
 interactions, at random, is the test part; beauty, sports and ml-latest-small have the newest interaction of each user
 there. Each job is a run of `sparserec train`, `export` and `evaluate` of the file, the test part read once. CPU and
 wall seconds and peak memory are those of `train` alone, its import and both its trainings included. What was measured
-is remembered in the folder. Writes docs/results/recipe.json; `earlier.py` measures an earlier version beside this one.
+is remembered in the folder, and with other jobs and seeds it stays in the results: long work can be done part by part.
+Writes docs/results/recipe.json; `earlier.py` measures an earlier version beside this one.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from sparserec.files import make_folder
 
 KS = (10, 20)
 AGAIN = "-again"
-THIS = "this"
+THIS, MEASURED = "this", "measured.json"
 JOBS = (
     *("gowalla:12", "gowalla:24", "yelp2018:12", "yelp2018:24"),
     *("gowalla-again:24", "yelp2018-again:24", "beauty:12", "beauty:24", "sports:24", "ml-latest-small:24"),
@@ -45,6 +46,10 @@ def main(
     for job in jobs:
         for seed in seeds:
             yield measured(folder, job, seed, threads)
+    asked = {_place(folder, job, seed, THIS) for job in jobs for seed in seeds}
+    for known in sorted(folder.glob(f"*-{THIS}/{MEASURED}")):
+        if known.parent not in asked:
+            yield json.loads(known.read_text())
     return {"threads": threads}
 
 
@@ -60,10 +65,10 @@ def measured(folder: Path, job: str, seed: int, threads: int, version: str = THI
         source: the checkout of the version; this one when None.
     """
     name, _, budget = job.partition(":")
-    place = folder / f"{name}-{budget}-{seed}-{version}"
+    place = _place(folder, job, seed, version)
     make_folder(place)
     return remembered(
-        place / "measured.json",
+        place / MEASURED,
         lambda: {
             "data": name,
             "budget": f"{budget}B/item",
@@ -72,6 +77,11 @@ def measured(folder: Path, job: str, seed: int, threads: int, version: str = THI
             **_made(_data(name, folder), name in BY_TIME, budget, seed, source, place, threads),
         },
     )
+
+
+def _place(folder: Path, job: str, seed: int, version: str) -> Path:
+    """The folder of a row."""
+    return folder / f"{job.replace(':', '-')}-{seed}-{version}"
 
 
 def _made(data: Path, by_time: bool, budget: str, seed: int, source: Path | None, place: Path, threads: int) -> Row:

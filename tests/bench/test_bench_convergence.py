@@ -177,6 +177,18 @@ def test_curves_are_those_of_ours():
     assert curves(entries) == {("synthetic", "mf", 0.25): {start: [[0.1, 0.1]] * 3 for start in SMALL.starts}}
 
 
+def test_a_cell_without_ours_has_a_page_and_no_picture(sparserec, tmp_path):
+    others = [entry for entry in done(SMALL, lambda job: 0.1) if OURS not in entry.job.method]
+    results = Results(tmp_path / "paper.jsonl")
+    for entry in others:
+        results.append(entry)
+    code, out, err = sparserec("bench", "paper", "--quick", "--out", tmp_path, "--report")
+    assert code == 0, err
+    assert "paper_curves.png" not in out
+    assert "paper_curves.png" not in (tmp_path / "paper.md").read_text()
+    assert not (tmp_path / "paper_curves.png").exists()
+
+
 def test_a_small_one_from_the_command_line(sparserec, tmp_path, monkeypatch):
     monkeypatch.delenv("SPARSEREC_DATA", raising=False)
 

@@ -9,6 +9,7 @@ from sparserec.bench import factorisation as mf
 from sparserec.bench.ablations import ablation_jobs, ablations_page
 from sparserec.bench.convergence import Protocol, next_jobs
 from sparserec.bench.one import one
+from sparserec.bench.pages.convergence import curves
 from sparserec.bench.pages.convergence import page as converged_page
 from sparserec.bench.pages.paper import page
 from sparserec.bench.pages.plots import plot, plot_curves
@@ -35,7 +36,7 @@ def to_the_end(
         report_only: do no jobs.
 
     Returns:
-        the files written.
+        the files written; the plot once there are curves for it.
     """
     protocol.check()
     results, paths = Results(out / "paper.jsonl"), [out / "paper.md", out / "paper_curves.png"]
@@ -45,14 +46,15 @@ def to_the_end(
             work(next_jobs(cell, results.entries()), results, conditions, tell, one)
         _write(results, paths)
     _write(results, paths)
-    return paths
+    return [path for path in paths if path.exists()]
 
 
 def _write(results: Results, paths: Sequence[Path]) -> None:
     entries = results.entries()
     _some([entry for entry in entries if entry.job.phase == "run"], results, " of the run phase")
     write_text(paths[0], converged_page(entries, "sparserec bench paper"))
-    plot_curves(entries, paths[1])
+    if curves(entries):
+        plot_curves(entries, paths[1])
 
 
 def short_training(

@@ -47,13 +47,14 @@ def page(entries: Sequence[Entry], command: str) -> str:
     """
     cells = cells_of(entries)
     lines = ["# The paper's method, trained to the end", "", f"Made by `{command}`."]
-    lines += ["", "![Validation NDCG@20 by epoch, a line a start](paper_curves.png)"]
+    if curves(entries):
+        lines += ["", "![Validation NDCG@20 by epoch, a line a start](paper_curves.png)"]
     for cell, known in cells.items():
         if cell[2] is None:
             continue
         data, base, density = cell
         lines += ["", f"## {data}, {base}, density {density:g}", "", "Test NDCG@20:", "", *_crossed(known, "ndcg@20")]
-        lines += ["", "Validation NDCG@20:", "", *_crossed(known, "valid"), "", *_gains(known)]
+        lines += ["", "Validation NDCG@20:", "", *_crossed(known, "valid"), *_gains(known)]
         lines += _of_dense(known, cells.get((data, base, None), {}))
     lines += ["", "## What was chosen", "", *_chosen(entries), "", "## How it was measured", ""]
     return "\n".join([*lines, *(line for note in METHOD for line in wrap(f"- {note}"))]) + "\n"
@@ -93,7 +94,7 @@ def _gains(lines: Lines) -> list[str]:
     rows += _gain("each as published", _values(lines, OURS, AS_PUBLISHED[OURS]), others)
     head = ["compared", f"best other than {OURS}", "gain in NDCG@20", "standard errors", "seeds"]
     words = f"The paper's abstract claims up to {PUBLISHED_GAIN} % over earlier methods, each as published."
-    return [*table(head, rows), "", *wrap(words)] if rows else []
+    return ["", *table(head, rows), "", *wrap(words)] if rows else []
 
 
 def _gain(compared: str, ours: list[float], others: Mapping[str, list[float]]) -> list[list[str]]:
