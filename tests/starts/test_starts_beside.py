@@ -12,9 +12,11 @@ from sparserec.artefact import inspect, read
 from sparserec.device import Recommender
 from sparserec.interactions import synthetic
 from sparserec.runs import evaluate_on_device
+from sparserec.settings import load_config
 from sparserec.sparsity import residual
 from sparserec.starts import beside, thresholds
 from sparserec.starts.beside import weights_within
+from sparserec.starts.planning import has_item_columns, stage_names
 from sparserec.training import load_state
 
 N_ITEMS = 500
@@ -147,6 +149,28 @@ def test_weights_take_the_bytes_that_values_leave(n_items, dim, before):
         taken = beside._bits(n_items * dim, int(share * before), 3.75) + beside._bits(n_items * n_items, count, 3.75)
         assert taken <= beside._bits(n_items * dim, before, 3.75)
         more = beside._bits(n_items * n_items, count + 1, 3.75) - beside._bits(n_items * n_items, count, 3.75)
-        most = n_items * min(residual.CANDIDATES, n_items - 1)
+        most = n_items * min(thresholds.NEAREST, n_items - 1)
         left = beside._bits(n_items * dim, before, 3.75) - taken - 8 * beside.HEADER_BYTES
         assert count in (0, most) or left < more
+
+
+@pytest.mark.parametrize(
+    ("wanted", "stages"), [(None, ["training", "beside"]), (True, ["training", "beside"]), (False, ["training"])]
+)
+def test_the_search_for_item_columns_is_a_stage_where_there_may_be_some(wanted, stages):
+    config = load_config("fism", None, teacher={"item_columns": wanted})
+    assert stage_names(config, N_ITEMS)[-len(stages) :] == stages
+    assert has_item_columns(config) is (wanted is not False)
+
+
+@pytest.mark.parametrize("other", [{"values": "int8"}, {"teacher": {"spectrum": "low"}}, {"loss": "softmax"}])
+def test_there_is_no_such_stage_where_a_table_can_have_none(other):
+    assert not has_item_columns(load_config("fism", None, **other))
+
+
+def test_whoever_follows_a_run_hears_of_the_stage(catalogue, tmp_path):
+    heard = []
+    trained(catalogue, tmp_path / "run", True, refit=False, follow=heard.append, **CUT)
+    begun = [(news.number, news.words) for news in heard if news.kind == "stage"]
+    assert "links between items" in begun[-1][1]
+    assert begun[-1][0] == heard[-1].stages

@@ -12,8 +12,6 @@ from numba import prange
 from sparserec.kernels import kernel
 from sparserec.protocols import Histories
 
-CANDIDATES = 32
-"""Nearest items of each item that may have a weight."""
 RIDGE = 0.1
 """Share of its diagonal that is added to each system: few users speak for a pair of items."""
 BLOCK = 512

@@ -21,19 +21,19 @@ from sparserec.evaluation import evaluate
 from sparserec.files import replacing
 from sparserec.objectives.distillation import EMPHASIS, RELATIVE_TO
 from sparserec.recommenders import FISM
-from sparserec.settings import RunConfig
 from sparserec.sparsity.initial import normalised
 from sparserec.sparsity.local import neighbours
 from sparserec.sparsity.masks import CsrMask, pointers, smallest_droppable
-from sparserec.sparsity.residual import CANDIDATES, Residual
+from sparserec.sparsity.residual import Residual
 from sparserec.starts import thresholds
 from sparserec.starts.base import Context
 from sparserec.starts.history import BEST, TRAINED
 from sparserec.starts.judging import taught_users
 from sparserec.starts.lists import FILE as LISTS_FILE
+from sparserec.starts.planning import has_item_columns
 from sparserec.tables import DenseTable, SparseTable
 from sparserec.teachers import open_lists
-from sparserec.training import load_state, needs_teacher, save_state
+from sparserec.training import load_state, save_state
 from sparserec.training.checkpoint import prefixed
 from sparserec.training.trainer import CHOSEN_BY, ranked_users
 
@@ -49,7 +49,7 @@ def add_item_columns(context: Context) -> None:
             not, validation must gain `thresholds.WORTH_ITEM_COLUMNS`.
     """
     path, listed = context.folder / BEST, context.folder / LISTS_FILE
-    if not _may(context.config) or not path.exists() or not listed.exists():
+    if not has_item_columns(context.config) or not path.exists() or not listed.exists():
         return
     tensors, facts = load_state(path)
     if "item_columns" in facts or "ages" in facts["dims"] or facts.get("rounded"):
@@ -63,7 +63,7 @@ def add_item_columns(context: Context) -> None:
     count = weights_within(len(mask.indptr) - 1, dim, len(mask.columns), len(fewer.columns))
     if not count:
         return
-    context.course.detail("fitting item columns beside the trained table")
+    context.course.begin("beside")
     model = _joined(context, fewer, weights, dim, count)
     if judged:
         before, after = (_metrics(context, one) for one in (_fism(context, mask, weights, dim), model))
@@ -81,12 +81,6 @@ def add_item_columns(context: Context) -> None:
     save_state(path, {key: value for key, value in state.items() if ".attached." not in key}, facts)
 
 
-def _may(config: RunConfig) -> bool:
-    """Whether the tables of this configuration can have item columns beside what was trained."""
-    whole = needs_teacher(config) and config.teacher.spectrum == "whole"
-    return config.model == "fism" and whole and config.budget is not None and config.values == "coded"
-
-
 def weights_within(n_items: int, dim: int, before: int, after: int) -> int:
     """How many weights of items by items take the bytes that a table of fewer values leaves; as bits are expected.
 
@@ -98,7 +92,7 @@ def weights_within(n_items: int, dim: int, before: int, after: int) -> int:
     """
     bits = named_codec("coded").value_bits
     free = _bits(n_items * dim, before, bits) - _bits(n_items * dim, after, bits) - 8 * HEADER_BYTES
-    low, high = 0, n_items * min(CANDIDATES, n_items - 1)
+    low, high = 0, n_items * min(thresholds.NEAREST, n_items - 1)
     while low < high:
         middle = -(-(low + high) // 2)
         low, high = (middle, high) if _bits(n_items * n_items, middle, bits) <= free else (low, middle - 1)
@@ -128,7 +122,7 @@ def _joined(context: Context, mask: CsrMask, weights: np.ndarray, dim: int, coun
     train, n_items = context.split.train, len(mask.indptr) - 1
     users = taught_users(context.config, context.split)
     known = open_lists(context.folder / LISTS_FILE, users, n_items)
-    nearest, _ = neighbours(normalised(train.csr()), min(CANDIDATES, n_items - 1))
+    nearest, _ = neighbours(normalised(train.csr()), min(thresholds.NEAREST, n_items - 1))
     plain = _fism(context, mask, weights, dim).scorer(train)
     counts = {"emphasis": EMPHASIS, "relative_to": RELATIVE_TO}  # as in the loss that the table was trained with
     beside = Residual(train, nearest, known, plain.score, **counts).weights(count)

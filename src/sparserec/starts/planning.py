@@ -26,6 +26,7 @@ WORDS = {
     "table": "making the first table",
     "dense": "training dense tables that are pruned",
     "training": "training",
+    "beside": "looking for links between items that the table lacks",
 }
 """What stages are called where they are shown; a teacher that is trained has words of its own."""
 MULTIPLIED = 2e10
@@ -55,7 +56,14 @@ def stage_names(config: RunConfig, n_items: int, lent: bool = False, timed: bool
         if order and config.order.use:
             return [*order, "training"]
         names = [*order, "spectrum", *taught, *names] if histories else [*names, "spectrum", *taught]
-    return [*names, *(["training"] if config.epochs else [])]
+    return [*names, *(["training"] if config.epochs else []), *(["beside"] if has_item_columns(config) else [])]
+
+
+def has_item_columns(config: RunConfig) -> bool:
+    """Whether the tables of this configuration can have item columns beside what was trained."""
+    asked = config.budget is not None and config.values == "coded" and config.teacher.item_columns is not False
+    taught = needs_teacher(config) and config.teacher.spectrum == "whole"
+    return asked and taught and RECOMMENDERS[config.model].from_histories
 
 
 def planned_stages(
@@ -90,6 +98,7 @@ def planned_stages(
         "table": work.table,
         "dense": lambda: work.training(dense_epochs(config)),
         "training": lambda: work.training(left_epochs(config, split) if until is None else until),
+        "beside": work.beside,
     }
     return [
         Stage(
@@ -214,6 +223,11 @@ class _Work:
         steps = self._nnz / config.batch_size
         an_example = config.n_negatives * config.dim * 6 / MULTIPLIED + (per_row + 8) * 12 / SCATTERED
         return epochs * (self._nnz * an_example + steps * STEP)
+
+    def beside(self) -> float:
+        """Scores of all users, and twice a small system of equations an item, of the histories of its nearest."""
+        scores = self._taught * self._items * 10 / SCATTERED
+        return scores + 2 * thresholds.NEAREST * self._nnz * 8 * self._nnz / max(self._users, 1) / SCATTERED
 
     def _shares(self) -> float:
         """Scores of validation users to choose a share by."""

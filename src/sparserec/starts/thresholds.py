@@ -52,6 +52,8 @@ WORTH_ITEM_COLUMNS = 0.01
 """Relative gain that makes item columns beside a trained table worth while."""
 STAYS = 0.6
 """Share of the trained values that stay beside item columns, which take their bytes; gains are flat around it."""
+NEAREST = 32
+"""Nearest items of each item that may have a weight in item columns."""
 SHARES = (0.0, 0.25, 0.5, 0.75)
 """Shares of a teacher in an average."""
 WORTH_SHARE = 0.01

@@ -93,12 +93,31 @@ def _where(matrix: sp.csr_array, places: np.ndarray) -> sp.csr_array:
     return sp.csr_array((matrix.data[kept], matrix.indices[kept], indptr), shape=matrix.shape)
 
 
+@njit(nogil=True)
+def _gather(indptr, indices, data, item, near, place, system, right):
+    """Write what an item shares with its nearest, and they with each other: the upper half, without its diagonal.
+
+    An entry that only one of two items remembers counts for both. `place` (n_items,) is -1 before and after.
+    """
+    for a in range(len(near)):
+        place[near[a]] = a
+    for slot in range(indptr[item], indptr[item + 1]):
+        a = place[indices[slot]]
+        if a >= 0:
+            right[a] = data[slot]
+    for a in range(len(near)):
+        for slot in range(indptr[near[a]], indptr[near[a] + 1]):
+            b = place[indices[slot]]
+            if b >= 0:
+                low, high = min(a, b), max(a, b)
+                system[low, high] = max(system[low, high], data[slot])
+    for other in near:
+        place[other] = -1
+
+
 @kernel(parallel=True)
 def _solve(indptr, indices, data, degrees, pattern_starts, pattern, regularisation, weights):
-    """Write the weights (nnz of the pattern,) of each item's nearest items; see `local_ease`.
-
-    An entry that only one of two items remembers counts for both.
-    """
+    """Write the weights (nnz of the pattern,) of each item's nearest items; see `local_ease`."""
     n_items = len(pattern_starts) - 1
     for block in prange(BLOCKS):
         place = np.full(n_items, -1, dtype=np.int32)
@@ -106,17 +125,7 @@ def _solve(indptr, indices, data, degrees, pattern_starts, pattern, regularisati
             near = pattern[pattern_starts[item] : pattern_starts[item + 1]]
             size = len(near)
             system, solution = np.zeros((size, size)), np.zeros(size)
-            for a in range(size):
-                place[near[a]] = a
-            for slot in range(indptr[item], indptr[item + 1]):
-                if place[indices[slot]] >= 0:
-                    solution[place[indices[slot]]] = data[slot]
-            for a in range(size):
-                for slot in range(indptr[near[a]], indptr[near[a] + 1]):
-                    b = place[indices[slot]]
-                    if b >= 0:
-                        low, high = min(a, b), max(a, b)
-                        system[low, high] = max(system[low, high], data[slot])
+            _gather(indptr, indices, data, item, near, place, system, solution)
             for a in range(size):
                 system[a, a] = degrees[near[a]] + regularisation
             if _cholesky(system):
@@ -126,7 +135,6 @@ def _solve(indptr, indices, data, degrees, pattern_starts, pattern, regularisati
                     solution[a] /= degrees[near[a]] + regularisation
             for a in range(size):
                 weights[pattern_starts[item] + a] = solution[a]
-                place[near[a]] = -1
 
 
 @njit(inline="always")
