@@ -1,21 +1,24 @@
 """Memory and time of a start from a factorisation, beside the bytes of a dense table.
 
-    python benchmarks/start_memory.py
-    python benchmarks/start_memory.py --folder FOLDER    # and two million rows, and what a start is worth on gowalla
+    python benchmarks/start_memory.py --folder FOLDER
+    python benchmarks/start_memory.py --folder FOLDER --parts starts    # the first alone, minutes
 
 The mask and values of matrix factorisation of a made-up catalogue (`sparserec.bench.data.many_users`), each in a
 process of its own: peak memory is the highest during the start, less that before it, in which the interactions are.
 "held whole" are starts whose factors are dense while they are computed, by scikit-learn's NMF and its randomised SVD.
-With a folder also: the peak of `train`, from the NMF start, and `export` over a million users and a million items, with
-all that Python, torch and the interactions take, after one epoch; and gowalla, trained from either kind of start for a
-few epochs and judged on the validation part. What was measured is remembered in the folder.
+Then "many": the peak of `train`, from the NMF start, and `export` over a million users and a million items, with all
+that Python, torch and the interactions take, after one epoch; and "worth": gowalla, trained from either kind of start
+for a few epochs and judged on the validation part. What was measured is remembered in the folder, and stays in the
+results when other parts are asked for.
 """
 
 from __future__ import annotations
 
+import itertools
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +26,7 @@ from sparserec.bench.fresh import fresh
 from sparserec.bench.machine import reset_peak, status_bytes
 from sparserec.bench.script import remembered, run
 from sparserec.bench.timing import timed
+from sparserec.files import make_folder
 
 WHOLE = ", held whole"
 SETTINGS = {"model": "mf", "dim": 256}
@@ -88,43 +92,46 @@ def _register() -> None:
 
 
 def main(
-    users: int = 250_000,
-    items: int = 250_000,
+    *,
+    folder: Annotated[Path, "for run folders and what was measured"],
+    parts: Annotated[Sequence[str], "of starts, many, worth"] = ("starts", "many", "worth"),
+    users: int = 60_000,
+    items: int = 60_000,
     densities: Sequence[float] = (0.02, 0.1, 0.5),
-    folder: Annotated[Path | None, "for longer runs"] = None,
     many: Annotated[int, "users, and as many items, of the longest run"] = 1_000_000,
     data: str = "gowalla",
     epochs: int = 8,
     seeds: Sequence[int] = (0, 1, 2),
 ) -> dict:
+    make_folder(folder)
+
+    def done(part: str, name: str, call: Callable[..., dict], **given: Any) -> list[dict]:
+        """What is known or made now, in a list; an empty one for a part that is not asked for and not there."""
+        path = folder / f"{part}-{name}.json"
+        return [remembered(path, partial(fresh, call, **given))] if part in parts or path.exists() else []
+
     dense = 4 * SETTINGS["dim"] * (users + items)
     inits = [(init, density) for init in ("nmf", "spectral") for density in densities]
     inits += [(init + WHOLE, densities[0]) for init in ("nmf", "spectral")]
     rows = []
     for init, density in inits:
-        found = fresh(start, users=users, items=items, density=density, init=init)
-        rows.append({"start": init, "density": density, "times a dense table": round(found["peak bytes"] / dense, 2)})
-        rows[-1] |= found
-        print(rows[-1], flush=True)
+        asked = {"users": users, "items": items, "density": density, "init": init}
+        for found in done("starts", "-".join(map(str, asked.values())), start, **asked):
+            times = round(found["peak bytes"] / dense, 2)
+            rows.append({"start": init, "density": density, "times a dense table": times, **found})
+            print(rows[-1], flush=True)
     result = {"rows of the tables": users + items, **SETTINGS, "dense table bytes": dense, "starts": rows}
-    if folder is None:
-        return result
-    run_folder = str(folder / "many")
-    result["two tables of a million rows"] = remembered(
-        folder / "many.json", lambda: fresh(whole_training, folder=run_folder, users=many, items=many)
-    )
-    result["worth"] = [
-        {"data": data, "start": init, "seed": seed}
-        | remembered(
-            folder / f"{data}-{init}-{seed}.json",
-            lambda init=init, seed=seed: fresh(
-                worth, folder=str(folder / f"{data}-{init}-{seed}"), data=data, init=init, seed=seed, epochs=epochs
-            ),
-        )
-        for init in ("nmf", "nmf" + WHOLE, "spectral", "spectral" + WHOLE)
-        for seed in seeds
-    ]
-    return result
+    asked = {"folder": str(folder / "many"), "users": many, "items": many}
+    for found in done("many", str(many), whole_training, **asked):
+        result |= {"rows of two large tables": 2 * many, "trained and exported": found}
+    worths = []
+    for init, seed in itertools.product(("nmf", "nmf" + WHOLE, "spectral", "spectral" + WHOLE), seeds):
+        name = f"{data}-{init}-{seed}-{epochs}"
+        asked = {"folder": str(folder / name), "data": data, "init": init, "seed": seed, "epochs": epochs}
+        worths += [
+            {"data": data, "start": init, "seed": seed, **found} for found in done("worth", name, worth, **asked)
+        ]
+    return result | {"worth": worths}
 
 
 if __name__ == "__main__":

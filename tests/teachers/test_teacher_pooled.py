@@ -34,10 +34,10 @@ def test_it_finds_the_missing_items_of_a_group():
     assert (lowest[asked] > highest[asked]).mean() > 0.95
 
 
-@pytest.mark.parametrize("negatives", [4096, 10])
-def test_the_loss_is_that_of_the_formula(negatives):
+@pytest.mark.parametrize(("negatives", "power"), [(4096, 1.0), (10, 1.0), (4096, 1.2), (10, 0.9)])
+def test_the_loss_is_that_of_the_formula(negatives, power):
     history, _ = groups(n_users=6, n_items=40)
-    settings = PooledSettings(temperature=0.3, negatives=negatives)
+    settings = PooledSettings(temperature=0.3, power=power, negatives=negatives)
     trainer = _Trainer(history, random_vectors(), settings)
     users = np.arange(6)
     batch = trainer._draw(users, np.random.default_rng(5))
@@ -54,7 +54,7 @@ def test_the_loss_is_that_of_the_formula(negatives):
         own = history.indices[history.indptr[user] : history.indptr[user + 1]]
         vector = into[own].sum(axis=0)
         scores = out[drawn] @ (vector / np.linalg.norm(vector)) / 0.3 - often
-        rest = np.exp(scores[~np.isin(drawn, own)]).sum()
+        rest = np.exp(scores[~np.isin(drawn, own)]).sum() ** power
         for item in own:
             without = vector - into[item]
             hit = np.exp(out[item] @ (without / np.linalg.norm(without)) / 0.3)

@@ -55,6 +55,7 @@ def train_vectors(context: Context, spectrum: Spectrum) -> PooledTeacher | None:
     pooled = PooledSettings(
         epochs=settings.epochs,
         temperature=settings.temperature,
+        power=settings.negatives_power,
         lr=settings.lr,
         batch=min(512, max(32, len(users) // 40)),
         seed=context.config.seed,

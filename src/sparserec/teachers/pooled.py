@@ -27,6 +27,7 @@ class PooledSettings:
     Attributes:
         epochs: passes over the users.
         temperature: divides the cosines in the softmax, > 0.
+        power: of the sum over negatives in the softmax, > 0; 1 is the softmax itself.
         lr: initial step size of Adam, three times that for the weights; decays as a cosine to 2 %.
         batch: users a step.
         negatives: items drawn a step, half of them uniformly, half by the root of their interactions; a catalogue of
@@ -36,6 +37,7 @@ class PooledSettings:
 
     epochs: int = 8
     temperature: float = 0.1
+    power: float = 1.0
     lr: float = 0.01
     batch: int = 512
     negatives: int = 4096
@@ -74,7 +76,8 @@ def train_pooled(
     no items of the history and are scored with u. Items of a user count together as their number to the power 1/2.
 
     Source: the objective is the sampled softmax of Wu et al., "On the effectiveness of sampled softmax loss for item
-    recommendation" (arXiv 2201.02327), with the user of Kabbur, Ning and Karypis, "FISM", 2013.
+    recommendation" (arXiv 2201.02327), with the user of Kabbur, Ning and Karypis, "FISM", 2013; the power of the sum
+    over negatives is that of Wu et al., "BSL: understanding and improving softmax loss for recommendation", ICDE 2024.
 
     Args:
         history: (n_users, n_items) binary.
@@ -257,7 +260,7 @@ class _Trainer:
         rest = self._rest(normalize(pooled), drawn, batch)
         of_positive = left_out_cosines(pooled, weights, into.values, out.values, entries) / heat
         share = torch.from_numpy(batch.counts.astype(np.float32) ** -0.5)[at]
-        return (softplus(rest[at] - of_positive) * share).sum() / share.sum()
+        return (softplus(self._settings.power * rest[at] - of_positive) * share).sum() / share.sum()
 
     def _rest(self, users: Tensor, negatives: Tensor, batch: _Batch) -> Tensor:
         """Logarithm (B,) of the sum over negatives of exp(cosine / temperature); drawn ones stand for all."""
