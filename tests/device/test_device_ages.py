@@ -203,8 +203,6 @@ def test_the_shortlist_is_the_top_of_all_scores(path, monkeypatch, values_dtype,
     items = TableData(indptr, np.concatenate(columns), values, dim)
     write(path, items=items, item_ids=Vocabulary.of(map(str, range(n))), values_dtype=values_dtype, age_decay=decay)
     recommender, answered = Recommender.open(path), 0
-    assert (recommender._shortlist is None) == (len(decay) == 2)  # with both kinds of columns scoring all is faster
-    recommender._shortlist = shortlist.Shortlist(recommender._items)
     for size in (1, 3, 40):
         for k in (1, 2, 5):
             history = random.choice(n, size, replace=False).tolist()

@@ -73,6 +73,60 @@ def test_the_shortlist_is_the_top_of_all_scores(tmp_path, monkeypatch, values_dt
     assert answered > (10 if levels == 1 else 60)
 
 
+def table_of_both_kinds(path, led: float, seed: int) -> Postings:
+    """Ordinary columns and, for each item, `led` values in the item columns on average, some below 0."""
+    random = np.random.default_rng(seed)
+    values = random.normal(size=(N, DIM)) * (random.random((N, DIM)) < 0.4)
+    values[:, 0] += values[:, 0] == 0
+    values *= np.exp2(-4 * random.random((N, 1)))
+    beside = 3 * random.normal(size=(N, N)) * (random.random((N, N)) < led / N)
+    both = np.hstack([values, beside]).astype(np.float32)
+    ids = Vocabulary.of(map(str, range(N)))
+    write(path, items=as_csr(both), item_ids=ids, values_dtype="coded", age_decay=[1.0, 1.0])
+    return Postings(ByRow(read(path).items))
+
+
+@pytest.mark.parametrize("led", [0.01, 3, 20])
+@pytest.mark.parametrize("front", [0.5, 0.8])
+def test_what_item_columns_lead_to_is_scored_beside_what_bounds_leave(tmp_path, led, front):
+    postings = table_of_both_kinds(tmp_path / "model", led, seed=3)
+    made, random, answered, led_to = shortlist_with(front, postings), np.random.default_rng(5), 0, 0
+    assert postings.bounded == DIM
+    for k in (1, 2, 5):
+        for size in (1, 3, 40):
+            for _ in range(8):
+                taken = random.choice(N, size, replace=False)
+                vector = postings.vector(taken)
+                vector[:DIM] *= np.exp(random.normal(size=DIM))
+                found = made.best(vector, k, taken)
+                if found is None:
+                    continue
+                answered += 1
+                assert (found[0].tolist(), found[1].tolist()) == slow(postings.of(vector), k, taken.tolist())
+                led_to += len(np.intersect1d(postings.places(found[0]), postings.beyond(postings.weights(vector))))
+    assert answered > 40
+    assert led_to > 0 or led < 1
+
+
+def test_lengths_are_those_in_ordinary_columns(tmp_path):
+    postings = table_of_both_kinds(tmp_path / "model", 3, seed=3)
+    rows = np.arange(N)
+    codes = np.array([np.linalg.norm(row[:DIM]) for row in postings.matrix(rows) / postings._scales])
+    ordered = codes[postings.order.astype(np.intp)]
+    assert (np.diff(ordered) <= 1e-4).all()
+    assert (postings.norms >= ordered[::LANES]).all()
+
+
+def test_scores_that_are_no_numbers_are_left_to_the_plain_way(tmp_path):
+    postings = table_of_both_kinds(tmp_path / "model", 20, seed=3)
+    vector = postings.vector(np.arange(40))
+    assert Shortlist(postings).best(vector, 2, np.arange(40)) is not None
+    vector[DIM:40] = np.inf
+    vector[DIM + 20 : DIM + 40] = -np.inf
+    with np.errstate(all="ignore"):
+        assert Shortlist(postings).best(vector, 2, np.arange(40)) is None
+
+
 def test_what_is_behind_the_front_is_found(tmp_path):
     """The best item is so short that only its bound, and no sum over the front, can tell."""
     values = np.zeros((N, DIM), dtype=np.float32)
@@ -339,7 +393,7 @@ def test_lists_hold_the_table(rows, data, few, block, short):
             patch.setattr(lists, name, value)
         by_rows = by_row(rows, reuse=data.draw(st.booleans()))
         order = np.array(data.draw(st.permutations(range(n))), dtype=np.uint16)
-        lengths = norms(by_rows)
+        lengths = norms(by_rows, rows.dim)
         arranged = by_rows.arranged(order)
         columns = by_column(arranged, dim)
         asked = np.array(data.draw(st.lists(st.integers(0, n - 1), min_size=1, max_size=12)))

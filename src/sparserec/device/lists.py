@@ -225,14 +225,15 @@ def by_column(rows: Lists, dim: int) -> Lists:
     return Lists(keys, codes, starts, Wide(at[sort], wide[sort], LEAST) if len(at) else None)
 
 
-def norms(rows: Lists) -> np.ndarray:
-    """Length of each row's codes as a vector, (n,) float32, never below the true one."""
+def norms(rows: Lists, below: int) -> np.ndarray:
+    """Length of each row's codes in the columns below one, as a vector, (n,) float32, never below the true one."""
     n = len(rows.starts) - 1
     out = np.empty(n, dtype=np.float32)
     for first, chosen in blocks(rows):
-        _, codes, lengths = rows.of(chosen)
+        columns, codes, lengths = rows.of(chosen)
         squares = codes.astype(np.float64)
         squares *= squares
+        squares[columns >= below] = 0
         # Every row has a value, so no two starts are equal.
         out[first : first + len(chosen)] = np.sqrt(np.add.reduceat(squares, lengths.cumsum() - lengths)) * (1 + 1e-6)
     return out

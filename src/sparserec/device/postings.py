@@ -57,15 +57,17 @@ class Factors:
 class Postings:
     """A sparse item table, by row and by column, its items in order of descending length as vectors.
 
-    That order puts what can score high at the front of every posting list. In it an item has a *place*; outside of this
-    class and of `shortlist` items go by their rows in the file. Sums are made in float64, columns ascending, so a score
-    does not depend on how it was come by.
+    Where item columns stand beside ordinary ones, the length is that in the ordinary ones. That order puts what can
+    score high at the front of every posting list. In it an item has a *place*; outside of this class and of `shortlist`
+    items go by their rows in the file. Sums are made in float64, columns ascending, so a score does not depend on how
+    it was come by.
 
     Args:
         table: the table by row, whose lists are put in order.
 
     Attributes:
         n: number of items.
+        bounded: columns of which lengths are known: those before item columns, or all where there are no others.
         order: (n,) uint16, or int32 where a row needs it, the row of each place.
         longest: (LONGEST,) float32, descending: the length of the codes of each of the first places, where lengths fall
             fast, never below the true one.
@@ -78,10 +80,11 @@ class Postings:
     def __init__(self, table: ByRow):
         self.n, self.dim = table.n, table.dim
         self._scales, self._history_factors, self.ages = table.scales, table.history_factors, table.ages
+        self.bounded = (self.ages.ordinary if self.ages is not None else 0) or self.dim
         kind = np.uint16 if self.n <= 1 << 16 else np.int32
         # What stays is made before what is needed meanwhile, so that it leaves no holes.
         self.order, self._places = np.empty(self.n, dtype=kind), np.empty(self.n, dtype=kind)
-        lengths = norms(table.lists)
+        lengths = norms(table.lists, self.bounded)
         self.order[:] = np.argsort(np.negative(lengths, out=lengths), kind="stable")
         self.longest = -lengths[self.order[:LONGEST]]
         self.norms = -lengths[self.order[::LANES]]
@@ -199,6 +202,11 @@ class Postings:
     def weights(self, vector: np.ndarray) -> np.ndarray:
         """What the codes of an item are multiplied with, (dim,) float64, for a vector (dim,) float64."""
         return vector * self._scales
+
+    def beyond(self, weights: np.ndarray) -> np.ndarray:
+        """Places (m,), ascending, with values in the columns from `bounded` on that `weights` (dim,) has."""
+        used = weights[self.bounded :].nonzero()[0] + self.bounded
+        return np.unique(self.columns.stored(*self.columns.slices(used))[0]).astype(np.intp)
 
     def of(self, vector: np.ndarray) -> np.ndarray:
         """Inner products of a vector (dim,) float64 with all item rows, (n,) float32: the plain way."""

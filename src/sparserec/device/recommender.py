@@ -46,10 +46,7 @@ class Recommender:
         self._tastes = Tastes(contents, self._asked, self._items, self._encoder)
         self._factors = None if contents.factors is None else contents.factors.astype(np.float32)
         self._shortlist = None
-        ages = self._items.ages
-        # Item columns beside ordinary ones have most of a vector's length, and its bounds rule out little.
-        both = ages is not None and ages.item_columns and ages.ordinary > 0
-        if isinstance(self._items, Postings) and self._factors is None and not both:
+        if isinstance(self._items, Postings) and self._factors is None:
             self._shortlist = Shortlist(self._items)
 
     @classmethod

@@ -3,8 +3,10 @@
 Few columns carry most of a user's vector, and few items are long enough as vectors to score high. So the posting lists
 of the heaviest columns are summed first, over the longest items. What the other columns can still add to an item is at
 most the length of the vector's rest times the length of the item (Cauchy and Schwarz). The items that reach the top as
-it then stands, with that added, are scored in full. The idea of skipping what an upper bound rules out is that of
-H. Turtle and J. Flood, "Query evaluation: strategies and optimizations", Information Processing & Management 31 (1995).
+it then stands, with that added, are scored in full. Where item columns stand beside ordinary ones, lengths are those in
+the ordinary ones, and all that an item of the history leads to is scored in full. The idea of skipping what an upper
+bound rules out is that of H. Turtle and J. Flood, "Query evaluation: strategies and optimizations", Information
+Processing & Management 31 (1995).
 """
 
 from __future__ import annotations
@@ -65,7 +67,7 @@ class Shortlist:
         if postings.n < SMALL or front < 2 * LANES * k:
             return None
         weights = postings.weights(vector)
-        there = weights.nonzero()[0]  # few of the columns of a table with as many columns as items
+        there = weights[: postings.bounded].nonzero()[0]  # few where there are as many columns as items
         squares = np.square(weights.take(there))
         starts = postings.columns.starts
         values = int((starts.take(there + 1) - starts.take(there)).sum())
@@ -81,6 +83,13 @@ class Shortlist:
         used, length = heaviest[:count], math.sqrt(total)
         rest = math.sqrt(float(squares[count:].sum())) + SLACK * length
         out = postings.places(left_out)
+        scored = []
+        if postings.bounded < postings.dim:
+            led, numbers = self._scored(weights, np.setdiff1d(postings.beyond(weights), out))
+            if np.isnan(numbers).any():
+                return None
+            scored.append((led, numbers))
+            out = np.concatenate((out, led))
 
         sums = self._sums(weights, used, 0, front)
         sums[out[out < front]] = -np.inf
@@ -88,7 +97,8 @@ class Shortlist:
         seeds = (sums >= reached).nonzero()[0]
         if reached == -math.inf or len(seeds) > LANES * k:
             return None
-        exact = postings.of_places(weights, seeds)
+        scored.append((seeds, postings.of_places(weights, seeds)))
+        exact = np.concatenate([numbers for _, numbers in scored])
         bound = _below(float(np.partition(exact, len(exact) - k)[len(exact) - k]))
         if not math.isfinite(bound):
             return None
@@ -97,7 +107,7 @@ class Shortlist:
         near = (sums >= bound).nonzero()[0]
         if len(near) * (int(starts[-1]) / postings.n) > MOST * values:
             return None
-        scored = [(seeds, exact), self._scored(weights, near)]
+        scored.append(self._scored(weights, near))
         if front < postings.n and (bound <= 0 or length * (1 + SLACK) * float(postings.norms[front // LANES]) >= bound):
             sums = self._sums(weights, used, front, postings.n)
             sums[out[out >= front] - front] = -np.inf
