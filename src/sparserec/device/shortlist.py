@@ -85,7 +85,8 @@ class Shortlist:
         out = postings.places(left_out)
         scored = []
         if postings.bounded < postings.dim:
-            led, numbers = self._scored(weights, np.setdiff1d(postings.beyond(weights), out))
+            led = postings.beyond(weights)
+            led, numbers = self._scored(weights, led[np.isin(led, out, invert=True)])
             if np.isnan(numbers).any():
                 return None
             scored.append((led, numbers))
