@@ -24,8 +24,9 @@ from sparserec.device import Recommender
 from sparserec.files import make_folder
 from sparserec.runs import evaluate_on_device
 
+NOTHING = "nothing"
 WITHOUT: dict[str, dict[str, Any]] = {
-    "nothing": {},
+    NOTHING: {},
     "order": {"order": {"use": False}},
     "whole spectrum": {"teacher": {"spectrum": "low"}},
     "item columns": {"teacher": {"item_columns": False}},
@@ -48,7 +49,9 @@ def main(
     for name in datasets:
         for part in parts:
             for seed in seeds:
-                yield _measured(folder, name, budget, part, seed, threads)
+                row, whole = (_measured(folder, name, budget, each, seed, threads) for each in (part, NOTHING))
+                change = row["valid ndcg@20"] / whole["valid ndcg@20"] - 1
+                yield {**row, "change": "" if part == NOTHING else f"{100 * change:+.1f} %"}
     return {"threads": threads}
 
 

@@ -162,13 +162,13 @@ def test_the_page_compares_from_equal_starts_and_as_published():
         return figures.get(job.method, 0.16) + job.settings["seed"] / 1000 * (job.phase == "run")
 
     text = page(done(SMALL, worth), "do it")
-    assert "| all from random | fixed | +19.80 % | +24.5 | 3 |" in text
-    assert "| all from NMF mask | fixed | +24.84 % | +49.0 | 3 |" in text
+    assert "| all from random | fixed | 1 | +19.80 % | +24.5 | 3 |" in text
+    assert "| all from NMF mask | fixed | 1 | +24.84 % | +49.0 | 3 |" in text
     assert "| each as published | fixed |" in text
     assert "keeps 80.1 % of it" in " ".join(text.split())
     assert "## synthetic, mf, density 0.25" in text
     two = page([e for e in done(SMALL, worth) if e.job.settings["seed"] < 2], "do it")
-    assert "| all from random | fixed | +19.90 % | - | 2 |" in two
+    assert "| all from random | fixed | 1 | +19.90 % | - | 2 |" in two
 
 
 def test_curves_are_those_of_ours():
