@@ -43,6 +43,34 @@ def test_before_anything_is_known_the_time_left_is_what_is_expected():
     assert course.left() == 75
 
 
+def test_stages_that_will_not_come_count_no_more():
+    course, _, told = course_of(*TWICE)
+    course.begin("a")
+    course.only("a")
+    assert course.left() == 25
+    course.second()
+    course.begin("a")
+    assert [(news.number, news.stages) for news in told] == [(1, 4), (2, 2)]
+
+
+def test_the_second_training_is_planned_anew_and_the_first_stays_as_it_is_known():
+    course, _, told = course_of(*TWICE)
+    course.begin("a")
+    course.only("a")
+    course.plan_second([Stage(name, "anew", work, second) for name, work, second in TWICE])
+    course.second()
+    course.begin("b")
+    assert (told[-1].number, told[-1].stages, told[-1].words) == (3, 3, "anew")
+
+
+def test_in_a_process_that_did_not_do_the_first_training_all_is_planned():
+    course = Course()
+    course.plan_second([Stage(*stage[:1], "anew", *stage[1:]) for stage in TWICE])
+    course.second()
+    course.begin("a")
+    assert course.stage == Stage("a", "anew", 15.0, True)
+
+
 def test_a_slow_machine_stretches_all_that_is_left():
     """After 40 s for 10 expected ones, the rest is expected to be nearly four times as long too."""
     course, clock, _ = course_of(("a", 10.0, False), ("b", 20.0, False))

@@ -95,6 +95,16 @@ class Course:
         self._stages = list(stages)
         self._number = 0 if current is None else 1 + self._place(current.name, current.second, self._number - 1)
 
+    def plan_second(self, stages: Sequence[Stage]) -> None:
+        """Say anew which stages the second training has; those of the first stay as they are known, where they are."""
+        first = [stage for stage in self._stages if not stage.second] or [one for one in stages if not one.second]
+        self.plan([*first, *(stage for stage in stages if stage.second)])
+
+    def only(self, *names: str) -> None:
+        """Say that after the stage that goes on those of these names alone will come."""
+        known = enumerate(self._stages)
+        self._stages = [stage for place, stage in known if place < self._number or stage.name in names]
+
     def begin(self, name: str) -> None:
         """Begin a stage; those before it are finished or were not needed. One that is not planned changes nothing."""
         place = self._place(name, self._second, -1)

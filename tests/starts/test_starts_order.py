@@ -121,3 +121,12 @@ def test_a_budget_of_the_whole_file_is_kept(tmp_path):
 
 def test_large_catalogues_keep_fewer_weights_an_item():
     assert [kept_weights(n) for n in (100, 1 << 17, 1 << 19, 1 << 20)] == [256, 256, 64, 32]
+
+
+def test_once_order_has_won_no_more_stages_are_promised(tmp_path):
+    heard = []
+    sparserec.train(walks(), tmp_path / "run", **SETTINGS, follow=heard.append)
+    begun = [(news.number, news.stages) for news in heard if news.kind == "stage"]
+    assert begun[0][0] == 1
+    assert begun[-1][0] == begun[-1][1] < begun[0][1]
+    assert heard[-1].kind != "count"

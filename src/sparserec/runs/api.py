@@ -277,7 +277,7 @@ def _refit(run: Run, first: starts.Context, session: _Session) -> bool:
     from sparserec.runs.said import planned_run
 
     borrowed = first.teacher_run is not None
-    course.plan(planned_run(run.config, first.split, borrowed, context.config, until, lender is not None, begun))
+    course.plan_second(planned_run(run.config, first.split, borrowed, context.config, until, lender is not None, begun))
     try:
         with filling(folder):
             model, task = starts.begin(context)

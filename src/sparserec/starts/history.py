@@ -113,6 +113,7 @@ def _begin_ordered(context: Context, ordered: ItemTable) -> Start:
     """Leave a start of item columns in the run folder: its weights are fitted, and nothing is left to learn."""
     decay = ordered.settings.age_decay
     assert decay is not None
+    context.course.only("order")
     n_items = context.split.train.n_items
     weights = np.ones(n_items, dtype=np.float32)
     table = FirstTable(HistoryStart(ordered.mask, weights), n_items, 0, (1.0, decay))

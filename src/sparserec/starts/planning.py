@@ -54,7 +54,7 @@ def stage_names(config: RunConfig, n_items: int, lent: bool = False, timed: bool
         taught = _taught(config.teacher, n_items) if needs_teacher(config) and not lent else []
         order = ["order"] if timed and config.order.use is not False and STARTS[config.init].widths else []
         if order and config.order.use:
-            return [*order, "training"]
+            return order
         names = [*order, "spectrum", *taught, *names] if histories else [*names, "spectrum", *taught]
     return [*names, *(["training"] if config.epochs else []), *(["beside"] if has_item_columns(config) else [])]
 
