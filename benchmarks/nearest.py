@@ -42,10 +42,10 @@ def main(
     folder: Annotated[Path, "for what was measured"],
     data: str = "beauty",
     targets: Annotated[Sequence[int], "numbers an item of Compressed ELSA"] = (4, 8, 16),
-    rates: Annotated[Sequence[float], "step sizes that are tried"] = (1e-3, 3e-3, 1e-2),
+    rates: Annotated[Sequence[float], "step sizes that are tried"] = (1e-3, 3e-3, 1e-2, 3e-2),
     width: Annotated[int, "columns of Compressed ELSA"] = 256,
     epochs: Annotated[int, "of its fine-tuning"] = 10,
-    regularisations: Annotated[Sequence[float], "of EASE, that are tried"] = (100.0, 400.0, 1600.0),
+    regularisations: Annotated[Sequence[float], "of EASE, that are tried"] = (25.0, 100.0, 400.0, 1600.0),
     neighbours: Annotated[int, "an item, of EASE"] = 100,
     threads: Annotated[int | None, "all when not given"] = None,
 ) -> Rows:
