@@ -65,8 +65,8 @@ class TeacherConfig(Settings):
     temperature: float = Field(default=0.1, gt=0)
     """Divides the cosines of the trained teacher in its softmax."""
     negatives_power: float = Field(default=1.0, gt=0)
-    """Of the sum over negatives in the softmax of "pooled" (BSL). Above 1 it made a teacher better by itself and not in
-    an average; see docs/decisions/0047-power-of-negatives.md."""
+    """Of the sum over negatives in the softmax of "pooled" (BSL). Above 1 a teacher added less to the average; see
+    docs/decisions/0047-power-of-negatives.md."""
     lr: float = Field(default=0.01, gt=0)
     """Initial step size of the trained teacher."""
     columns: int | None = Field(default=None, ge=1)
