@@ -95,7 +95,10 @@ def _ended(folder: Path) -> str:
     cells = convergence.cells_of(Results(folder / "paper.jsonl").entries())
     every = [(cell, gain) for cell, known in cells.items() for gain in convergence.gains(known)]
     published = [(cell, gain) for cell, gain in every if gain.words == convergence.PUBLISHED and gain.apart]
-    equal = [gain.apart.clear for _, gain in every if gain.words != convergence.PUBLISHED and gain.apart]
+    others = [
+        gain for _, gain in every if gain.words != convergence.PUBLISHED and gain.others > 1
+    ]  # not the fixed one alone
+    equal = [gain.apart.clear for gain in others if gain.apart]
     if not published or not equal:
         return ""
     (data, base, density), best = max(published, key=lambda pair: pair[1].share)
