@@ -195,3 +195,21 @@ def test_an_epoch_in_words():
     assert epoch_line({"epoch": -1, "ndcg@20": 0.25, "seconds": 0.0}, 8, 1200) == (
         "before training: validation NDCG@20 0.2500"
     )
+
+
+def test_an_interrupt_that_an_extension_makes_another_error_of_is_one(sparserec, ratings, tmp_path, monkeypatch):
+    def train(*_, **__):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise TypeError("not a data type") from None
+
+    monkeypatch.setattr("sparserec.runs.train", train)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        code, _, err = sparserec("train", ratings, "--out", tmp_path / "run")
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert code == 130
+    assert "To go on where it stopped" in err

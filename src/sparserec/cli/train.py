@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -132,7 +137,7 @@ def train(
     conditions = {"threads": threads, "device": device, "resume": resume, "teacher_from": teacher_from}
     progress = TrainingProgress(quiet, verbose)
     try:
-        with progress:
+        with progress, _interrupts():
             from sparserec.runs import train as run_training
 
             told = {"report": progress.report, "follow": progress.follow}
@@ -146,6 +151,30 @@ def train(
         sys.exit(130)
     if not quiet:
         _print_summary(run, out, data)
+
+
+@contextmanager
+def _interrupts() -> Iterator[None]:
+    """Within this, what fails by Ctrl-C is an interrupt: extensions that read files make other errors of it."""
+    before, came = signal.getsignal(signal.SIGINT), False  # another handler decides by itself what Ctrl-C does
+
+    def notice(number: int, frame: FrameType | None) -> None:
+        nonlocal came
+        came = True
+        signal.default_int_handler(number, frame)
+
+    if before is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, notice)
+    try:
+        yield
+    except Exception as error:
+        if came:
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _say_how_to_go_on(progress: TrainingProgress, run: Run | None = None) -> None:
