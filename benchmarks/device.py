@@ -33,6 +33,7 @@ from sparserec.bench.script import run  # noqa: E402
 from sparserec.bench.timing import quantiles, timed, turns  # noqa: E402
 from sparserec.device import Recommender  # noqa: E402
 from sparserec.exchange import write_onnx  # noqa: E402
+from sparserec.vocabulary import Vocabulary  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = (5, 30, 200)
@@ -141,7 +142,7 @@ def updates(model: Path, older: Path | None) -> dict[str, dict[str, float]]:
     if rows.indptr is None or rows.columns is None:
         return {}
     owner = np.repeat(np.arange(rows.n), np.diff(rows.indptr))
-    values = rows.dequantised()
+    values, ids = rows.dequantised(), Vocabulary.of(opened.item_ids)
 
     def written(columns: np.ndarray, values: np.ndarray) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
@@ -149,8 +150,9 @@ def updates(model: Path, older: Path | None) -> dict[str, dict[str, float]]:
             write(
                 file,
                 items=TableData(rows.indptr, columns, values.astype(np.float32), rows.dim),
-                item_ids=opened.item_ids,
+                item_ids=ids,
                 history_factors=rows.history_factors,
+                age_decay=None if rows.age_decay is None else rows.age_decay.tolist(),
                 values_dtype="coded",
                 recipe=opened.card.recipe,
             )
