@@ -16,8 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Annotated
 
 from sparserec.axes import TEACHERS
-from sparserec.bench.convergence import GIVEN
-from sparserec.bench.data import AT_RANDOM, HELD_OUT, data_root, dataset
+from sparserec.bench.data import AT_RANDOM, GIVEN, HELD_OUT, data_root, dataset
 from sparserec.bench.parts import (
     Context,
     choose_spectrum,

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from sparserec import train
-from sparserec.bench.convergence import GIVEN
-from sparserec.bench.data import HELD_OUT, data_root, dataset
+from sparserec.bench.data import GIVEN, HELD_OUT, data_root, dataset
 from sparserec.bench.parts import finished
 from sparserec.bench.script import Rows, remembered, run
 from sparserec.device import Recommender

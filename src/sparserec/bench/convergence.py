@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sparserec.bench.data import FEW_USERS, SYNTHETIC
+from sparserec.bench.data import FEW_USERS, GIVEN, SYNTHETIC
 from sparserec.bench.results import Entry, Job
 from sparserec.errors import SparserecError
 
@@ -64,8 +64,6 @@ OTHER_STEPS = (0.5, 2.0)
 """Times the best step size: half of the second round of what does not move, the other half are decays."""
 CUT_AT_RANDOM = {"data": {"split": "random"}}
 """Of data sets without a given test part: validation and test are samples alike."""
-GIVEN = ("gowalla", "yelp2018")
-"""Those with one."""
 QUICK: dict[str, Any] = {"epochs": 4, "patience": 4, "batch_size": 256, "n_negatives": 32}
 """What --quick puts over all else."""
 

@@ -18,7 +18,8 @@ HELD_OUT = {"holdout": True}
 """Of the data of every benchmark's run: the test part stays out of what is exported, which is measured on it."""
 AT_RANDOM = {**HELD_OUT, "split": "random"}
 """The same where interactions have times and the figures are of gaps in histories, not of what came last."""
-
+GIVEN = ("gowalla", "yelp2018")
+"""Data sets that come with a test part, and without times."""
 
 FEW_USERS, AGAIN = "-fifth", "-again"
 """Ends of names: a fifth of the users of a data set, by chance; one whose test part is to be cut anew."""

@@ -17,6 +17,7 @@ from sparserec.cli.console import complain, say, tell
 from sparserec.cli.data import data
 from sparserec.cli.demo import demo
 from sparserec.cli.evaluate import evaluate
+from sparserec.cli.interrupts import interrupts
 from sparserec.cli.patch import apply, delta
 from sparserec.cli.recommend import ANY_WORDS, find, recommend, similar
 from sparserec.cli.serve import export, inspect
@@ -63,7 +64,7 @@ def main() -> None:
     """Run the command line; the entry point of the `sparserec` script."""
     prepare_streams()
     try:
-        with on_command_line():
+        with on_command_line(), interrupts():
             app()
     except SparserecError as error:
         complain(error)

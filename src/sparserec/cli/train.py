@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,6 +11,7 @@ import typer
 from sparserec.axes import EXPLORERS, OBJECTIVES, RECOMMENDERS, STARTS
 from sparserec.cli.choices import listed, one_of
 from sparserec.cli.console import command, say, tell
+from sparserec.cli.interrupts import interrupts
 from sparserec.cli.progress import TrainingProgress
 from sparserec.cli.reading import reads
 from sparserec.cli.serve import IdLists
@@ -137,7 +133,7 @@ def train(
     conditions = {"threads": threads, "device": device, "resume": resume, "teacher_from": teacher_from}
     progress = TrainingProgress(quiet, verbose)
     try:
-        with progress, _interrupts():
+        with progress, interrupts():
             from sparserec.runs import train as run_training
 
             told = {"report": progress.report, "follow": progress.follow}
@@ -151,30 +147,6 @@ def train(
         sys.exit(130)
     if not quiet:
         _print_summary(run, out, data)
-
-
-@contextmanager
-def _interrupts() -> Iterator[None]:
-    """Within this, what fails by Ctrl-C is an interrupt: extensions that read files make other errors of it."""
-    before, came = signal.getsignal(signal.SIGINT), False  # another handler decides by itself what Ctrl-C does
-
-    def notice(number: int, frame: FrameType | None) -> None:
-        nonlocal came
-        came = True
-        signal.default_int_handler(number, frame)
-
-    if before is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    signal.signal(signal.SIGINT, notice)
-    try:
-        yield
-    except Exception as error:
-        if came:
-            raise KeyboardInterrupt from error
-        raise
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _say_how_to_go_on(progress: TrainingProgress, run: Run | None = None) -> None:
