@@ -55,7 +55,7 @@ def add_item_columns(context: Context) -> None:
     if "item_columns" in facts or "ages" in facts["dims"] or facts.get("rounded"):
         return  # decided already, or trained for the rounding of its file, which would be another
     asked, judged = context.config.teacher.item_columns, context.split.valid.nnz > 0
-    if asked is False or (asked is None and not judged):
+    if asked is None and not judged:
         return
     mask = CsrMask(*(tensors[f"items.{name}"].numpy() for name in ("indptr", "columns", "values")))
     dim, weights = int(facts["dims"]["items"]), tensors["weights.values"].numpy().ravel()

@@ -95,19 +95,16 @@ def _ended(folder: Path) -> str:
     cells = convergence.cells_of(Results(folder / "paper.jsonl").entries())
     every = [(cell, gain) for cell, known in cells.items() for gain in convergence.gains(known)]
     published = [(cell, gain) for cell, gain in every if gain.words == convergence.PUBLISHED and gain.apart]
-    others = [
-        gain for _, gain in every if gain.words != convergence.PUBLISHED and gain.others > 1
-    ]  # not the fixed one alone
+    # Beside a fixed mask alone nothing is said of how masks move.
+    others = [gain for _, gain in every if gain.words != convergence.PUBLISHED and gain.others > 1]
     equal = [gain.apart.clear for gain in others if gain.apart]
     if not published or not equal:
         return ""
     (data, base, density), best = max(published, key=lambda pair: pair[1].share)
     assert best.apart is not None
+    clear = "clear" if best.apart.clear else "not clear"
     words = f"NDCG@20 {percent(best.share, 2)} beside the best other method as published ({data}, {base}, density "
-    words += (
-        f"{density:g}; {best.apart.errors:.1f} standard errors, {'clear' if best.apart.clear else 'not clear'}); from "
-    )
-    words += "equal starts clearly ahead in "
+    words += f"{density:g}; {best.apart.errors:.1f} standard errors, {clear}); from equal starts clearly ahead in "
     return f"{words}{equal.count(1)} of {len(equal)} comparisons, clearly behind in {equal.count(-1)}"
 
 
