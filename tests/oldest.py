@@ -3,8 +3,8 @@
     python tests/oldest.py                    # those that say most in little time
     python tests/oldest.py tests/runs -x      # what is given, as for pytest
 
-What the device side, the command line, training and the ONNX export declare is installed at its lower bound; what these
-need in turn, and what runs the tests, in the newest version that fits.
+What the device side, the command line, training and the ONNX export declare is installed at its lower bound, and so are
+the libraries whose frames are read; what these need in turn, and what runs the tests, in the newest version that fits.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".venv-oldest"
 EXTRAS = ("train", "onnx")
-RUNNERS = ("pytest", "hypothesis", "psutil")
+FRAMES = ("duckdb", "pandas")
+"""Of the extra dev: what users bring their own frames in."""
+RUNNERS = ("pytest", "hypothesis", "psutil", "build", "setuptools>=77")
 TESTS = ("tests/settings", "tests/artefact", "tests/device", "tests/interactions", "tests/evaluation", "tests/runs")
 
 NOT_PROMISED = ("tests/runs/test_runs_train.py::test_a_killed_process_resumes_to_the_same_bytes",)
@@ -33,6 +35,7 @@ def pins() -> list[str]:
     declared = [*project["dependencies"]]
     for extra in EXTRAS:
         declared += project["optional-dependencies"][extra]
+    declared += [line for line in project["optional-dependencies"]["dev"] if line.startswith(FRAMES)]
     oldest: dict[str, tuple[int, ...]] = {}
     for line in declared:
         found = re.fullmatch(r"([A-Za-z0-9_.-]+)>=([0-9.]+)", line)

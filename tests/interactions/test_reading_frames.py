@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 
 import numpy as np
@@ -29,11 +30,15 @@ def pandas_frame() -> pd.DataFrame:
     return pd.DataFrame(ROWS, columns=["user", "item", "rating", "timestamp"])
 
 
-def duckdb_relation():
-    duckdb = pytest.importorskip("duckdb")
-    connection = duckdb.connect()
+@functools.cache  # older versions close a connection that nobody holds, for all the relation
+def duckdb_connection():
+    connection = pytest.importorskip("duckdb").connect()
     connection.register("events", pandas_frame())
-    return connection.sql("select * from events")
+    return connection
+
+
+def duckdb_relation():
+    return duckdb_connection().sql("select * from events")
 
 
 FRAMES = {

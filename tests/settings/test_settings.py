@@ -1,10 +1,22 @@
 from __future__ import annotations
 
+import inspect
+from dataclasses import fields
+
 import pytest
 import tomli_w
 
 from sparserec.errors import SparserecError
-from sparserec.settings import load_config, recipe_names
+from sparserec.interactions import load
+from sparserec.interactions.request import Request
+from sparserec.settings import DataConfig, load_config, recipe_names
+
+
+def test_reading_has_the_same_defaults_in_load_in_a_request_and_in_a_configuration():
+    request = {part.name: part.default for part in fields(Request)}
+    arguments = list(inspect.signature(load).parameters.values())[1:]  # the first one is the source
+    assert {argument.name: argument.default for argument in arguments} == request
+    assert {name: DataConfig.model_fields[name].default for name in request} == request
 
 
 def test_a_recipe_gives_a_complete_configuration():

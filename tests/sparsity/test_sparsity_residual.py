@@ -56,7 +56,7 @@ def residual(seed=0, block=None, monkeypatch=None):
     history, lists, scores, nearest = problem(seed=seed)
     if block is not None:
         monkeypatch.setattr("sparserec.sparsity.residual.BLOCK", block)
-    return Residual(history, nearest, lists, lambda users: scores[users].copy(), emphasis=EMPHASIS, relative_to=20), (
+    return Residual(history, nearest, lists, lambda users: scores[users].T.copy(), emphasis=EMPHASIS, relative_to=20), (
         history,
         lists,
         scores,

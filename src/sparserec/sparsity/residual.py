@@ -48,7 +48,8 @@ class Residual:
         history: of every user.
         nearest: (n_items, C) int32, candidates of each item, -1 where there are fewer.
         lists: the teacher's.
-        score: what the table says: users (B,) int64 -> scores of all items (B, n_items) float32.
+        score: what the table says: users (B,) int64 -> scores of all items (n_items, B) float32, which may be written
+            over.
         emphasis: how much more the head of a list counts than its end.
         relative_to: a user's errors count relative to the mean of so many of the best scores on their list.
     """
@@ -108,25 +109,25 @@ class Residual:
         wanted = np.zeros(self._nearest.shape)
         for first in range(0, len(lists.users), BLOCK):
             part = slice(first, first + BLOCK)
-            scores = np.asarray(score(lists.users[part]), dtype=np.float32)
+            scores = np.ascontiguousarray(score(lists.users[part]), dtype=np.float32)
             items, asked = lists.items[part].astype(np.int64), lists.scores[part]
-            who = np.arange(len(scores))[:, None]
-            error = np.minimum(asked[:, -1:] - scores, 0)
-            error *= scale[part, None].astype(np.float32)
-            pull = (asked - scores[who, items]) * (scale[part, None] + more[part])
-            error[who, items] = pull
-            rows = self._rows[part]
-            error[np.repeat(np.arange(len(scores)), np.diff(rows.indptr)), rows.indices] = 0
-            block = sp.csr_array(rows.T)
-            _pull(block.indptr, block.indices, np.ascontiguousarray(error.T), self._nearest, wanted)
+            count, length = items.shape
+            errors = asked - scores[items, np.arange(count)[:, None]]
+            pulls = (errors * (scale[part, None] + more[part])).astype(np.float32).ravel()
+            order = np.argsort(items.ravel(), kind="stable")
+            bounds = np.concatenate(([0], np.cumsum(np.bincount(items.ravel(), minlength=len(scores)))))
+            ends = np.ascontiguousarray(asked[:, -1]), scale[part].astype(np.float32)
+            listed = bounds, order // length, pulls[order]
+            taken = sp.csr_array(self._rows[part].T)
+            _pull(scores, ends, listed, taken.indptr, taken.indices, self._nearest, wanted)
         return wanted
 
     def _solved(self, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Weights of the candidates that are kept, and by how much each lowers the error, (n_items, C) float64."""
         found, worth = np.zeros(keep.shape), np.zeros(keep.shape)
-        by_item, by_user = ((part.indptr, part.indices) for part in (self._by_item, self._rows))
+        by_item = (self._by_item.indptr, self._by_item.indices)
         by_list = (self._listed, self._listed_by, self._listed_weight)
-        _solve(self._nearest, keep, self._wanted, by_item, by_user, self._scale, by_list, RIDGE, found, worth)
+        _solve(self._nearest, keep, self._wanted, by_item, self._scale, by_list, RIDGE, found, worth)
         return found, worth
 
 
@@ -135,79 +136,101 @@ def _bounds(history: Histories, users: np.ndarray) -> list[tuple[int, int]]:
 
 
 @kernel(parallel=True)
-def _pull(indptr, indices, error, nearest, wanted):
-    """Add up the errors (n_items, B) of each item over the users of a block who took each of its candidates."""
+def _pull(scores, ends, listed, indptr, indices, nearest, wanted):
+    """Add up the errors of each item over the users of a block who took each of its candidates.
+
+    `scores` (n_items, B), which is written over; `ends` are the last score of each user's list and what their errors
+    count, `listed` the errors of listed items: pointers by item, users, values; then who took each item.
+    """
+    last, scale = ends
+    listed_ptr, listed_by, pulls = listed
     for item in prange(len(nearest)):
+        error = scores[item]
+        for user in range(len(error)):
+            error[user] = min(last[user] - error[user], np.float32(0)) * scale[user]
+        for entry in range(listed_ptr[item], listed_ptr[item + 1]):
+            error[listed_by[entry]] = pulls[entry]
+        for entry in range(indptr[item], indptr[item + 1]):
+            error[indices[entry]] = 0
         for slot in range(nearest.shape[1]):
             other = nearest[item, slot]
             if other < 0:
                 break
             total = 0.0
-            for place in range(indptr[other], indptr[other + 1]):
-                total += error[item, indices[place]]
+            for entry in range(indptr[other], indptr[other + 1]):
+                total += error[indices[entry]]
             wanted[item, slot] += total
 
 
 @kernel()
-def _together(indptr, indices, row, place, out):
-    """Write the slots that the items of a row have; how many."""
-    count = 0
-    for entry in range(indptr[row], indptr[row + 1]):
-        slot = place[indices[entry]]
-        if slot >= 0:
-            out[count] = slot
-            count += 1
+def _chains(item, near, item_ptr, users_of, mark, head, after, slot_of, touched):
+    """Link the slots that each user has among the candidates of an item, unless they took the item; how many users.
+
+    `touched` gets the users; the chain of one begins at `head` and goes on with `after`, and `mark` is 2 item + 1.
+    """
+    for entry in range(item_ptr[item], item_ptr[item + 1]):
+        mark[users_of[entry]] = 2 * item
+    count, end = 0, 0
+    for slot in range(len(near)):
+        for entry in range(item_ptr[near[slot]], item_ptr[near[slot] + 1]):
+            user = users_of[entry]
+            if mark[user] == 2 * item:
+                continue
+            if mark[user] != 2 * item + 1:
+                mark[user], head[user] = 2 * item + 1, -1
+                touched[count] = user
+                count += 1
+            after[end], slot_of[end], head[user] = head[user], slot, end
+            end += 1
     return count
 
 
 @kernel()
-def _add_all(item, near, item_ptr, users_of, row_ptr, items_of, scale, place, seen, slots, system):
-    """Add what the candidates of an item have in common, over all who did not take the item."""
-    for entry in range(item_ptr[item], item_ptr[item + 1]):
-        seen[users_of[entry]] = item
-    for other in near:
-        for entry in range(item_ptr[other], item_ptr[other + 1]):
-            user = users_of[entry]
-            if seen[user] != item:
-                seen[user] = item
-                count = _together(row_ptr, items_of, user, place, slots)
-                _add(system, slots, count, scale[user])
-
-
-@kernel()
-def _add(system, slots, count, weight):
-    for one in range(count):
-        for other in range(count):
-            system[slots[one], slots[other]] += weight
+def _add(system, first, after, slot_of, weight):
+    """Add a weight for each pair of slots of a chain."""
+    one = first
+    while one >= 0:
+        other = first
+        while other >= 0:
+            system[slot_of[one], slot_of[other]] += weight
+            other = after[other]
+        one = after[one]
 
 
 @kernel(parallel=True)
-def _solve(nearest, keep, wanted, by_item, by_user, scale, by_list, ridge, found, worth):
+def _solve(nearest, keep, wanted, by_item, scale, by_list, ridge, found, worth):
     """Solve the system of each item for the candidates that are kept.
 
-    `by_item` and `by_user` are pointers and indices of the history, `by_list` for each item who has it on their list
-    and what they count more: pointers, users, weights.
+    `by_item` are pointers and indices of the history by item, `by_list` for each item who has it on their list and what
+    they count more: pointers, users, weights. Only who took a candidate is looked at, and of their histories nothing
+    but the candidates: a few users have most of what all histories have in common.
     """
     n_items, n_users = len(nearest), len(scale)
-    (item_ptr, users_of), (row_ptr, items_of), (listed, listed_by, listed_weight) = by_item, by_user, by_list
+    (item_ptr, users_of), (listed, listed_by, listed_weight) = by_item, by_list
     for block in prange(BLOCKS):
-        place, seen = np.full(n_items, -1), np.full(n_users, -1)
-        slots = np.empty(nearest.shape[1], np.int64)
+        mark, head = np.full(n_users, -1), np.empty(n_users, np.int64)
+        touched, after, slot_of = np.empty(n_users, np.int64), np.empty(0, np.int64), np.empty(0, np.int64)
         for item in range(block, n_items, BLOCKS):
             chosen = np.flatnonzero(keep[item])
             size = len(chosen)
             if size == 0:
                 continue
             near, system, right = nearest[item][chosen], np.zeros((size, size)), wanted[item][chosen]
-            place[near] = np.arange(size)
-            _add_all(item, near, item_ptr, users_of, row_ptr, items_of, scale, place, seen, slots, system)
+            links = 0
+            for other in near:
+                links += item_ptr[other + 1] - item_ptr[other]
+            if links > len(after):
+                after, slot_of = np.empty(2 * links, np.int64), np.empty(2 * links, np.int64)
+            count = _chains(item, near, item_ptr, users_of, mark, head, after, slot_of, touched)
+            for user in touched[:count]:
+                _add(system, head[user], after, slot_of, scale[user])
             for entry in range(listed[item], listed[item + 1]):
-                count = _together(row_ptr, items_of, listed_by[entry], place, slots)
-                _add(system, slots, count, listed_weight[entry])
+                user = listed_by[entry]
+                if mark[user] == 2 * item + 1:
+                    _add(system, head[user], after, slot_of, listed_weight[entry])
             for slot in range(size):
                 system[slot, slot] = system[slot, slot] * (1 + ridge) + 1e-12
             solution = np.linalg.solve(system, right)
             for slot in range(size):
                 found[item, chosen[slot]] = solution[slot]
                 worth[item, chosen[slot]] = solution[slot] ** 2 * system[slot, slot]
-            place[near] = -1

@@ -123,9 +123,10 @@ def _joined(context: Context, mask: CsrMask, weights: np.ndarray, dim: int, coun
     users = taught_users(context.config, context.split)
     known = open_lists(context.folder / LISTS_FILE, users, n_items)
     nearest, _ = neighbours(normalised(train.csr()), min(thresholds.NEAREST, n_items - 1))
-    plain = _fism(context, mask, weights, dim).scorer(train)
+    plain = _fism(context, mask, weights, dim)
     counts = {"emphasis": EMPHASIS, "relative_to": RELATIVE_TO}  # as in the loss that the table was trained with
-    beside = Residual(train, nearest, known, plain.score, **counts).weights(count)
+    with torch.no_grad():
+        beside = Residual(train, nearest, known, lambda asked: _scores(plain, asked), **counts).weights(count)
     # One step codes the values of both: let them be as large on average. Scores do not change by it.
     scale = float(np.mean(np.abs(beside.data), dtype=np.float64) / np.mean(np.abs(mask.values), dtype=np.float64))
     table = sp.csr_array((mask.values * np.float32(scale), mask.columns.astype(np.int32), mask.indptr), (n_items, dim))
@@ -134,6 +135,11 @@ def _joined(context: Context, mask: CsrMask, weights: np.ndarray, dim: int, coun
     joined = CsrMask(pointers(np.diff(both.indptr)), both.indices, both.data.astype(np.float32))
     ones = DenseTable(np.ones((2, 1), dtype=np.float32))
     return _fism(context, joined, weights - 2 * math.log(scale), dim + n_items, ones)
+
+
+def _scores(model: FISM, users: np.ndarray) -> np.ndarray:
+    """Scores of all items (n_items, B) for users (B,)."""
+    return model.catalogue_scores(torch.from_numpy(users)).numpy()
 
 
 @torch.no_grad()
