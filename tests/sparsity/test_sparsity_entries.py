@@ -82,10 +82,19 @@ def test_a_budget_that_does_not_fit_is_refused(budget):
 
 
 @pytest.mark.parametrize(
-    ("budget", "n_rows", "dim", "kept"), [(10, 10, 64, 4), (11, 10, 64, 8), (640, 10, 64, 64), (100, 10, 64, 40)]
+    ("budget", "n_rows", "dim", "kept"),
+    [(10, 10, 64, 4), (11, 10, 64, 8), (80, 10, 64, 32), (320, 10, 64, 46), (640, 10, 64, 64), (1, 1, 1, 1)],
 )
-def test_a_row_keeps_four_times_its_share(budget, n_rows, dim, kept):
+def test_a_row_keeps_four_times_its_share_up_to_half_of_it_and_then_less_beside_it(budget, n_rows, dim, kept):
     assert kept_in_a_row(budget, n_rows, dim) == kept
+
+
+@given(dim=st.integers(1, 300), budget=st.integers(1, 3000))
+def test_a_row_keeps_its_share_at_least_and_never_more_than_there_is(dim, budget):
+    n_rows = 10
+    share = -(-budget // n_rows)
+    if share <= dim:
+        assert share <= kept_in_a_row(budget, n_rows, dim) <= dim
 
 
 # -- nonnegative factors --------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,8 +47,15 @@ class Entries:
 
 
 def kept_in_a_row(budget: int, n_rows: int, dim: int) -> int:
-    """How many entries of a row are enough to choose from: `SLACK` times its share of the budget, at most all."""
-    return min(dim, SLACK * -(-budget // n_rows))
+    """How many entries of a row are enough to choose from: `SLACK` times its share of the budget, up to half a row.
+
+    Of larger shares there is less to choose from, so less is kept beside them; a share of whole rows keeps all.
+    """
+    share = -(-budget // n_rows)
+    if 2 * SLACK * share <= dim:
+        return SLACK * share
+    beyond = (share - dim / (2 * SLACK)) / (dim - dim / (2 * SLACK))
+    return min(dim, max(share, math.ceil(dim / 2 * (1 + beyond))))
 
 
 def masks_of_entries(
