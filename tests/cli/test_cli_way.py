@@ -172,3 +172,18 @@ def test_demo(sparserec, tmp_path, monkeypatch):
         assert words in out
     assert re.search(r"of 1[34]: once more, on everything", out)  # the default recipe, without EASE here
     assert (tmp_path / "model.safetensors").exists()
+
+
+def test_whoever_interrupts_any_command_is_told(trained, ratings):
+    """Early, while it is loaded, and later."""
+    begun = "from sparserec.cli import main; print('begun', flush=True); main()"
+    for wait in (0.05, 1.0):
+        command = [sys.executable, "-c", begun, "evaluate", str(trained[0]), str(ratings)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(wait)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=60)
+        if process.returncode != 0:  # it was not over before
+            assert (process.returncode, err.decode().split()[-1:]) == (130, ["interrupted"]), err

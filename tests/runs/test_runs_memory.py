@@ -103,3 +103,34 @@ def test_pairs_in_train_and_test_are_told(tmp_path, quick, frame):
     notes: list[str] = []
     evaluate_path(tmp_path / "run", folder, note=notes.append)
     assert any("300 of 300 pairs of the test part stand in the training part too" in note for note in notes)
+
+
+# -- reading that training is told of -------------------------------------------------------------------------------
+
+
+def test_training_takes_what_load_takes(tmp_path, quick, frame):
+    frame = frame.rename(columns={"user": "who"})
+    run = sparserec.train(frame, tmp_path / "run", user="who", min_rating=3, where="rating < 5", **quick)
+    data = sparserec.load(frame, user="who", min_rating=3, where="rating < 5")
+    assert run.split().train.nnz + run.split().valid.nnz + run.split().test.nnz == data.interactions.nnz
+    assert (run.config.data.user, run.config.data.min_rating, run.config.data.where) == ("who", 3, "rating < 5")
+
+
+def test_data_that_was_read_already_is_not_read_otherwise_in_silence(tmp_path, quick, frame):
+    data = sparserec.load(frame, min_rating=3)
+    with pytest.raises(SparserecError, match="read already, without min_rating=4.0: give it to load"):
+        sparserec.train(data, tmp_path / "run", min_rating=4, **quick)
+    assert sparserec.train(data, tmp_path / "run", min_rating=3, **quick).config.data.min_rating == 3
+
+
+def test_a_run_finds_its_data_from_another_folder_and_says_when_it_is_gone(tmp_path, quick, frame, monkeypatch):
+    frame.to_csv(tmp_path / "ratings.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    found = sparserec.train("ratings.csv", "run", **quick).evaluate().as_dict()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert sparserec.Run.open(tmp_path / "run").evaluate().as_dict() == found
+    (tmp_path / "ratings.csv").rename(tmp_path / "moved.csv")
+    with pytest.raises(SparserecError, match=r"was trained on .*ratings\.csv, which is no longer there"):
+        sparserec.Run.open(tmp_path / "run").evaluate()
+    assert evaluate_path(tmp_path / "run", tmp_path / "moved.csv").as_dict() == found

@@ -1,5 +1,16 @@
 """The command line: one thin command for each verb."""
 
-from sparserec.cli.app import main
+import sys
+
+
+def main() -> None:
+    """Run the command line; the entry point of the `sparserec` script."""
+    try:
+        from sparserec.cli.app import main as run  # here, so that Ctrl-C meets no traceback while it is loaded
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
+    run()
+
 
 __all__ = ["main"]

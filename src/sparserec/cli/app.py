@@ -61,7 +61,7 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; the entry point of the `sparserec` script."""
+    """Run the command line."""
     prepare_streams()
     try:
         with on_command_line(), interrupts():
@@ -80,6 +80,10 @@ def main() -> None:
     except KeyboardInterrupt:
         tell("interrupted")
         sys.exit(130)
+    except SystemExit as end:
+        if end.code == 130 and isinstance(end.__context__, typer.Exit):  # Typer ends by Ctrl-C without a word
+            tell("interrupted")
+        raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

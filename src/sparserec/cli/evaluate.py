@@ -60,7 +60,7 @@ def evaluate(
     from sparserec.runs import evaluate_path, set_threads
 
     if not as_json and model.exists():
-        say(f"ranking all items for the users of {data} ...")
+        say(f"ranking all items for the users of {data or 'the data of ' + str(model)} ...")
     set_threads(threads)
     notes: list[str] = []
     lengths = tuple(k or [20])

@@ -11,7 +11,7 @@ import polars as pl
 from sparserec.errors import SparserecError, option
 from sparserec.interactions.request import Request
 from sparserec.interactions.tally import Tally
-from sparserec.interactions.times import RIGHT, moment
+from sparserec.interactions.times import RIGHT, TEXTS, moment
 from sparserec.vocabulary import Vocabulary
 
 # What an absent id looks like once something has written it as text, in lower case where case says nothing.
@@ -37,6 +37,7 @@ class Coded:
         locate: where a user id first stands in the file, for messages, such as "test.txt:3".
         tally: what was left out.
         untimed: why there are no timestamps though there is a column of them; empty where there is no more to say.
+        dated: whether the timestamps were written as dates, and not as numbers.
     """
 
     users: np.ndarray
@@ -48,6 +49,7 @@ class Coded:
     locate: Callable[[str], str]
     tally: Tally = field(default_factory=Tally)
     untimed: str = ""
+    dated: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Scan:
         blank: blank lines that are not among the rows.
         blanks: whether there may be blank lines among the rows.
         hints: sentences about what was read in another way than it stands there.
+        untimed: why a column of timestamps is not in the frame.
     """
 
     frame: pl.LazyFrame
@@ -74,6 +77,7 @@ class Scan:
     blank: int = 0
     blanks: bool = False
     hints: tuple[str, ...] = ()
+    untimed: str = ""
 
     def has(self, column: str) -> bool:
         """Whether the frame has a column."""
@@ -99,7 +103,7 @@ def read_scan(scan: Scan, request: Request) -> Coded:
     minimum rating leave out never leave the scan.
     """
     words = request.missing == "text"
-    time, untimed = _time(scan)
+    time, dated, untimed = _time(scan, request)
     table = _collect(scan, request, time)
     _refuse_overlong(scan, table)
     low, unread = _left_in_scan(scan, request)
@@ -112,9 +116,11 @@ def read_scan(scan: Scan, request: Request) -> Coded:
     (users, user_ids), (items, item_ids) = (encode(table.drop_in_place(role), words) for role in ("user", "item"))
     times = table.drop_in_place("timestamp") if "timestamp" in table.columns else None
     present = (users >= 0) & (items >= 0)
+    named = int(np.count_nonzero(present))
     if "liked" in table.columns:
         present &= table["liked"].fill_null(False).to_numpy()
-    absent = len(present) - int(np.count_nonzero(present))
+    unrated = named - int(np.count_nonzero(present))
+    absent = len(present) - named + unrated
     blank = scan.blank
     if absent:  # blank lines, or what may be left out; `_check` has refused everything else
         here = np.flatnonzero(present)
@@ -122,12 +128,17 @@ def read_scan(scan: Scan, request: Request) -> Coded:
         times = None if times is None else times.gather(here)
         users, user_ids = _used(users, user_ids)
         items, item_ids = _used(items, item_ids)
-        blank += _blank_rows(scan, absent, request)
-    if times is not None and times.null_count():
-        untimed, times = _untimed(scan, request, time), None
+        blank += _blank_rows(scan, absent - unrated, request)
+    if times is not None:
+        untimed, times = (untimed or _untimed(scan, request, time), None) if times.null_count() else ("", times)
+    if unrated:
+        hints.append(
+            f"{unrated:,} row{'s' * (unrated > 1)} without a number in column {scan.names['rating']!r} count"
+            f"{'s' * (unrated == 1)} as rated lower than asked"
+        )
     hints += _about_padding("user", user_ids) + _about_padding("item", item_ids)
     rows = len(present) + low + unread - (blank - scan.blank)
-    left = {"missing": absent - (blank - scan.blank), "rating": low, "where": unread}
+    left = {"missing": absent - unrated - (blank - scan.blank), "rating": low + unrated, "where": unread}
     return Coded(
         users,
         items,
@@ -138,23 +149,27 @@ def read_scan(scan: Scan, request: Request) -> Coded:
         lambda name: scan.locate("user", name),
         Tally(rows=rows, blank=blank, hints=tuple(hints), **left),
         untimed,
+        dated,
     )
 
 
-def _time(scan: Scan) -> tuple[pl.Expr | None, str]:
-    """The expression for timestamps, and why there is none though there is a column."""
+def _time(scan: Scan, request: Request) -> tuple[pl.Expr | None, bool, str]:
+    """The expression for timestamps, whether they are dates, and why there are none though there is a column."""
     if "timestamp" not in scan.names:
-        return None, ""
+        return None, False, scan.untimed
     try:
-        sample = scan.frame.select("timestamp").drop_nulls().head(PROBED).collect(engine="streaming")["timestamp"]
+        rows = scan.frame.filter(_counted(scan, request)).select("timestamp").drop_nulls().head(PROBED)
+        sample = rows.collect(engine="streaming")["timestamp"]
     except (pl.exceptions.PolarsError, OSError) as error:
         raise scan.explain(error) from error
     kind = scan.frame.collect_schema()["timestamp"]
     found = moment(kind, sample)
     if found is not None:
-        return found, ""
+        return *found, ""
     first = f", such as {str(sample[0])[:40]!r}" if len(sample) else ""
-    return None, f"{scan.label}: column {scan.names['timestamp']!r} holds no timestamps{first}; they must be {RIGHT}"
+    why = f"{scan.label}: column {scan.names['timestamp']!r} holds no timestamps{first}; they must be {RIGHT}"
+    # Where there is no value there may be no row either, and none of no rows is without a time.
+    return (None if len(sample) else pl.lit(None, pl.Int64)), False, why
 
 
 def _kept(scan: Scan, request: Request) -> pl.Expr:
@@ -162,13 +177,25 @@ def _kept(scan: Scan, request: Request) -> pl.Expr:
     return pl.col("chosen").fill_null(False) if scan.has("chosen") else pl.lit(True)
 
 
-def _rating() -> pl.Expr:
-    return pl.col("rating").cast(pl.Float64, strict=False)
+def _counted(scan: Scan, request: Request) -> pl.Expr:
+    """Rows that become interactions, but for words that stand for no id."""
+    counted = _kept(scan, request) & pl.col("user").is_not_null() & pl.col("item").is_not_null()
+    if request.min_rating is not None:
+        counted &= _liked(scan, request.min_rating).fill_null(False)
+    return counted
 
 
-def _liked(minimum: float) -> pl.Expr:
+def _rating(scan: Scan) -> pl.Expr:
+    rating = pl.col("rating")
+    if scan.frame.collect_schema()["rating"] in TEXTS:
+        rating = rating.cast(pl.String).str.strip_chars()
+    return rating.cast(pl.Float64, strict=False)
+
+
+def _liked(scan: Scan, minimum: float) -> pl.Expr:
     """Whether a row is rated high enough; null where the rating is no number."""
-    return pl.when(_rating().is_finite()).then(_rating() >= minimum)
+    rating = _rating(scan)
+    return pl.when(rating.is_finite()).then(rating >= minimum)
 
 
 def _collect(scan: Scan, request: Request, time: pl.Expr | None) -> pl.DataFrame:
@@ -178,11 +205,11 @@ def _collect(scan: Scan, request: Request, time: pl.Expr | None) -> pl.DataFrame
         picks.append(time.alias("timestamp"))
     wanted = _kept(scan, request)
     if request.min_rating is not None:
-        liked = _liked(request.min_rating)
+        liked = _liked(scan, request.min_rating)
         picks.append(liked.alias("liked"))
         wanted &= pl.col("user").is_null() | pl.col("item").is_null() | liked.is_null() | liked
     elif "rating" in scan.names:
-        picks.append((_rating() <= 0).fill_null(False).alias("unliked"))
+        picks.append((_rating(scan) <= 0).fill_null(False).alias("unliked"))
     if scan.has("overlong"):
         picks.append(pl.col("overlong").is_not_null())
         wanted |= pl.col("overlong").is_not_null()
@@ -201,7 +228,7 @@ def _left_in_scan(scan: Scan, request: Request) -> tuple[int, int]:
     low = pl.lit(False)
     if request.min_rating is not None:
         ids = pl.col("user").is_not_null() & pl.col("item").is_not_null()
-        low = kept & ids & ~_liked(request.min_rating).fill_null(True)
+        low = kept & ids & ~_liked(scan, request.min_rating).fill_null(True)
     unread = ~kept
     if scan.blanks:  # a blank line is chosen by no condition, and counted among the blank ones
         unread &= pl.col("user").is_not_null() | pl.col("item").is_not_null()
@@ -330,7 +357,7 @@ def _check(scan: Scan, table: pl.DataFrame, request: Request) -> None:
             if count:
                 raise SparserecError(_without_id(place, count, role, scan, gaps.explode().to_list()))
     if "liked" in table.columns and table["liked"].is_null().any():
-        place, count = _first(scan, kept & _rating().is_finite().fill_null(False).not_())
+        place, count = _first(scan, kept & _rating(scan).is_finite().fill_null(False).not_())
         if count:
             raise SparserecError(
                 f"{place}: column {scan.names['rating']!r} is not a number here ({count} such in all); "
@@ -351,10 +378,7 @@ def _without_id(place: str, count: int, role: str, scan: Scan, written: list[str
 def _untimed(scan: Scan, request: Request, time: pl.Expr | None) -> str:
     """Why there are no timestamps: the first place where one is missing."""
     assert time is not None  # there was a column
-    kept = _kept(scan, request) & pl.col("user").is_not_null() & pl.col("item").is_not_null()
-    if request.min_rating is not None:
-        kept &= _liked(request.min_rating).fill_null(False)
-    place, count = _first(scan, kept & time.is_null())
+    place, count = _first(scan, _counted(scan, request) & time.is_null())
     return (
         f"{place}: column {scan.names['timestamp']!r} is not a timestamp here ({count} such in all); timestamps must "
         f"be {RIGHT}, in every row"

@@ -167,7 +167,7 @@ def _without_test(
         return base, base.where(np.zeros(base.nnz, dtype=bool))
     if kind == "given":
         if dataset.test is None:
-            raise SparserecError(f"{dataset.source}: a given split needs a test file; use kind='random'")
+            raise SparserecError(f"{dataset.source}: a given split needs a test file; 'random' needs none")
         return base, dataset.test
     if kind in ("random", "latest"):
         rank, degree = _ranks(base, rng.random(base.nnz) if kind == "random" else newest_first(base))
@@ -207,7 +207,7 @@ def _cut_at_moment(base: Interactions, fraction: float, source: str) -> tuple[In
     if late.all():
         raise SparserecError(
             f"{source}: the newest {fraction:g} of the interactions reach back to the earliest timestamp, "
-            "so nothing is left to train on; lower test_fraction or use kind='leave-last'"
+            "so nothing is left to train on; a smaller test_fraction or the split 'leave-last' leaves something"
         )
     train = base.where(~late)
     known = np.repeat(train.user_degrees() > 0, base.user_degrees())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+TEXTS = (pl.String, pl.Categorical, pl.Enum)
+"""Types of columns that hold text."""
 NUMBER = "numbers, such as seconds since 1970"
 RIGHT = f"{NUMBER}, or ISO 8601, such as 2024-05-02T10:00:00Z"
 
@@ -15,8 +17,15 @@ _ISO = (
 )
 
 
-def moment(kind: pl.DataType, sample: pl.Series) -> pl.Expr | None:
+def may_be_time(kind: pl.DataType) -> bool:
+    """Whether a column of this type can hold timestamps."""
+    return isinstance(kind, pl.Datetime | pl.Date) or kind.is_numeric() or kind in (*TEXTS, pl.Null)
+
+
+def moment(kind: pl.DataType, sample: pl.Series) -> tuple[pl.Expr, bool] | None:
     """The column `timestamp` as int64, null where it is none; None where the column holds no timestamps at all.
+
+    Beside it stands whether they are dates: these are in microseconds, numbers in a unit of their own.
 
     Numbers are rounded down. Dates and ISO 8601 text become microseconds since 1970, UTC where no zone is named.
 
@@ -26,15 +35,15 @@ def moment(kind: pl.DataType, sample: pl.Series) -> pl.Expr | None:
     """
     column = pl.col("timestamp")
     if isinstance(kind, pl.Datetime | pl.Date):
-        return column.cast(pl.Datetime("us"), strict=False).cast(pl.Int64)
+        return column.cast(pl.Datetime("us"), strict=False).cast(pl.Int64), True
     if kind.is_numeric():
-        return _number(column, kind)
-    if kind not in (pl.String, pl.Categorical, pl.Enum):
+        return _number(column, kind), False
+    if kind not in TEXTS:
         return None
-    text = column.cast(pl.String)
-    for found in (_number(text, pl.String()), _iso(text)):
+    text = column.cast(pl.String).str.strip_chars()
+    for found, dated in ((_number(text, pl.String()), False), (_iso(text), True)):
         if sample.to_frame("timestamp").select(found.is_not_null().any()).item():
-            return found
+            return found, dated
     return None
 
 

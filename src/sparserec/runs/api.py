@@ -19,7 +19,8 @@ from sparserec.errors import SparserecError, option
 from sparserec.files import filling, sweep, together
 from sparserec.forks import start_threads
 from sparserec.interactions import Dataset, Split
-from sparserec.runs.data import KEPT, cut, keep, read, settled
+from sparserec.interactions.request import Request
+from sparserec.runs.data import KEPT, READING, cut, keep, read, settled
 from sparserec.runs.refit import FINAL, adds_something, everything, first_epoch
 from sparserec.runs.run import Run
 from sparserec.runs.threads import checked_threads, set_threads
@@ -68,8 +69,8 @@ def train(
         follow: called with `sparserec.course.News`: which stage of how many, how far it is, and the time left.
         verbose: print these as lines.
         export: whether a file for devices is to be made: refuses a recommender that none can hold before it is trained.
-        **settings: single settings of `RunConfig`, put over the recipe or file. Columns and a budget are ceilings: a
-            small catalogue takes what is of use.
+        **settings: single settings of `RunConfig`, put over the recipe or file, and arguments of `load` where `data` is
+            still to be read. Columns and a budget are ceilings: a small catalogue takes what is of use.
 
     Raises:
         SparserecError: for settings or data that cannot be used; nothing is left half-written.
@@ -106,7 +107,7 @@ def train(
             with together(*([] if dataset.from_path else [folder / KEPT])):
                 if not dataset.from_path:
                     keep(folder, dataset)
-                run = Run.create(folder, chosen, split, dataset.source)
+                run = Run.create(folder, chosen, split, dataset.source, dataset.from_path)
     session = _Session(report)
     trainer = session.trainer(context, model, task)
     if known:
@@ -305,6 +306,10 @@ def _settle(
         if recipe is not None or settings:
             raise SparserecError("give either a complete configuration or a recipe with settings, not both")
         return config
+    reading = {name: value for name, value in settings.items() if name in READING}
+    if reading:  # as `load` takes it
+        others = {name: value for name, value in settings.items() if name not in READING}
+        settings = {**others, "data": {**(settings.get("data") or {}), **reading}}
     return load_config(recipe, Path(config) if config is not None else None, **settings)
 
 
@@ -335,7 +340,15 @@ def read_words(dataset: Dataset) -> str:
 
 
 def _with_reading(config: RunConfig, dataset: Dataset) -> RunConfig:
-    """The configuration with how the data was read, so that a run can read it again."""
+    """The configuration with how the data was read, so that a run can read it again.
+
+    Raises:
+        SparserecError: when it was read otherwise than the configuration says.
+    """
+    asked = Request.checked(**{name: getattr(config.data, name) for name in READING}).given()
+    for name, value in asked.items():
+        if dataset.reading.get(name) != value:
+            raise SparserecError(f"the interactions were read already, without {option(name, value)}: give it to load")
     if not dataset.reading:
         return config
     return config.model_copy(update={"data": config.data.model_copy(update=dict(dataset.reading))})

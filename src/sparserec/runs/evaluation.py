@@ -55,9 +55,9 @@ def evaluate_path(
         if data is not None:
             run.attach(_cut(data, run.config.data, reading, say), named(data))
         return run.evaluate(part, ks, **how)
+    recommender = Recommender.open(model)
     if data is None:
         raise SparserecError(f"{model} is an exported file: give the interactions that it was trained on too")
-    recommender = Recommender.open(model)
     config = parse_config(dict(recommender.card.recipe), f"{model}: model card")
     split = _cut(data, config.data, reading, say)
     if split.fingerprint() != recommender.card.data_fingerprint:

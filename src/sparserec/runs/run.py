@@ -17,7 +17,7 @@ from sparserec.axes import RECOMMENDERS
 from sparserec.errors import SparserecError
 from sparserec.files import make_folder, together, write_text
 from sparserec.forks import start_threads
-from sparserec.interactions import Interactions, Split
+from sparserec.interactions import Dataset, Interactions, Split
 from sparserec.runs.data import cut, kept, read
 from sparserec.runs.refit import FINAL, everything
 from sparserec.settings import RunConfig, load_config
@@ -58,7 +58,7 @@ def trained_on(config: RunConfig, refitted: bool, valid: int, test: int | None) 
 def without_part(part: str, kind: str, source: str) -> str:
     """A sentence on a part of a split without interactions, and what would give it some."""
     if part == "test" and kind == "none":
-        return f"{source} was split without a test part (split 'none'), so there is nothing to measure on: use 'valid'"
+        return f"{source} was split without a test part (split 'none'): measure on the part 'valid' instead"
     if part == "test":
         return f"the test part of {source} holds no interactions: no user has two"
     return f"the validation part of {source} holds no interactions: no user has enough of them to hold some back"
@@ -86,6 +86,13 @@ class DataFacts:
     valid: int
     test: int | None = None
     """None in a run folder from before it was noted."""
+    path: str = ""
+    """Where the source was found when it was read; empty where it came from memory, and in older run folders."""
+
+    def place(self) -> str:
+        """The source as it can be read from here: as it was named, else where it was found."""
+        elsewhere = self.path and not Path(self.source).exists() and Path(self.path).exists()
+        return self.path if elsewhere else self.source
 
 
 class Run:
@@ -103,8 +110,16 @@ class Run:
         self._split = split
 
     @classmethod
-    def create(cls, folder: Path, config: RunConfig, split: Split, source: str) -> Run:
-        """Make the folder of a new run. Raises SparserecError when it holds a run already."""
+    def create(cls, folder: Path, config: RunConfig, split: Split, source: str, from_path: bool = False) -> Run:
+        """Make the folder of a new run. Raises SparserecError when it holds a run already.
+
+        Args:
+            folder: to be made.
+            config: settled.
+            split: of the data.
+            source: what the data is called: its path, if it is read `from_path`.
+            from_path: whether it can be read again.
+        """
         from sparserec.runs.ids import save_ids
 
         if (folder / "config.toml").exists():
@@ -118,6 +133,7 @@ class Run:
             train=split.train.nnz,
             valid=split.valid.nnz,
             test=split.test.nnz,
+            path=os.path.abspath(source) if from_path else "",
         )
         ids, known, settings = (folder / name for name in ("ids.safetensors", "data.json", "config.toml"))
         with together(ids, known, settings):
@@ -154,10 +170,18 @@ class Run:
     def split(self) -> Split:
         """The run's data, read again from where it came from if need be."""
         if self._split is None:
-            known = kept(self.folder, self.facts.source) or read(self.facts.source, self.config.data)
+            known = kept(self.folder, self.facts.source) or self._read()
             self.attach(cut(known, self.config.data), self.facts.source)
         assert self._split is not None
         return self._split
+
+    def _read(self) -> Dataset:
+        place = self.facts.place()
+        if self.facts.path and not Path(place).exists():
+            raise SparserecError(
+                f"{self.folder} was trained on {self.facts.path}, which is no longer there: say where its data is now"
+            )
+        return read(place, self.config.data)
 
     @property
     def is_refitted(self) -> bool:
