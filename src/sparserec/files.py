@@ -130,6 +130,14 @@ def text_name(path: Path | str) -> Iterator[str]:
         yield name
 
 
+def refuse_input(out: Path, *read: Path) -> None:
+    """Raise SparserecError where the file that is to be written is one of those that are read."""
+    for path in read:
+        with suppress(OSError):
+            if os.path.samefile(out, path):
+                raise SparserecError(f"{out} is what is read, and would be lost: name another file to write")
+
+
 def write_text(path: Path | str, text: str) -> None:
     """Write a text file atomically, as UTF-8."""
     with replacing(path) as part:

@@ -100,7 +100,7 @@ def test_users_cannot_be_left_out_without_the_interactions(sparserec, trained, t
     run = tmp_path / "run"
     shutil.copytree(trained[0], run)
     facts = json.loads((run / "data.json").read_text())
-    (run / "data.json").write_text(json.dumps(facts | {"source": str(tmp_path / "gone.csv")}))
+    (run / "data.json").write_text(json.dumps(facts | dict.fromkeys(("source", "path"), str(tmp_path / "gone.csv"))))
     code, _, err = sparserec("export", run, "--out", tmp_path / "items", "--no-users")
     assert code == 2
     assert "to leave users out, items are weighted by the run's interactions: " in err

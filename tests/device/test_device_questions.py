@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from enum import Enum, IntEnum
 
 import numpy as np
 import pytest
@@ -170,3 +172,115 @@ def test_none_is_no_list_of_ids(colours):
         colours.recommend(["red"], exclude=7)
     with pytest.raises(SparserecError, match="give a history of item ids or a user"):
         colours.recommend(None)
+
+
+@dataclass
+class Asking:
+    """A catalogue whose ids are texts that missing values and the like look like, and ways to ask with one of them."""
+
+    model: Recommender
+
+    def ways(self, name) -> dict:
+        ask, known = self.model.recommend, ["i1"]
+        return {
+            "history": lambda: ask([name]),
+            "exclude": lambda: ask(known, exclude=[name], unknown="ignore"),
+            "candidates": lambda: ask(known, candidates=[name], unknown="ignore"),
+            "dislikes": lambda: ask(known, dislikes=[name], unknown="ignore"),
+            "user": lambda: ask(user=name),
+            "explained": lambda: ask([name], explain=True),
+            "item": lambda: self.model.similar(name),
+            "items": lambda: self.model.score([name], known),
+            "vector": lambda: self.model.vector([name]),
+            "popular": lambda: self.model.popular(exclude=[name], unknown="ignore"),
+            "ids": lambda: self.model.unknown_items([name]),
+            "has_item": lambda: self.model.has_item(name),
+        }
+
+
+@pytest.fixture
+def asking(tmp_path) -> Asking:
+    ids = ["i1", "None", "nan", "True", "<NA>", "NaT", "7", "7.0", "1.5", "['i1']", "b'i1'", "inf", "16777216"]
+    table, names = as_csr(np.ones((len(ids), 1), dtype=np.float32)), Vocabulary.of(ids)
+    write(tmp_path / "model", items=table, item_ids=names, users=table, user_ids=names, values_dtype="float16")
+    return Asking(Recommender.open(tmp_path / "model"))
+
+
+NO_IDS = [
+    *(None, float("nan"), np.float32("nan"), float("inf"), True, np.bool_(True), np.datetime64("NaT")),
+    *(np.timedelta64(7, "s"), 1.5, np.float64(1.5), ["i1"], ("i1",), {}, b"i1", np.array(["i1"]), len),
+]
+
+
+@pytest.mark.parametrize("name", NO_IDS, ids=repr)
+def test_what_is_neither_text_nor_a_whole_number_is_no_id(asking, name):
+    for argument, ask in asking.ways(name).items():
+        if argument == "user" and name is None:
+            continue
+        with pytest.raises(SparserecError, match="an id is a text or a whole number, not ") as error:
+            ask()
+        if argument in ("history", "exclude", "candidates", "dislikes", "user", "item", "items", "ids"):
+            assert str(error.value).startswith(f"{argument}: an id is a text or a whole number, not ")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        7,
+        7.0,
+        np.float32(7),
+        np.float64(7),
+        np.int8(7),
+        np.uint64(7),
+        np.str_("7"),
+        np.array(7),
+        np.array("7"),
+    ],
+    ids=repr,
+)
+def test_texts_and_whole_numbers_of_every_type_are_ids(asking, name):
+    for argument, ask in asking.ways("7").items():
+        assert np.array_equal(asking.ways(name)[argument](), ask()), argument
+    assert [found for found, _ in asking.model.recommend(["i1"], exclude=[name])].count("7") == 0
+    assert asking.model.has_item(name)
+
+
+def test_arrow_and_enumerations_are_ids_by_their_values(asking):
+    arrow = pytest.importorskip("pyarrow", reason="needs Arrow: pip install pyarrow")
+    expected = asking.model.recommend(["i1", "7"])
+    assert asking.model.recommend(arrow.array(["i1", "7"])) == expected
+    with pytest.raises(SparserecError, match="history: an id is a text or a whole number, not None"):
+        asking.model.recommend(arrow.array(["i1", None]))
+    assert asking.model.recommend([Enum("Item", {"FIRST": "i1"}, type=str).FIRST, IntEnum("N", {"A": 7}).A]) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "bits"), [(2.0**53, 53), (-(2.0**53), 53), (np.float64(1e300), 53), (np.float32(2**24), 24)], ids=repr
+)
+def test_floats_that_lost_digits_are_no_ids(asking, name, bits):
+    for ask in asking.ways(name).values():
+        with pytest.raises(SparserecError, match=rf"the id .* is beyond 2\^{bits}, where floats lose digits"):
+            ask()
+
+
+def test_numbers_of_more_digits_than_are_written_out(asking):
+    for ask in asking.ways(10**5000).values():
+        with pytest.raises(SparserecError, match="more digits than Python writes out; give it as text"):
+            ask()
+    with pytest.raises(SparserecError, match=r"ids come as a list, such as \[a value of type int\]"):
+        asking.model.recommend(10**5000)
+    with pytest.raises(SparserecError, match="k must be a whole number of at least 1, not a value of type int"):
+        asking.model.recommend(["i1"], k=-(10**5000))
+    assert len(asking.model.recommend(["i1"], k=10**5000)) == asking.model.n_items - 1
+
+
+@pytest.mark.parametrize("unknown", [np.array(["error", "ignore"]), np.array([]), ["ignore"], {}], ids=repr)
+def test_unknown_is_a_text(asking, unknown):
+    model = asking.model
+    for ask in (
+        lambda **more: model.recommend(["i1"], **more),
+        model.popular,
+        lambda **more: model.similar("7", **more),
+    ):
+        with pytest.raises(SparserecError, match="unknown must be 'error' or 'ignore', not "):
+            ask(unknown=unknown)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+import struct
 import threading
 from contextlib import contextmanager
 
@@ -157,3 +158,17 @@ def test_a_port_that_is_taken(tmp_path):
         port = taken.getsockname()[1]
         with pytest.raises(SparserecError, match=f"port {port} cannot be used .*; give another"):
             PageServer(tmp_path, port)
+
+
+def test_a_browser_that_goes_away_writes_nothing_and_stops_nothing(folder, capfd):
+    with running(PageServer(folder)) as server:
+        for _ in range(3):
+            with socket.create_connection(("127.0.0.1", server.server_port)) as connection:
+                connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        try:
+            raise ConnectionResetError
+        except ConnectionResetError:
+            server.handle_error(None, None)
+        assert ask(server, "/")[0] == 200
+    assert capfd.readouterr() == ("", "")

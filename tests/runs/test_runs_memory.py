@@ -118,7 +118,7 @@ def test_training_takes_what_load_takes(tmp_path, quick, frame):
 
 def test_data_that_was_read_already_is_not_read_otherwise_in_silence(tmp_path, quick, frame):
     data = sparserec.load(frame, min_rating=3)
-    with pytest.raises(SparserecError, match="read already, without min_rating=4.0: give it to load"):
+    with pytest.raises(SparserecError, match=r"read already, without min_rating=4\.0: give it to load"):
         sparserec.train(data, tmp_path / "run", min_rating=4, **quick)
     assert sparserec.train(data, tmp_path / "run", min_rating=3, **quick).config.data.min_rating == 3
 

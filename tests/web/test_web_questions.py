@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -191,6 +192,89 @@ def test_every_source_and_every_type_of_id(node, tmp_path):
     assert outcomes["its text"] is True
     opened = [outcome for name, outcome in outcomes.items() if name not in refused | {"a BigInt", "its text"}]
     assert opened == ["9007199254740993"] * 9
+
+
+TEXTS = [
+    "i1",
+    "undefined",
+    "null",
+    "true",
+    "NaN",
+    "None",
+    "True",
+    "nan",
+    "1.5",
+    "7",
+    "7.0",
+    "[object Object]",
+    "['i1']",
+]
+"""Ids that missing values and the like would be, were they taken as texts."""
+
+
+def with_odd_ids(path) -> Recommender:
+    table = TableData(np.arange(len(TEXTS) + 1), np.zeros(len(TEXTS), int), np.ones(len(TEXTS), np.float32), 1)
+    ids = Vocabulary.of(TEXTS)
+    write(path, items=table, item_ids=ids, users=table, user_ids=ids, values_dtype="float16")
+    return Recommender.open(path)
+
+
+def test_no_other_errors_of_odd_sources_and_ids(node, tmp_path):
+    with_odd_ids(tmp_path / "model")
+    outcomes = node("odd.mjs", tmp_path / "model")
+    gone = "the buffer: its bytes are no longer here, as after a transfer to another window or worker"
+    for name in ("a detached buffer", "a view of one", "a data view of one"):
+        assert outcomes.pop(name) == {"refused": gone}
+    url = "https://example.org/model.safetensors"
+    assert outcomes.pop("a request") == {"refused": f"a Request is not sent; give its URL, '{url}', to open"}
+    assert [outcomes.pop(f"options {name}") for name in ("null", "undefined")] == [len(TEXTS)] * 2
+    ended = outcomes.pop("a request that ended for nothing")
+    assert ended == {"refused": "https://example.org/m: cannot be fetched (null)"}
+    assert outcomes.pop("no list") == {"refused": "history: ids come as a list, not as 'object'"}
+    assert outcomes.pop("no unknown") == {"refused": "unknown must be 'error' or 'ignore', not 'object'"}
+    assert outcomes.pop("no k") == {"refused": "k must be a whole number of at least 1, not 'object'"}
+    undefined = "item: an id is a text or a whole number, not undefined"
+    assert outcomes.pop("nothing similar") == {"refused": undefined}
+    assert outcomes.pop("7") == [True] * 4 + [False]
+    assert len(outcomes) > 100
+    for name, outcome in outcomes.items():
+        argument, _, given = name.partition(": ")
+        at = f"{argument}: " if argument else ""
+        assert outcome == {"refused": f"{at}an id is a text or a whole number, not {given.strip()}"}, name
+
+
+def asked_with(name) -> list[tuple[str, dict]]:
+    """Each way to ask with an id."""
+    asked = [("recommend", {"history": ["i1"], argument: [name]}) for argument in ("exclude", "dislikes", "candidates")]
+    asked += [("recommend", {"history": [name]}), ("recommend", {"history": [name], "explain": True, "k": 1})]
+    asked += [("similar", {"item": name}), ("score", {"items": [name], "history": ["i1"]})]
+    asked += [("unknown_items", {"ids": [name]}), ("has_item", {"name": name})]
+    return asked if name is None else [*asked, ("recommend", {"user": name})]
+
+
+OWN = re.compile(r", where (floats|numbers) lose digits|(?<= number), not ")
+"""From where on a message is each language's own: it shows what was given."""
+
+
+@pytest.mark.parametrize("name", [None, True, 1.5, ["i1"], {}, 2.0**53], ids=repr)
+def test_the_same_is_no_id_as_in_python(node, tmp_path, name):
+    model, asked = with_odd_ids(tmp_path / "model"), asked_with(name)
+    for (method, given), answer in zip(asked, answers(node, tmp_path, tmp_path / "model", asked), strict=True):
+        with pytest.raises(SparserecError) as error:
+            getattr(model, method)(**given)
+        assert OWN.split(answer["error"])[0] == OWN.split(str(error.value))[0], (method, given)
+
+
+@pytest.mark.parametrize("name", ["7", 7, 7.0], ids=repr)
+def test_the_same_is_an_id_as_in_python(node, tmp_path, name):
+    model, asked = with_odd_ids(tmp_path / "model"), asked_with("7")
+    for (method, given), answer in zip(
+        asked, answers(node, tmp_path, tmp_path / "model", asked_with(name)), strict=True
+    ):
+        expected = getattr(model, method)(**given)
+        if given.get("explain"):
+            expected = [(one.item, one.score, one.because) for one in expected]
+        assert close(answer, expected.tolist() if isinstance(expected, np.ndarray) else expected), (method, given)
 
 
 @pytest.mark.parametrize("page", ["web/README.md", "docs/guide/browser.md"])

@@ -3,18 +3,19 @@
 import { SparserecError, quoted } from "./error.js";
 
 /**
- * An id as text. A whole number beyond 2^53 is refused: it may have been another one before it was a number, as
- * 9007199254740993 from JSON is.
+ * An id as text; refuses, naming the argument, what is neither text nor a whole number. A whole number beyond 2^53 is
+ * refused, too: it may have been another one before it was a number, as 9007199254740993 from JSON is.
  */
-export function textOf(id) {
-  if (typeof id === "number" && Number.isInteger(id) && !Number.isSafeInteger(id)) {
-    throw new SparserecError(`the id ${id} is beyond 2^53, where numbers lose digits; give it as text or as a BigInt`);
+export function textOf(id, argument) {
+  if (typeof id === "string" || typeof id === "bigint" || Number.isSafeInteger(id)) return String(id);
+  const at = argument === undefined ? "" : `${argument}: `;
+  if (typeof id === "number" && Number.isInteger(id)) {
+    throw new SparserecError(
+      `${at}the id ${id} is beyond 2^53, where numbers lose digits; give it as text or as a BigInt`,
+    );
   }
-  try {
-    return String(id);
-  } catch {
-    throw new SparserecError("an id is a text or a number");
-  }
+  const other = Object(id) !== id ? String(id) : Array.isArray(id) ? "a list" : "an object";
+  throw new SparserecError(`${at}an id is a text or a whole number, not ${other}`);
 }
 
 /** Ids as texts; refuses, naming the argument, what is no list. */
@@ -22,7 +23,7 @@ export function listed(ids, argument) {
   if (typeof ids === "string" || typeof ids?.[Symbol.iterator] !== "function") {
     throw new SparserecError(`${argument}: ids come as a list, not as ${quoted(ids)}`);
   }
-  return Array.from(ids, textOf);
+  return Array.from(ids, (id) => textOf(id, argument));
 }
 
 /** Refuse what is neither "error" nor "ignore". */

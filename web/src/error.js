@@ -8,6 +8,14 @@ export class SparserecError extends Error {
 
 /** A text from a file or a caller as a message shows it: in quotes, cut to `most` characters, nothing invisible. */
 export function quoted(text, most = 60) {
-  const cut = String(text).slice(0, most);
+  const cut = written(text).slice(0, most);
   return `'${cut.replace(/[\p{C}'\\]/gu, (sign) => (sign === "'" ? "\\'" : `\\u{${sign.codePointAt(0).toString(16)}}`))}'`;
+}
+
+function written(thing) {
+  try {
+    return String(thing);
+  } catch {
+    return typeof thing; // an object that can't be written as text
+  }
 }

@@ -19,7 +19,7 @@ export interface ModelCard {
   readonly sha256: string;
 }
 
-/** A raw id. Numbers stand for their decimal text, so 318 is "318"; whole ones beyond 2^53 must be texts or BigInts. */
+/** A raw id. Whole numbers stand for their digits, so 318 is "318"; those beyond 2^53 must be texts or BigInts. */
 export type Id = string | number | bigint;
 
 /** What `Recommender.open` takes: a URL is fetched, a File or Blob read; bytes that are there are used without a copy, unless they are shared. */
@@ -103,7 +103,7 @@ export class Recommender {
   private constructor();
 
   /** Open a file that `sparserec export` wrote; everything in it is checked before use. */
-  static open(source: Source, options?: OpenOptions): Promise<Recommender>;
+  static open(source: Source, options?: OpenOptions | null): Promise<Recommender>;
 
   /** What the file says about itself. */
   readonly card: ModelCard;

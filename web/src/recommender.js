@@ -29,7 +29,8 @@ export class Recommender {
   #fileBytes;
 
   /** Open a file: a URL, a File or Blob, a Response, an ArrayBuffer or a view of one. */
-  static async open(source, { verifyDigest = true, signal } = {}) {
+  static async open(source, options) {
+    const { verifyDigest = true, signal } = options ?? {};
     const { name, bytes } = await bytesOfSource(source, signal);
     try {
       return new Recommender(bytes, verifyDigest);
@@ -171,7 +172,7 @@ export class Recommender {
    */
   similar(item, limits) {
     const { k = 20, exclude, candidates, unknown = "error" } = limits ?? {};
-    const row = rowOf(this.#itemIds, textOf(item), "item");
+    const row = rowOf(this.#itemIds, textOf(item, "item"), "item");
     const left = [row, ...this.#rowsOf(exclude, "exclude", "excluded item", unknown)];
     const rows = this.#askedRows(k, left, candidates, unknown);
     const lengths = squaredLengths(this.#items).map(Math.sqrt);
@@ -262,7 +263,7 @@ export class Recommender {
 
   #userVector(user) {
     if (this.#users === null) throw new SparserecError(WITHOUT_USERS);
-    return sumOfRows(this.#users, [rowOf(this.#userIds, textOf(user), "user")], this.#vector);
+    return sumOfRows(this.#users, [rowOf(this.#userIds, textOf(user, "user"), "user")], this.#vector);
   }
 
   /** Refuse to make a vector where nothing is known of a user but the ids `given`, of which `known` have rows. */
@@ -316,6 +317,7 @@ export class Recommender {
    * Rows of items, each once, where it stands first, or `last`; messages call all ids `argument` and one of them `kind`.
    */
   #rowsOf(ids, argument, kind, unknown, last = false) {
+    checkUnknown(unknown);
     const rows = new Set();
     for (const id of listed(ids ?? [], argument)) {
       if (unknown === "ignore" && this.#itemIds.get(id) < 0) continue;
@@ -333,7 +335,6 @@ export class Recommender {
   /** The rows that can be answered, ascending. */
   #askedRows(k, left, candidates, unknown) {
     checkCount(k);
-    checkUnknown(unknown);
     const only = this.#candidateRows(candidates, unknown)?.sort((a, b) => a - b);
     const unwanted = new Set(left);
     const rows = only ?? Array.from({ length: this.nItems }, (_, row) => row);

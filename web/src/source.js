@@ -1,6 +1,6 @@
 /** Where a file comes from: all its bytes in one buffer. */
 
-import { SparserecError } from "./error.js";
+import { SparserecError, quoted } from "./error.js";
 
 /**
  * Things are known by what they can do and not by their class, since each window and worker has classes of its own.
@@ -12,13 +12,13 @@ import { SparserecError } from "./error.js";
  */
 export async function bytesOfSource(source, signal) {
   const kind = kindOf(source);
-  if (kind === "ArrayBuffer" || kind === "SharedArrayBuffer") {
-    return { name: "the buffer", bytes: unshared(new Uint8Array(source)) };
-  }
-  if (ArrayBuffer.isView(source)) {
-    return { name: "the buffer", bytes: unshared(new Uint8Array(source.buffer, source.byteOffset, source.byteLength)) };
+  if (kind === "ArrayBuffer" || kind === "SharedArrayBuffer" || ArrayBuffer.isView(source)) {
+    return { name: "the buffer", bytes: unshared(viewOf(source)) };
   }
   if (kind === "Response") return fromResponse(source);
+  if (kind === "Request") {
+    throw new SparserecError(`a Request is not sent; give its URL, ${quoted(source.url, 200)}, to open`);
+  }
   if (typeof source?.arrayBuffer === "function") {
     const name = source.name ?? "the blob";
     return { name, bytes: await buffered(name, source) };
@@ -28,8 +28,8 @@ export async function bytesOfSource(source, signal) {
     try {
       response = await fetch(source, { signal });
     } catch (error) {
-      if (error.name === "AbortError") throw error;
-      throw new SparserecError(`${source}: cannot be fetched (${error.message})`);
+      if (error?.name === "AbortError") throw error;
+      throw new SparserecError(`${source}: cannot be fetched (${error?.message ?? error})`);
     }
     return fromResponse(response, String(source));
   }
@@ -45,8 +45,21 @@ async function buffered(name, body) {
   try {
     return new Uint8Array(await body.arrayBuffer());
   } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new SparserecError(`${name}: cannot be read (${error.message})`);
+    if (error?.name === "AbortError") throw error;
+    throw new SparserecError(`${name}: cannot be read (${error?.message ?? error})`);
+  }
+}
+
+/** The bytes of a buffer or of a view of one. */
+function viewOf(source) {
+  try {
+    return ArrayBuffer.isView(source)
+      ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
+      : new Uint8Array(source);
+  } catch {
+    throw new SparserecError(
+      "the buffer: its bytes are no longer here, as after a transfer to another window or worker",
+    );
   }
 }
 

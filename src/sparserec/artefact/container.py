@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
+import re
+import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -17,6 +21,32 @@ from sparserec.errors import SparserecError
 MAX_HEADER = 1 << 20
 """Bytes of the largest header that is parsed: a format-1 header stays below `schema.HEADER_ALLOWANCE`."""
 
+URL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
+"""How an address begins; the letter of a drive alone is none."""
+
+
+def path_of(path: str | os.PathLike[str]) -> Path:
+    """The path of a file as callers give it. Raises SparserecError for what can be none."""
+    try:
+        name = os.fspath(path)
+    except TypeError:
+        name = None
+    if not isinstance(name, str):
+        given = "None" if path is None else type(path).__name__
+        raise SparserecError(f"a file is given by its path, as text or a Path, not as {given}")
+    with suppress(UnicodeEncodeError):
+        if b"\0" not in os.fsencode(name):
+            return Path(name)
+    raise SparserecError(f"{name!r}: no file can have this name")
+
+
+def path_to_read(path: str | os.PathLike[str]) -> Path:
+    """The same of a file that is to be read. Raises SparserecError for an address, too."""
+    file, name = path_of(path), os.fspath(path)
+    if URL.match(name) and not os.path.exists(name):
+        raise SparserecError(f"{name}: files are opened by their path, not by a URL; download it first")
+    return file
+
 
 def open_container(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str], int]:
     """Read a safetensors file into memory, each of its tensors into an array of its own.
@@ -25,7 +55,7 @@ def open_container(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str], i
     take no memory once they are no longer used.
 
     Args:
-        path: the file.
+        path: the file; what comes through a pipe is read to its end first.
 
     Returns:
         tensors by name, the metadata, and the bytes of the header with its length field.
@@ -36,8 +66,8 @@ def open_container(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str], i
     try:
         if path.is_dir():
             raise SparserecError(f"{path} is a folder, not an exported file")
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
+        with path.open("rb") as given:
+            file, size = _sized(given)
             start = file.read(8)
             if len(start) < 8:
                 what = "too short" if start else "empty"
@@ -110,6 +140,17 @@ def parse_header(data: np.ndarray, size: int) -> Header:
     if end != available:
         raise SparserecError("the file is cut off, or holds bytes that belong to no tensor")
     return Header(spans, metadata, 8 + length)
+
+
+def _sized(file: BinaryIO) -> tuple[BinaryIO, int]:
+    """A file and its bytes; of a pipe, which can't be searched, all that comes out of it."""
+    facts = os.fstat(file.fileno())
+    if stat.S_ISREG(facts.st_mode):
+        return file, facts.st_size
+    if stat.S_ISCHR(facts.st_mode) or stat.S_ISBLK(facts.st_mode):  # which may have no end
+        raise SparserecError(f"{file.name} is a device, not an exported file")
+    data = file.read()
+    return io.BytesIO(data), len(data)
 
 
 def _read(file: BinaryIO, start: int, span: Span) -> np.ndarray:

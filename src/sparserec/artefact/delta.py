@@ -21,11 +21,12 @@ from sparserec.artefact.patch import (
     packed_array,
 )
 from sparserec.artefact.schema import type_name
-from sparserec.artefact.sequences import most_numbers, names, tensors_from, tensors_of
+from sparserec.artefact.sequences import most_numbers, tensors_from, tensors_of
+from sparserec.artefact.sequences import names as sequence_names
 from sparserec.errors import SparserecError
 
 
-def delta(old: bytes, new: bytes) -> bytes:
+def delta(old: bytes, new: bytes, names: tuple[str, str] = ("the old file", "the new file")) -> bytes:
     """The patch that makes `new` of `old`; the same files give the same patch.
 
     Each sequence of the new file is written in whichever way packs best: as its bytes, as runs of the old file, or
@@ -34,13 +35,14 @@ def delta(old: bytes, new: bytes) -> bytes:
     Args:
         old: the bytes of an exported file.
         new: the bytes of another.
+        names: what errors call the two.
 
     Raises:
         SparserecError: when one of them is not valid, or the new one is so much larger that a patch is of no use.
     """
-    before, after = FileSequences(old), FileSequences(new)
+    before, after = FileSequences(old, names[0]), FileSequences(new, names[1])
     parts = [_edits(by_runs(before.numbers(HEADER), after.numbers(HEADER)))]
-    parts += [_shortest(name, before, after) for name in names(after.tensors)]
+    parts += [_shortest(name, before, after) for name in sequence_names(after.tensors)]
     unpacked = b"".join(parts)
     if len(new) > most_new(len(old)) or len(unpacked) > most_unpacked(len(old), len(new)):
         raise SparserecError("the new file is so much larger than the old one that a patch is of no use; send the file")

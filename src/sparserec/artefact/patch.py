@@ -122,10 +122,11 @@ class FileSequences:
 
     Args:
         data: the bytes of the file, which are checked.
+        name: what errors call it.
     """
 
-    def __init__(self, data: bytes):
-        self._artefact: Artefact = read_bytes(data, "the old file")
+    def __init__(self, data: bytes, name: str = "the old file"):
+        self._artefact: Artefact = read_bytes(data, name)
         self.header = data[: self._artefact.header_bytes]
         self.tensors, self.sizes = self._artefact.tensors, _sizes(self._artefact.card, self._artefact.tensors)
 

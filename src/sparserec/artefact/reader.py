@@ -6,13 +6,12 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
 from sparserec.artefact import codecs
 from sparserec.artefact.codecs import Encoder, Side
-from sparserec.artefact.container import open_container, parse
+from sparserec.artefact.container import open_container, parse, path_to_read
 from sparserec.artefact.schema import CARD_KEY, ModelCard, digest, sizes_fit, type_name
 from sparserec.errors import SparserecError
 from sparserec.vocabulary import Ids
@@ -102,7 +101,7 @@ def read(path: str | os.PathLike[str], *, verify_digest: bool = True, keep_tenso
     where it is coded; nothing is executed. Nothing depends on the file afterwards.
 
     Args:
-        path: the file.
+        path: the file; what comes through a pipe is read to its end.
         verify_digest: compare the SHA-256 over the tensors with the card's.
         keep_tensors: have all tensors in the artefact, and so all of the file in memory; else those alone of which
             rows and ids are views.
@@ -110,7 +109,7 @@ def read(path: str | os.PathLike[str], *, verify_digest: bool = True, keep_tenso
     Raises:
         SparserecError: one sentence that names the file and what is wrong with it.
     """
-    file = Path(path)
+    file = path_to_read(path)
     artefact = _checked(str(file), open_container(file), verify_digest)
     return artefact if keep_tensors else replace(artefact, tensors={})
 

@@ -8,7 +8,9 @@ def main() -> None:
     try:
         from sparserec.cli.app import main as run  # here, so that Ctrl-C meets no traceback while it is loaded
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
+        from sparserec.cli.console import tell
+
+        tell("interrupted")
         sys.exit(130)
     run()
 

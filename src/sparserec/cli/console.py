@@ -11,13 +11,16 @@ import math
 import shlex
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from sparserec.errors import SparserecError
 
 Cell: TypeAlias = "str | Text"
 """Of a table; a `Text` is shown as it was made."""
@@ -54,12 +57,25 @@ def tell(*lines: object, style: str = "") -> None:
 
 def complain(sentence: object) -> None:
     """Print what went wrong on standard error."""
-    errors.print(Text.assemble(("error:", "bold red"), f" {plain(sentence)}"), soft_wrap=True)
+    with suppress(OSError):  # the exit code says it too
+        errors.print(Text.assemble(("error:", "bold red"), f" {plain(sentence)}"), soft_wrap=True)
 
 
 def _write(console: Console, lines: Iterable[object], style: str) -> None:
-    for line in lines:
-        console.print(Text(plain(line), style=style), soft_wrap=True)
+    with _written():
+        for line in lines:
+            console.print(Text(plain(line), style=style), soft_wrap=True)
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    """A disk that is full is an error in a sentence; a reader that went away is the command's to understand."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise SparserecError(f"cannot write what is printed: {error.strerror or error}") from None
 
 
 def command(*words: object) -> str:
@@ -85,7 +101,9 @@ def _surrogates(word: str) -> list[int]:
 
 def print_json(value: Any) -> None:
     """Print a value as JSON on standard output, one document; numbers that are not finite become null."""
-    sys.stdout.write(json.dumps(_finite(value), indent=2, sort_keys=False, allow_nan=False) + "\n")
+    with _written():
+        sys.stdout.write(json.dumps(_finite(value), indent=2, sort_keys=False, allow_nan=False) + "\n")
+        sys.stdout.flush()
 
 
 def _finite(value: Any) -> Any:
@@ -103,4 +121,5 @@ def print_table(title: str, headers: Sequence[str], rows: Iterable[Sequence[Cell
         table.add_column(Text(plain(header)), justify="left" if number == 0 else "right", overflow="fold")
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(plain(cell)) for cell in row))
-    screen.print(table)
+    with _written():
+        screen.print(table)

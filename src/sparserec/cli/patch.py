@@ -24,10 +24,11 @@ def delta(
         sparserec delta model-1.safetensors model-2.safetensors --out model-1-to-2.patch
     """
     from sparserec.artefact.delta import delta as make
-    from sparserec.files import read_bytes, write_bytes
+    from sparserec.files import read_bytes, refuse_input, write_bytes
 
+    refuse_input(out, old, new)
     data = read_bytes(new)
-    patch = make(read_bytes(old), data)
+    patch = make(read_bytes(old), data, names=(str(old), str(new)))
     write_bytes(out, patch)
     if as_json:
         print_json({"patch": len(patch), "new": len(data)})

@@ -15,7 +15,11 @@ OPTIONS: dict[str, tuple[Any, list[str], str]] = {
     "item": (str | None, ["--item"], _COLUMN.format("item")),
     "timestamp": (str | None, ["--timestamp"], _COLUMN.format("time stamp")),
     "rating": (str | None, ["--rating"], _COLUMN.format("rating")),
-    "no_header": (bool, ["--no-header"], "The first line holds values; columns are given by number."),
+    "header": (
+        bool | None,
+        ["--header/--no-header"],
+        "Whether the first line names the columns, as it usually does; without, they are given by number.",
+    ),
     "separator": (str | None, ["--separator"], "What stands between fields, such as '::' or tab."),
     "encoding": (str | None, ["--encoding"], "Of text, such as latin-1; UTF-8 when not given."),
     "where": (str | None, ["--where"], "A condition in SQL on the columns, such as \"event = 'buy'\"."),

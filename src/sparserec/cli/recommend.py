@@ -81,8 +81,8 @@ def recommend(
     """
     from sparserec.device import Recommender
 
-    named = titles_of(titles)
     model = Recommender.open(artefact)
+    named = titles_of(titles, lambda: model.item_ids)
     taken = given_ids(model, history, history_file)
     disliked = given_ids(model, dislikes)
     if taken is None and user is None and disliked is None:
@@ -121,8 +121,9 @@ def similar(
     """
     from sparserec.device import Recommender
 
-    named = titles_of(titles)
-    _print_pairs(f"similar to {_called(item, named)}", Recommender.open(artefact).similar(item, k), named, as_json)
+    model = Recommender.open(artefact)
+    named = titles_of(titles, lambda: model.item_ids)
+    _print_pairs(f"similar to {_called(item, named)}", model.similar(item, k), named, as_json)
 
 
 def find(
@@ -142,8 +143,8 @@ def find(
     """
     from sparserec.device import Recommender
 
-    named = titles_of(titles)
     model = Recommender.open(artefact)
+    named = titles_of(titles, lambda: model.item_ids)
     ranked = [name for name, _ in model.popular(k=model.n_items)]
     found = matches(text, [(name, name if named is None else named[name]) for name in ranked if _has(named, name)])
     if as_json:

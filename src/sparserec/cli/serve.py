@@ -14,6 +14,7 @@ import typer
 
 from sparserec.cli.console import command, print_json, print_table, say
 from sparserec.errors import SparserecError
+from sparserec.files import refuse_input
 from sparserec.units import bytes_text
 
 
@@ -133,6 +134,7 @@ def _export_onnx(run: Path, out: Path, exclude_history: bool, as_json: bool, ids
             f"ONNX needs {missing.name!r}, which is not installed: pip install 'sparserec[onnx]'"
         ) from None
     if run.is_file():
+        refuse_input(out, run)
         if ids is not None:
             raise SparserecError(f"{run} is an exported file, whose ids are as they are; --ids goes with a run folder")
         size = write_onnx(run, out, exclude_history=exclude_history)

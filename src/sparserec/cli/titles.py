@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -18,13 +18,23 @@ UNDECOMPOSED = str.maketrans(
 """Letters that Unicode does not take apart into a plain letter and a mark."""
 
 
-def titles_of(file: Path | None) -> dict[str, str] | None:
-    """Titles by raw item id; None without a file."""
+def titles_of(file: Path | None, items: Callable[[], Sequence[str]]) -> dict[str, str] | None:
+    """Titles by raw item id; None without a file.
+
+    Args:
+        file: of titles.
+        items: gives the ids of a model, of which one at least must have a title.
+
+    Raises:
+        SparserecError: when the file cannot be read as titles of these items.
+    """
     if file is None:
         return None
-    from sparserec.page import read_titles
+    from sparserec.page import check_titles, read_titles
 
-    return {name: title.title for name, title in read_titles(file).items()}
+    titles = read_titles(file)
+    check_titles(titles, items())
+    return {name: title.title for name, title in titles.items()}
 
 
 def folded(text: str) -> str:

@@ -10,13 +10,14 @@ from typing import Literal, overload
 import numpy as np
 
 from sparserec.artefact import patch as patches
+from sparserec.artefact.container import path_of, path_to_read
 from sparserec.artefact.reader import Artefact, read
 from sparserec.artefact.reader import read_bytes as artefact_of
 from sparserec.artefact.schema import ModelCard
 from sparserec.device.contents import Contents
 from sparserec.device.encoder import HistoryEncoder
 from sparserec.device.explain import Recommendation
-from sparserec.device.ids import Id, ItemIds, Unknown, checked_count, checked_unknown
+from sparserec.device.ids import Id, ItemIds, Unknown, checked_count
 from sparserec.device.matrix import Matrix, row_vector, rows_sum
 from sparserec.device.postings import ByRow, Postings
 from sparserec.device.shortlist import Shortlist
@@ -32,7 +33,7 @@ class Recommender:
 
     Args:
         source: a checked artefact, or what is kept of one.
-        path: of its file, which `apply` reads again.
+        path: of its file, which `apply` reads again; None where it can't be.
     """
 
     def __init__(self, source: Artefact | Contents, path: Path | None = None):
@@ -54,14 +55,15 @@ class Recommender:
         """Open a file that `sparserec export` wrote; everything in it is checked before use.
 
         Args:
-            path: the file.
+            path: the file. What comes through a pipe is read to its end, and can't be patched.
             verify_digest: also compare the SHA-256 over the tensors with the one in the model card.
 
         Raises:
             SparserecError: when the file is missing, cut off, tampered with or of another format version.
         """
         contents = Contents.of(read(path, verify_digest=verify_digest, keep_tensors=False), reuse=True)
-        return cls(contents, Path(path))
+        file = Path(path)
+        return cls(contents, file.absolute() if file.is_file() else None)
 
     @property
     def card(self) -> ModelCard:
@@ -273,7 +275,7 @@ class Recommender:
             SparserecError: for an unknown id, or k below 1.
         """
         k = checked_count(k)
-        row = self._asked.rows([item], "item")
+        row = self._asked.row(item, "item")
         left_out = np.concatenate((row, self._asked.distinct(exclude, "exclude", "excluded item", unknown)))
         rows = self._left(left_out, candidates, unknown)
         alike = resemblance(self._items, int(row[0]))
@@ -295,17 +297,20 @@ class Recommender:
                 written.
         """
         if self._path is None:
-            raise SparserecError("this recommender was not opened from a file, so there is nothing to patch")
-        old = read_bytes(self._path)
+            raise SparserecError(
+                "this recommender was not opened from a file that can be read again, so there is nothing to patch"
+            )
+        change, target = path_to_read(patch), None if out is None else path_of(out)
+        old, edits = read_bytes(self._path), read_bytes(change)
         try:
-            new = patches.apply(old, read_bytes(Path(patch)))
+            new = patches.apply(old, edits)
             artefact = artefact_of(new, "the file that the patch makes")
         except SparserecError as error:
-            raise SparserecError(f"{os.fspath(patch)}: {error}") from None
-        if out is None:
+            raise SparserecError(f"{change}: {error}") from None
+        if target is None:
             return Recommender(artefact)
-        write_bytes(Path(out), new)
-        return Recommender.open(out)
+        write_bytes(target, new)
+        return Recommender.open(target)
 
     def vector(
         self,
@@ -329,7 +334,7 @@ class Recommender:
     ) -> np.ndarray:
         """Scores of these items, (len(items),) float32; each must be known, all else as for `recommend`."""
         vector = self._tastes.of(history, user, dislikes, unknown).vector
-        rows = self._asked.rows(items, "item")
+        rows = self._asked.rows(items, "items", "item")
         with np.errstate(over="ignore", invalid="ignore"):  # as in `_best`
             return self._of_rows(vector, rows)
 
@@ -400,7 +405,6 @@ class Recommender:
         return tuple(zip(self._asked.names(rows[order]), parts[order].tolist(), strict=True))
 
     def _candidates(self, candidates: Iterable[Id] | None, unknown: Unknown) -> np.ndarray | None:
-        checked_unknown(unknown)
         return None if candidates is None else self._asked.distinct(candidates, "candidates", "candidate item", unknown)
 
     def _left(self, left_out: np.ndarray, candidates: Iterable[Id] | None, unknown: Unknown) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from sparserec.device.contents import Contents
 from sparserec.device.encoder import HistoryEncoder, encoded, encoded_one
-from sparserec.device.ids import Id, ItemIds, Unknown, checked_unknown, listed
+from sparserec.device.ids import Id, ItemIds, Unknown, checked_unknown, listed, text_of
 from sparserec.device.matrix import Matrix, row_vector
 from sparserec.device.postings import Postings
 from sparserec.errors import SparserecError
@@ -76,7 +76,7 @@ class Tastes:
         elif self._users is None or self._user_ids is None:
             raise SparserecError("this file has no user table; give a history of item ids instead of a user")
         else:
-            vector = row_vector(self._users, self._user_ids.index(str(user), "user"))
+            vector = row_vector(self._users, self._user_ids.index(text_of(user, "user"), "user"))
         if len(disliked):
             with np.errstate(over="ignore", invalid="ignore"):
                 vector = vector - self._items.vector(disliked, aged=False)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import product
 
 import polars as pl
 
 from sparserec.errors import SparserecError, option
+from sparserec.interactions.times import TEXTS
 
 EXAMPLE = "\"event = 'purchase'\""
 _SYNTAX = {
@@ -27,6 +29,10 @@ _SYNTAX = {
     "then",
     "end",
 }
+_EXACT = 2**53
+"""Whole numbers up to here are exact as Float64."""
+_WORDED = r"string with numeric|'is_in' cannot check|expected String type|arithmetic on dtypes"
+"""What Polars says where numbers meet text."""
 _TROUBLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
 
@@ -52,14 +58,47 @@ def condition(frame: pl.LazyFrame, where: str) -> pl.Expr:
     Raises:
         SparserecError: it cannot be evaluated, or is no condition.
     """
-    expression = _parsed(where, frame.collect_schema().names())
+    schema = frame.collect_schema()
+    expression = _parsed(where, schema.names())
     try:
         kind = frame.head(1).select(expression.alias("chosen")).collect().schema["chosen"]
     except _TROUBLE as error:
-        raise _bad(where, error) from None
+        raise _mixed(where, error, expression, schema) or _bad(where, error) from None
     if kind != pl.Boolean:
         raise SparserecError(f"{option('where', where)}: it must be a condition, such as {EXAMPLE}")
     return expression
+
+
+def condition_on_folders(frame: pl.LazyFrame, where: str, folders: Mapping[str, str]) -> tuple[pl.LazyFrame, pl.Expr]:
+    """The condition, and the frame in which columns that folders name are of the types that the condition needs.
+
+    A folder says `month=05` and not whether that is a number: it is one where the condition can be evaluated so.
+
+    Args:
+        frame: the columns, those of folders as text.
+        where: the condition.
+        folders: those of these columns that it speaks of, and their one value.
+
+    Raises:
+        SparserecError: as `condition`.
+    """
+    numbers = [name for name, value in folders.items() if _number(value) is not None]
+    first: SparserecError | None = None
+    for chosen in product((True, False), repeat=len(numbers)):
+        as_numbers = [name for name, number in zip(numbers, chosen, strict=True) if number]
+        typed = frame.with_columns(pl.lit(_number(folders[name])).alias(name) for name in as_numbers)
+        try:
+            return typed, condition(typed, where)
+        except SparserecError as error:
+            first = first or error
+    assert first is not None  # there is one way at least
+    raise first
+
+
+def _number(text: str) -> int | float | None:
+    if re.fullmatch(r"[+-]?[0-9]{1,18}", text):
+        return int(text)
+    return float(text) if re.fullmatch(r"[+-]?[0-9]*[.]?[0-9]+", text) else None
 
 
 def _parsed(where: str, present: Sequence[str]) -> pl.Expr:
@@ -85,19 +124,45 @@ def _parsed(where: str, present: Sequence[str]) -> pl.Expr:
 
 
 def numbers_as_such(frame: pl.LazyFrame, names: Sequence[str]) -> pl.LazyFrame:
-    """Columns of text in which everything that is there is a number, as numbers: so 'quantity > 0' can be asked."""
-    texts = [pl.col(name).str.strip_chars() for name in names]
-    asked = [
-        ((text != "") & text.cast(pl.Float64, strict=False).is_null()).any().alias(name)
-        for name, text in zip(names, texts, strict=True)
-    ]
-    if not asked:
+    """Columns of text in which everything that is there is a number, as numbers: so 'quantity > 0' can be asked.
+
+    They are floating-point numbers, but for whole numbers that are too long to be exact so.
+    """
+    if not names:
         return frame
-    words = frame.select(asked).collect(engine="streaming")
-    return frame.with_columns(
-        text.cast(pl.Float64, strict=False).alias(name)
-        for name, text in zip(names, texts, strict=True)
-        if not words[name][0]
+    texts = {name: pl.col(name).str.strip_chars().replace("", None) for name in names}
+    facts = []
+    for name, text in texts.items():
+        number, whole = (text.cast(kind, strict=False) for kind in (pl.Float64, pl.Int128))
+        facts.append((text.is_not_null() & number.is_null()).any().alias(f"{name}\0words"))
+        facts.append((text.is_not_null() & whole.is_null()).any().alias(f"{name}\0broken"))
+        facts.append((number.abs() >= _EXACT).any().alias(f"{name}\0long"))
+    found = frame.select(facts).collect(engine="streaming").row(0, named=True)
+    kinds = {
+        name: pl.Int128 if found[f"{name}\0long"] and not found[f"{name}\0broken"] else pl.Float64
+        for name in names
+        if not found[f"{name}\0words"]
+    }
+    return frame.with_columns(texts[name].cast(kind, strict=False).alias(name) for name, kind in kinds.items())
+
+
+def _mixed(where: str, error: BaseException, expression: pl.Expr, schema: pl.Schema) -> SparserecError | None:
+    """A sentence in the user's words where numbers are compared with text."""
+    if not re.search(_WORDED, str(error)):
+        return None
+    asked = {name: schema[name] for name in expression.meta.root_names()}
+    held = {
+        "numbers": [name for name, kind in asked.items() if kind.is_numeric()],
+        "text": [name for name, kind in asked.items() if kind in TEXTS],
+    }
+    said = [
+        f"{', '.join(map(repr, names))} hold{'s' * (len(names) == 1)} {what}" for what, names in held.items() if names
+    ]
+    if not said:
+        return None
+    return SparserecError(
+        f"{option('where', where)}: numbers cannot be compared with text; {' and '.join(said)}; write texts in single "
+        "quotes, numbers without"
     )
 
 

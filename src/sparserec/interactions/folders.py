@@ -17,6 +17,8 @@ ROLES = {
     "valid": ("valid", "val", "validation", "dev"),
     "test": ("test", "testing"),
 }
+NEARLY_TEST = re.compile(r"(?:^|[\W_])(?:tests?[\W_]*(?:set|data|part|split|file)?\d*|h[oe]ld[\W_]?out\d*)(?:[\W_]|$)")
+"""Names that could mean a test part and are none that is taken for it."""
 LONG_KNOWN = (".txt", ".csv", ".tsv", ".inter", ".parquet", ".pq")
 """Endings that decide where a folder holds one file of these and others besides."""
 IGNORED = (".md", ".rst", ".html", ".pdf", ".log", ".py", ".ipynb", ".png", ".toml", ".yaml", ".yml", ".crc")
@@ -96,6 +98,12 @@ def _by_role(path: Path, present: list[Path], readable: list[Path]) -> Files | N
                 f"{label_of(path)}: {names} could both be the {role} part; leave one, or give the path of {train.name}"
             )
         beside[role] = exact[0] if exact else None
+    nearly = [file for file in present if not roles[file][1] and not _ignored(file) and _is_nearly_test(file)]
+    if nearly and beside["test"] is None:
+        raise SparserecError(
+            f"{label_of(nearly[0])}: lies beside {train.name} and could be its test part, but has another name; rename "
+            f"it, such as test{train.suffix}, move it away, or give the path of {train.name} alone"
+        )
     valid = beside["valid"]
     return Files([train, *([valid] if valid else [])], beside["test"])
 
@@ -159,6 +167,10 @@ def _role(file: Path) -> tuple[str, str]:
         if match:
             return match[1] or "", role
     return "", ""
+
+
+def _is_nearly_test(file: Path) -> bool:
+    return NEARLY_TEST.search(os.path.splitext(bare_name(file.name))[0]) is not None
 
 
 def _ignored(file: Path) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Collection, Sequence
 from itertools import islice
 
 from sparserec.errors import SparserecError, option
@@ -16,6 +17,7 @@ from sparserec.interactions.parquet import read_parquet
 from sparserec.interactions.recbole import read_recbole
 from sparserec.interactions.request import Request
 from sparserec.interactions.sources import Source, bare_name, open_binary
+from sparserec.interactions.text import leading_remarks
 
 
 def _read_npz(source: Source, request: Request) -> Coded:
@@ -98,7 +100,11 @@ def format_of_text(sources: Sequence[Source], request: Request) -> str:
     repeats = lines = 0
     for source in sources:
         users: set[str] = set()
-        for line in _first(source):
+        first = list(_first(source))
+        remarks = leading_remarks(first)
+        if remarks and sum(map(is_usual, first[remarks - 1].split())) >= 2:
+            return "delimited"  # a header that begins with #
+        for line in first[remarks:]:
             fields = line.split()
             bare = "".join(fields)
             if bare and not (bare.isascii() and bare.isdigit()):
@@ -108,9 +114,9 @@ def format_of_text(sources: Sequence[Source], request: Request) -> str:
                 repeats += fields[0] in users
                 users.add(fields[0])
                 lines += 1
-    several = repeats * 3 >= lines > 0 or (repeats and len(widths) == 1)
+    several = lines > 1 and max(widths) > 2 and repeats * 3 >= lines
     # A line of LightGCN text holds all items of a user. Pairs mean the same either way.
-    if lines > 1 and max(widths) > 2 and ((len(widths) == 1 and max(widths) <= 4) or several):
+    if several or could_be_table(widths, lines):
         width = max(widths)
         shape = f"all its lines hold {width} numbers" if len(widths) == 1 else "users start several lines"
         raise SparserecError(
@@ -120,20 +126,27 @@ def format_of_text(sources: Sequence[Source], request: Request) -> str:
     return "lightgcn"
 
 
+def could_be_table(widths: Collection[int], lines: int) -> bool:
+    """Whether lines of integers, by the numbers of their fields, could be a table as well as LightGCN text."""
+    return lines > 1 and len(widths) == 1 and max(widths) > 2
+
+
 def _without_header(width: int) -> str:
-    roles = {2: ("user", "item"), 3: ("user", "item", "rating")}.get(width, ("user", "item", "rating", "timestamp"))
+    roles = ("user", "item", "rating", "timestamp")[: width if width <= 4 else 2]
     asked = [option("header", False), *(option(role, number) for number, role in enumerate(roles, 1))]
     return (" " if asked[0].startswith("--") else ", ").join(asked)
 
 
 def _table_or_lightgcn(source: Source) -> str:
     """Of text that is not all integers: a table where a separator cuts the first lines alike."""
-    lines = [line for line in islice(_first(source), 20) if line.strip()]
+    lines = [line for line in _first(source) if line.strip()]
+    remarks = leading_remarks(lines)
+    lines, above = lines[remarks : remarks + 20], lines[max(remarks - 1, 0) : remarks]
     for separator in (*SEPARATORS, PLAIN[0]):
         counts = {line.count(separator) for line in lines}
         if lines and len(counts) == 1 and 0 not in counts:
             return "delimited"
-    named = lines and any(is_usual(word) for word in lines[0].split())
+    named = any(is_usual(word) for line in (*above, *lines[:1]) for word in line.split())
     return "delimited" if named else "lightgcn"
 
 
@@ -141,4 +154,4 @@ def _first(source: Source):
     """The first lines, what is no UTF-8 in them replaced."""
     with open_binary(source) as file:
         for line in islice(file, LOOKED_AT):
-            yield line.decode("utf-8-sig", "replace")
+            yield from re.split("\r\n?|\n", line.decode("utf-8-sig", "replace").rstrip("\r\n"))

@@ -10,6 +10,7 @@ import polars as pl
 
 from sparserec.errors import SparserecError, option
 from sparserec.interactions.coding import Coded, Scan, read_scan
+from sparserec.interactions.columnar import unasked
 from sparserec.interactions.columns import find_columns
 from sparserec.interactions.conditions import columns_of, condition, numbers_as_such
 from sparserec.interactions.records import Gathered
@@ -38,9 +39,22 @@ def read_json(source: Source, request: Request) -> Coded:
     places = find_columns(present, request, source.label)
     asked = columns_of(request.where, present, source.label) if request.where else []
     keys = list(dict.fromkeys([*(present[at] for at in places.values()), *asked]))
+    optional = {present[at]: role for role, at in places.items() if role in unasked(request)}
+    unread: dict[str, str] = {}
     gathered = Gathered(keys)
     for line, value in _objects(source):
-        gathered.add(line, [_text(value.get(key), key, source.label, line) for key in keys])
+        texts = []
+        for key in keys:
+            try:
+                texts.append(None if key in unread else _text(value.get(key), key, source.label, line))
+            except SparserecError as error:
+                if key not in optional or key in asked:
+                    raise
+                unread[key] = str(error)
+                texts.append(None)
+        gathered.add(line, texts)
+    roles = {optional[key]: why for key, why in unread.items()}
+    places = {role: at for role, at in places.items() if role not in roles}
     frame, lines = gathered.frame()
     picks = [pl.col(present[at]).alias(role) for role, at in places.items()]
     if request.where:
@@ -53,6 +67,8 @@ def read_json(source: Source, request: Request) -> Coded:
         source.label,
         lambda rows: [f"{source.label}:{lines[row]}" for row in rows],
         lambda error: SparserecError(f"{source.label}: cannot be read: {str(error).splitlines()[0]}"),
+        hints=(f"{roles['rating']}; the column is not read",) if "rating" in roles else (),
+        untimed=roles.get("timestamp", ""),
     )
     return read_scan(scan, request)
 

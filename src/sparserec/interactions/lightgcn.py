@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from codecs import BOM_UTF8
+from itertools import takewhile
 
 import numpy as np
 import polars as pl
@@ -12,10 +13,13 @@ from sparserec.interactions.coding import Coded, encode
 from sparserec.interactions.request import Request
 from sparserec.interactions.sources import Source, not_utf8, open_binary
 from sparserec.interactions.tally import Tally
+from sparserec.interactions.text import MARKS, about_remarks
 
 
 def read_lightgcn(source: Source, request: Request) -> Coded:
-    """Read one file. A user alone on a line is known, with no interaction; blank lines are passed over.
+    """Read one file. A user alone on a line is known, with no interaction.
+
+    Blank lines are passed over, and remarks before the first line: what begins with # or %, as in edge lists of SNAP.
 
     Ids are kept as written, so "7" and "007" are two ids.
 
@@ -38,8 +42,11 @@ def read_lightgcn(source: Source, request: Request) -> Coded:
     ids = pl.Categorical(pl.Categories.random()), pl.Categorical(pl.Categories.random())
     user = fields.list.get(0, null_on_oob=True).cast(ids[0]).alias("user")
     item = fields.list.slice(1).alias("item")
+    first = _before_the_ids(source)
+    remarks = [line for line in first if line.strip()]
     table = (
         pl.scan_lines(source.path, glob=False)
+        .slice(len(first))
         .select(user, item)
         .explode("item", empty_as_null=True)  # a user alone keeps one row, without an item
         .select("user", pl.col("item").cast(ids[1]))
@@ -62,14 +69,24 @@ def read_lightgcn(source: Source, request: Request) -> Coded:
         item_ids,
         source.label,
         lambda name: _locate(source, name),
-        Tally(rows=int(np.count_nonzero(paired))),
+        Tally(rows=int(np.count_nonzero(paired)), hints=(about_remarks(source.label, remarks),) if remarks else ()),
     )
+
+
+def _before_the_ids(source: Source) -> list[str]:
+    """The first lines that are remarks or blank."""
+    with open_binary(source) as file:
+        lines = (line.decode("utf-8-sig", "replace").rstrip("\r\n") for line in file)
+        return list(takewhile(lambda line: line.startswith(MARKS) or not line.strip(), lines))
 
 
 def _bad_line(source: Source) -> SparserecError | None:
     """The first line that breaks the format; slow, for messages only."""
+    first = len(_before_the_ids(source))
     with open_binary(source) as file:
         for number, raw in enumerate(file, 1):
+            if number <= first:
+                continue
             try:
                 fields = raw.decode("utf-8-sig" if number == 1 else "utf-8").split()
             except UnicodeDecodeError:

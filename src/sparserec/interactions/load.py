@@ -110,7 +110,9 @@ def _dataset(parts: list[Coded], test: Coded | None, source: str, label: str, re
     tally = Tally.total(part.tally for part in parts)
     if test is not None:
         tally = tally.with_hints(*(f"the test part: {sentence}" for sentence in test.tally.sentences()))
-    untimed = next((part.untimed for part in parts if part.untimed), "")
+    untimed = _untimed(parts)
+    if untimed:
+        parts[:] = [replace(part, timestamps=None) for part in parts]
     first = parts[0].label
     interactions, given = _assemble(parts, test)
     full = interactions.nnz
@@ -128,6 +130,23 @@ def _dataset(parts: list[Coded], test: Coded | None, source: str, label: str, re
     tally = replace(tally, core=full - interactions.nnz, repeated=interactions.duplicates)
     timed = interactions.timestamps is not None
     return Dataset(interactions, given, source, timed, request.given(), tally, untimed)
+
+
+def _untimed(parts: list[Coded]) -> str:
+    """Why the files together have no timestamps though one of them has; the others bring none along."""
+    rows = [part for part in parts if len(part.users)]
+    timed = [part for part in rows if part.timestamps is not None]
+    why = next((part.untimed for part in rows if part.untimed), "")
+    if why or not timed:
+        return why or next((part.untimed for part in parts if part.untimed), "")
+    without = next((part for part in rows if part.timestamps is None), None)
+    if without is not None:
+        return f"{without.label}: has no timestamps, and {timed[0].label} has; they are needed in both"
+    other = next((part for part in timed if part.dated != timed[0].dated), None)
+    if other is not None:
+        dates, numbers = (other, timed[0]) if other.dated else (timed[0], other)
+        return f"timestamps are dates in {dates.label} and numbers in {numbers.label}; they must be alike"
+    return ""
 
 
 def _assemble(train: list[Coded], test: Coded | None) -> tuple[Interactions, Interactions | None]:
@@ -154,9 +173,13 @@ def _assemble(train: list[Coded], test: Coded | None) -> tuple[Interactions, Int
     while train:
         part = train.pop(0)
         keys.append(keys_of(part))
-        times.append(part.timestamps)
+        if len(part.users):
+            times.append(part.timestamps)
         del part
-    joined = None if any(t is None for t in times) else (times.pop() if len(times) == 1 else np.concatenate(times))
+    if not times or any(t is None for t in times):
+        joined = None
+    else:
+        joined = times.pop() if len(times) == 1 else np.concatenate(times)
     interactions = Interactions.of_keys(keys.pop() if len(keys) == 1 else np.concatenate(keys), users, items, joined)
     return interactions, test and _given(test, user_ids, item_ids, interactions, source)
 

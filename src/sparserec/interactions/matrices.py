@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from typing import Any
 
 import numpy as np
@@ -15,29 +16,38 @@ from sparserec.interactions.request import Request
 from sparserec.interactions.sources import Source, open_binary
 from sparserec.interactions.tally import Tally
 
+_DAMAGED = (
+    *(OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, SyntaxError, OverflowError, MemoryError),
+    *(RuntimeError, zipfile.BadZipFile, zlib.error),
+)
+"""What NumPy and SciPy raise for an archive that is none or damaged."""
+
 
 def read_matrix(matrix: Any, label: str, request: Request) -> Coded:
     """Read a SciPy sparse matrix or array: rows are users, columns items, and their numbers, from 0, the ids.
 
-    Values are ratings where a minimum is asked for; else all entries but those of 0 are interactions. Rows and columns
-    without an interaction give no ids.
+    Values are ratings where a minimum is asked for; else all entries but those of 0 are interactions. Entries of one
+    place are added up, as SciPy means them. Rows and columns without an interaction give no ids.
 
     Raises:
-        SparserecError: options that a matrix has no use for, or a value that is no finite number.
+        SparserecError: options that a matrix has no use for, indices that do not fit its shape, or a value that is no
+            finite number.
     """
     asked = [option(name) for name in request.of_tables() if name != "min_rating"]
     if asked:
         raise SparserecError(f"{label}: a matrix has no columns to name; leave out {', '.join(asked)}")
     if len(matrix.shape) != 2:
         raise SparserecError(f"{label}: must have two dimensions, users and items, not {len(matrix.shape)}")
-    entries = matrix.tocoo()
+    if matrix.dtype.kind not in "biuf":
+        raise SparserecError(f"{label}: its values must be numbers, not {matrix.dtype}")
+    entries, repeated = _entries(matrix, label)
     values = np.asarray(entries.data)
-    if values.dtype.kind not in "biuf":
-        raise SparserecError(f"{label}: its values must be numbers, not {values.dtype}")
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise SparserecError(f"{label}: a value is not a finite number; leave such entries out of the matrix")
     kept = values != 0 if request.min_rating is None else values >= request.min_rating
     hints: list[str] = []
+    if repeated:
+        hints.append(f"{repeated:,} entries of a place that has one before are added to it")
     negative = int(np.count_nonzero(values < 0)) if request.min_rating is None else 0
     if negative:
         hints.append(
@@ -57,6 +67,21 @@ def read_matrix(matrix: Any, label: str, request: Request) -> Coded:
         )
     tally = Tally(rows=len(values), hints=tuple(hints), **{reason: left})
     return Coded(users, items, None, user_ids, item_ids, label, lambda name: f"{label}, row {name}", tally)
+
+
+def _entries(matrix: Any, label: str) -> tuple[Any, int]:
+    """The entries as coordinates, those of one place added up, and how many these were; the matrix is left as it is."""
+    try:
+        if hasattr(matrix, "check_format"):
+            matrix.check_format(full_check=True)
+        single = getattr(matrix, "has_canonical_format", False)
+        entries = matrix.tocoo(copy=not single)
+        stored = len(entries.data)
+        if not single:
+            entries.sum_duplicates()
+    except (ValueError, IndexError, TypeError, OverflowError) as error:
+        raise SparserecError(f"{label}: is no valid matrix ({first_line(error)})") from None
+    return entries, stored - len(entries.data)
 
 
 def read_npz(source: Source, request: Request) -> Coded:
@@ -80,7 +105,7 @@ def read_npz(source: Source, request: Request) -> Coded:
             )
         if kind != "coo":
             matrix.check_format(full_check=True)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         raise SparserecError(
             f"{source.label}: not a sparse matrix as scipy.sparse.save_npz writes it ({first_line(error)})"
         ) from None

@@ -25,6 +25,4 @@ def read_parquet(source: Source, request: Request) -> Coded:
     except (pl.exceptions.PolarsError, OSError) as error:
         raise SparserecError(f"{source.label}: not a readable Parquet file; write it again as Parquet") from error
     given = {name: value for name, value in source.constants if name not in present}
-    return read_columns(
-        frame.with_columns(**{name: pl.lit(value) for name, value in given.items()}), source.label, request
-    )
+    return read_columns(frame, source.label, request, folders=given)

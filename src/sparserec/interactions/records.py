@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
 import polars as pl
 
 from sparserec.errors import SparserecError
-from sparserec.interactions.coding import overlong
 from sparserec.interactions.sources import Source, not_utf8
 
 BATCH = 100_000
@@ -123,27 +122,3 @@ class Gathered:
         series = [pl.Series(name, values, dtype=pl.String) for name, values in zip(self._columns, columns, strict=True)]
         self._parts.append(pl.DataFrame([*series, pl.Series("\0line", self._lines, dtype=pl.Int64)]))
         self._rows, self._lines = [], []
-
-
-def gather_delimited(
-    source: Source, separator: str, header: bool, width: int, places: Mapping[str, int]
-) -> tuple[pl.LazyFrame, pl.Series, int]:
-    """The columns at `places` of a delimited file, their lines, and how many blank lines were passed over.
-
-    Raises:
-        SparserecError: as `split_records`; or a line has more fields than `width`.
-    """
-    gathered = Gathered(list(places))
-    records = split_records(source, separator)
-    if header:
-        next(records, None)
-    for line, record in records:
-        if not any(record):
-            gathered.blank += 1
-            continue
-        if len(record) > width + 1 or (len(record) > width and record[width]):
-            raise overlong(f"{source.label}:{line}")
-        short = len(record)
-        gathered.add(line, [(record[at] or None) if at < short else None for at in places.values()])
-    frame, lines = gathered.frame()
-    return frame, lines, gathered.blank

@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
+import zlib
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +83,8 @@ def prepare(
         if path.stat().st_size == 0:
             raise SparserecError(f"{label}: the file is empty; it must hold interactions")
     encoding = encoding or (_marked(path) if text else None)
+    if text:
+        _refuse_wide(path, label, encoding)
     if encoding is not None and codecs.lookup(encoding).name != "utf-8":
         path = _copy(
             path, label, stack, lambda file, out: _decode(file, encoding, out), f"is not text in encoding {encoding}"
@@ -136,14 +139,32 @@ def _marked(path: Path) -> str | None:
     return next((name for mark, name in _MARKS.items() if start.startswith(mark)), None)
 
 
+def _refuse_wide(path: Path, label: str, encoding: str | None) -> None:
+    """Refuse text in which NUL bytes stand between the characters, unless it is read as what has them."""
+    if encoding is not None and codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
+        return
+    with path.open("rb") as file:
+        start = file.read(1 << 12)
+    share = start.count(0) / max(len(start), 1)
+    if share < 0.1:
+        return
+    name = "utf-32" if share > 0.6 else "utf-16"
+    order = "le" if start[1::2].count(0) > start[::2].count(0) or (name == "utf-32" and start[0]) else "be"
+    raise SparserecError(
+        f"{label}: the text is full of NUL bytes, as in UTF-16; name its encoding, such as "
+        f"{option('encoding', f'{name}-{order}')}"
+    )
+
+
 def _copy(path: Path, label: str, stack: ExitStack, work, trouble: str) -> Path:
     """A temporary file that `work` fills from an open file."""
     try:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sparserec-reading-")))
         with path.open("rb") as file, (folder / "plain").open("wb") as out:
             work(file, out)
-    except (OSError, EOFError, ValueError, lzma.LZMAError) as error:
-        raise SparserecError(f"{label}: {trouble}: {str(error).splitlines()[0]}") from error
+    except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
+        why = str(error) or type(error).__name__
+        raise SparserecError(f"{label}: {trouble}: {why.splitlines()[0]}") from error
     return folder / "plain"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -12,13 +12,15 @@ import polars as pl
 from sparserec.errors import SparserecError, option
 from sparserec.interactions.coding import Scan, overlong
 from sparserec.interactions.conditions import columns_of, condition, numbers_as_such
-from sparserec.interactions.records import gather_delimited, split_records
+from sparserec.interactions.records import Gathered, split_records
 from sparserec.interactions.request import Request
 from sparserec.interactions.sources import Source, not_utf8, open_binary
 from sparserec.interactions.survey import survey
 
 LONGEST = 1 << 20
 """Bytes of a first line at most."""
+MARKS = ("#", "%")
+"""What lines of remarks begin with, as in the edge lists of SNAP and KONECT."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,21 @@ class Layout:
         separator: what stands between two fields; " " for any blanks.
         header: whether the first line holds the names.
         tall: whether the header takes more than one line.
+        skip: lines before all this that are passed over.
+        hints: what there is to say about them.
     """
 
     names: list[str]
     separator: str
     header: bool
     tall: bool = False
+    skip: int = 0
+    hints: tuple[str, ...] = ()
+
+    @property
+    def plain(self) -> bool:
+        """Whether quotes mean nothing between the separators."""
+        return len(self.separator) > 1 or self.separator == " "
 
 
 def first_lines(source: Source, count: int) -> list[str]:
@@ -58,23 +69,42 @@ def first_lines(source: Source, count: int) -> list[str]:
     return out
 
 
-def read_header(source: Source, separator: str) -> Layout:
-    """Names in the first record of a file whose separator is known.
+def leading_remarks(lines: Sequence[str]) -> int:
+    """How many of the first lines begin with one of `MARKS`, blank ones behind the first included; 0 if all do."""
+    if not lines or not lines[0].startswith(MARKS):
+        return 0
+    others = (number for number, line in enumerate(lines) if line.strip() and not line.startswith(MARKS))
+    return next(others, 0)
+
+
+def about_remarks(label: str, lines: Sequence[str]) -> str:
+    """The note that lines are passed over."""
+    what = f"the first {len(lines)} lines are" if len(lines) > 1 else "the first line is"
+    return f"{label}: {what} passed over as remarks ({lines[0][:40]!r})"
+
+
+def records_of(source: Source, separator: str, skip: int) -> Iterator[tuple[int, list[str]]]:
+    """As `split_records`, without the first `skip` lines."""
+    return ((line, record) for line, record in split_records(source, separator) if line > skip)
+
+
+def read_header(source: Source, separator: str, skip: int = 0) -> Layout:
+    """Names in the first record, after `skip` lines, of a file whose separator is known.
 
     Raises:
         SparserecError: the file cannot be read, is not UTF-8, or its first line is blank or holds numbers.
     """
-    line, names = next(split_records(source, separator), (1, []))
+    line, names = next(records_of(source, separator, skip), (skip + 1, []))
     if not any(name.strip() for name in names):
-        raise SparserecError(f"{source.label}:1: the first line is blank; it must hold the column names")
+        raise SparserecError(f"{source.label}:{line}: the first line is blank; it must hold the column names")
     names = [name.strip() for name in names]
     if all(is_number(name) for name in names if name):
         raise SparserecError(
-            f"{source.label}:1: the first line holds numbers; a header with column names is needed, such as "
+            f"{source.label}:{line}: the first line holds numbers; a header with column names is needed, such as "
             f"userId,itemId; of a file without one name the columns by number: {without_header()}"
         )
-    follows = next(islice(split_records(source, separator), 1, None), (line + 1, []))[0]
-    return Layout(names, separator, header=True, tall=follows != line + 1)
+    follows = next(islice(records_of(source, separator, skip), 1, None), (line + 1, []))[0]
+    return Layout(names, separator, header=True, tall=follows != line + 1, skip=skip)
 
 
 def without_header() -> str:
@@ -94,12 +124,12 @@ def scan_text(source: Source, layout: Layout, places: Mapping[str, int], request
     wanted = {f"\0{at}": at for at in (*places.values(), *(names.index(name) for name in asked))}
     with open_binary(source) as file:
         found = survey(file, layout.separator.encode() if len(layout.separator) == 1 else b"")
-    plain = len(layout.separator) > 1 or layout.separator == " "
+    wide = len(layout.separator.encode()) > 1  # which Polars' csv cannot take
     lines, blank = None, 0
-    if found.bare_returns or layout.tall or (not plain and not found.regular):
-        frame, lines, blank = gather_delimited(source, layout.separator, layout.header, len(names), wanted)
+    if found.bare_returns or layout.tall or (not layout.plain and (not found.regular or (wide and found.quotes))):
+        frame, lines, blank = _gather(source, layout, wanted)
         over = None
-    elif plain:
+    elif layout.plain or wide:
         frame, over = _scan_lines(source, layout), pl.col(f"\0{len(names)}")
     else:
         frame, over = _scan_csv(source, layout, found.quotes), pl.col(f"\0{len(names)}")
@@ -123,7 +153,22 @@ def scan_text(source: Source, layout: Layout, places: Mapping[str, int], request
         lambda error: _explain(source, layout, error),
         blank=blank,
         blanks=lines is None,
+        hints=layout.hints,
     )
+
+
+def _gather(source: Source, layout: Layout, wanted: Mapping[str, int]) -> tuple[pl.LazyFrame, pl.Series, int]:
+    """The columns at `wanted` read row by row, their lines, and how many blank lines were passed over."""
+    gathered, width = Gathered(list(wanted)), len(layout.names)
+    for line, record in islice(records_of(source, layout.separator, layout.skip), int(layout.header), None):
+        if not any(record):
+            gathered.blank += 1
+            continue
+        if len(record) > width + 1 or (len(record) > width and record[width]):
+            raise overlong(f"{source.label}:{line}")
+        gathered.add(line, [(record[at] or None) if at < len(record) else None for at in wanted.values()])
+    frame, lines = gathered.frame()
+    return frame, lines, gathered.blank
 
 
 def _scan_csv(source: Source, layout: Layout, quotes: bool) -> pl.LazyFrame:
@@ -132,7 +177,7 @@ def _scan_csv(source: Source, layout: Layout, quotes: bool) -> pl.LazyFrame:
         source.path,
         separator=layout.separator,
         has_header=False,
-        skip_lines=int(layout.header),
+        skip_lines=layout.skip + int(layout.header),
         schema={f"\0{at}": pl.String() for at in range(len(layout.names) + 1)},
         quote_char='"' if quotes else None,
         glob=False,
@@ -149,8 +194,8 @@ def _scan_lines(source: Source, layout: Layout) -> pl.LazyFrame:
         fields = line.str.split(layout.separator)
     picks = [fields.list.get(at, null_on_oob=True).replace("", None) for at in range(len(layout.names) + 1)]
     frame = pl.scan_lines(source.path, glob=False)
-    if layout.header:
-        frame = frame.slice(1)
+    if layout.skip or layout.header:
+        frame = frame.slice(layout.skip + int(layout.header))
     return frame.select(pick.alias(f"\0{at}") for at, pick in enumerate(picks))
 
 
@@ -159,7 +204,7 @@ def _lines_of(source: Source, layout: Layout, rows: Sequence[int]) -> list[str |
     places: list[str | None] = []
     asked = iter(rows)
     row = next(asked, None)
-    records = islice(split_records(source, layout.separator), int(layout.header), None)
+    records = islice(records_of(source, layout.separator, layout.skip), int(layout.header), None)
     for number, (line, record) in enumerate(records):
         if row is None:
             break
@@ -173,7 +218,7 @@ def _explain(source: Source, layout: Layout, error: Exception) -> SparserecError
     """Find the line that could not be parsed."""
     width = len(layout.names)
     try:
-        for line, record in split_records(source, layout.separator):
+        for line, record in records_of(source, layout.separator, layout.skip):
             if len(record) > width + 1 or (len(record) > width and record[width]):
                 return overlong(f"{source.label}:{line}")
     except SparserecError as problem:

@@ -13,6 +13,7 @@ import polars as pl
 from sparserec.errors import SparserecError
 from sparserec.files import filling, replacing
 from sparserec.forks import start_threads
+from sparserec.interactions.formats import LOOKED_AT, could_be_table
 from sparserec.interactions.types import Interactions, Split
 
 FORMATS = {"lightgcn": ".txt", "tsv": ".tsv"}
@@ -24,7 +25,8 @@ def write_split(split: Split, folder: str | os.PathLike[str], *, format: str = "
     """Write train, valid and test to a folder; returns the paths written.
 
     LightGCN text (train.txt, ...) where every id is a non-negative integer, which keeps no timestamps; else
-    tab-separated values (train.tsv, ...) with a header: user_id, item_id and timestamp where there are any.
+    tab-separated values (train.tsv, ...) with a header: user_id, item_id and timestamp where there are any. So also
+    where all lines of the text would be of one length, as a table's are: `load` asks which it is then.
     A part without interactions gets no file, and an older file in its place is removed.
 
     `load` of the folder gives the test part as given and reads the validation part back into train, from
@@ -44,7 +46,7 @@ def write_split(split: Split, folder: str | os.PathLike[str], *, format: str = "
     ids = {"user": _series(split.train.users.to_list()), "item": _series(split.test.items.to_list())}
     plain = all(names.str.contains("^(0|[1-9][0-9]{0,17})$").all() for names in ids.values())
     if format == "auto":
-        format = "lightgcn" if plain else "tsv"
+        format = "lightgcn" if plain and not _like_a_table(split) else "tsv"
     if format not in FORMATS:
         raise SparserecError(f"unknown format {format!r}; it must be auto, {' or '.join(FORMATS)}")
     if format == "lightgcn" and not plain:
@@ -72,6 +74,14 @@ def write_split(split: Split, folder: str | os.PathLike[str], *, format: str = "
     except OSError as error:
         raise SparserecError(f"cannot write {target}: {error.strerror or error}") from error
     return written
+
+
+def _like_a_table(split: Split) -> bool:
+    """Whether `load` would ask if the LightGCN text is a table."""
+    counts = [np.diff(part.indptr) for part in (split.train, split.valid, split.test)]
+    everybody = counts[0] if split.train.nnz else counts[0][:0]  # a part without interactions gets no file
+    widths = np.concatenate([lines[:LOOKED_AT] for lines in (everybody, *(n[n > 0] for n in counts[1:]))]) + 1
+    return could_be_table(np.unique(widths).tolist(), len(widths))
 
 
 def _series(names: list[str]) -> pl.Series:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
@@ -63,6 +64,11 @@ class PageServer(ThreadingHTTPServer):
             super().__init__(("127.0.0.1", port), partial(_Handler, files))
         except OSError as error:
             raise SparserecError(f"port {port} cannot be used ({error.strerror}); give another") from None
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing where a browser went away, as one does whose tab is closed."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]  # what the server hands on
 
     @property
     def url(self) -> str:

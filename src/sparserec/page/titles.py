@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import io
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,14 +76,23 @@ def noun_of(path: Path) -> str:
     return "items" if place is None else NOUNS[header[place]]
 
 
+def check_titles(titles: Mapping[str, Title], items: Sequence[str]) -> None:
+    """Raise SparserecError where there are titles and none is of an item of a model, whose ids `items` are."""
+    if titles and not any(name in titles for name in items):
+        raise SparserecError(
+            f"none of the {len(titles):,} titles belongs to an item of the model, whose ids are like {items[0]!r}"
+        )
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[TextIO, str]]:
     """The file at its beginning, and what separates its columns."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            file.seek(0)
-            yield file, "\t" if "\t" in first else ","
+        with path.open(encoding="utf-8-sig", newline="") as file:  # whole, as a pipe can't be read twice
+            text = io.StringIO(file.read(), newline="")
+        first = text.readline()
+        text.seek(0)
+        yield text, "\t" if "\t" in first else ","
     except FileNotFoundError:
         raise SparserecError(f"{path}: no such file") from None
     except OSError as error:
@@ -103,6 +113,7 @@ def _titles(file: TextIO, separator: str, path: Path) -> dict[str, Title]:
             f"ids are in one of {', '.join(ID_COLUMNS)}, titles in one of {', '.join(TITLE_COLUMNS)}"
         )
     titles_by_id: dict[str, Title] = {}
+    padded: dict[str, Title] = {}  # blanks around an id belong to it where there is one with them
     for row in rows:
         if not row:
             continue
@@ -113,8 +124,10 @@ def _titles(file: TextIO, separator: str, path: Path) -> dict[str, Title]:
             )
         if row[titles].strip():
             tag = "" if tags is None or row[tags] == NO_TAGS else row[tags].replace("|", ", ")
-            titles_by_id.setdefault(row[names].strip(), Title(row[titles].strip(), tag))
-    return titles_by_id
+            title = Title(row[titles].strip(), tag)
+            titles_by_id.setdefault(row[names], title)
+            padded.setdefault(row[names].strip(), title)
+    return {**padded, **titles_by_id}
 
 
 def _header(rows: Iterator[list[str]]) -> list[str]:

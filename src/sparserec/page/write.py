@@ -15,7 +15,7 @@ from sparserec.artefact import Artefact, read
 from sparserec.errors import SparserecError
 from sparserec.files import filling, replacing
 from sparserec.page.bundle import bundle
-from sparserec.page.titles import Title
+from sparserec.page.titles import Title, check_titles
 
 WEB = Path(__file__).resolve().parent.parent / "web"
 """The browser runtime and the page's parts, which the npm package has too."""
@@ -65,10 +65,11 @@ def write_page(
     for piece in pieces[1:]:
         name, _, rest = piece.partition("}}")
         page += fields[name] + rest
+    octets = page.encode("utf-8", "replace")  # names of files and arguments may hold what is no text
     with filling(out), replacing(out / "sw.js") as worker, replacing(out / "index.html") as index:
         worker.write_text((WEB / "page" / "sw.js").read_text(encoding="utf-8"), encoding="utf-8")
-        index.write_text(page, encoding="utf-8")
-    return len(page.encode())
+        index.write_bytes(octets)
+    return len(octets)
 
 
 def default_heading(artefact: Path) -> str:
@@ -83,11 +84,8 @@ def _catalogue(model: Artefact, titles: dict[str, Title], noun: str) -> str:
     all. The digest says to which model they belong.
     """
     names = model.item_ids.to_list()
+    check_titles(titles, names)
     known = [titles.get(name) for name in names]
-    if titles and not any(known):
-        raise SparserecError(
-            f"none of the {len(titles):,} titles belongs to an item of the model, whose ids are like {names[0]!r}"
-        )
     tags = [
         [] if title is None else list(dict.fromkeys(filter(None, map(str.strip, title.tags.split(",")))))
         for title in known

@@ -15,7 +15,7 @@ from sparserec import tables, training
 from sparserec.artefact import ByteReport
 from sparserec.axes import RECOMMENDERS
 from sparserec.errors import SparserecError
-from sparserec.files import make_folder, together, write_text
+from sparserec.files import make_folder, refuse_input, together, write_text
 from sparserec.forks import start_threads
 from sparserec.interactions import Dataset, Interactions, Split
 from sparserec.runs.data import cut, kept, read
@@ -328,6 +328,9 @@ class Run:
         from sparserec.runs.export import write_artefact
         from sparserec.runs.ids import load_ids
 
+        own = ("best", "checkpoint", "ids", "interactions", "start", "trained")
+        parts = [f"{name}.safetensors" for name in own] + ["config.toml", "data.json", "metrics.json"]
+        refuse_input(Path(path), *(place / part for place in (self.folder, self.folder / FINAL) for part in parts))
         final = self.is_refitted if refitted is None else refitted
         model, _ = self.best(refitted=final)
         user_ids, item_ids = load_ids(self.folder / "ids.safetensors")
