@@ -187,7 +187,7 @@ def test_columns_of_one_name():
     table = pa.table([[1], [2], [3], [4], [5]], names=["user", "item", "x", "x", "rating"])
     duckdb = pytest.importorskip("duckdb")
     relation = duckdb.sql('select 1 as "user", 2 as item, 3 as x, 4 as x, 5 as rating')
-    frame = table.to_pandas()
+    frame = pd.DataFrame([[1, 2, 3, 4, 5]], columns=["user", "item", "x", "x", "rating"])
     for source in (table, frame, relation):
         assert pairs(load(source, min_rating=5)) == {("1", "2")}
         assert pairs(load(source, item=4)) == {("1", "4")}

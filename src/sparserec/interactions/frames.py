@@ -137,7 +137,8 @@ def _arrow(data: Any, label: str) -> Any:
     import pyarrow as pa
 
     try:
-        return pa.table(data)
+        own = getattr(data, "to_arrow_table", None)  # DuckDB's streams of before 1.2 take no schema
+        return pa.table(data) if own is None else own()
     except Exception as error:  # of whatever stands behind the stream
         raise SparserecError(f"{label}: is no table ({first_line(error)})") from error
 

@@ -44,6 +44,7 @@ def sparse_tables(context: Context) -> dict[str, SparseStart]:
     if kind.entries is not None:
         entries = kind.entries(context, kept_in_a_row(budget, sum(counts.values()), config.dim))
         masks = masks_of_entries([entries[side] for side in sides.values()], budget, **options)
+        del entries  # at large densities as much as the tables
     elif kind.factors is not None:
         factors = kind.factors(context)
         masks = masks_of_factors([factors[side] for side in sides.values()], budget, **options)
