@@ -168,7 +168,7 @@ def test_demo(sparserec, tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "DENSE", {**demo.DENSE, "epochs": 1})
     code, out, _ = sparserec("demo", "--out", tmp_path)
     assert code == 0
-    for words in ("popularity", "SparseRec", "recall@20", "bytes/item", "recommends"):
+    for words in ("popularity", "default recipe", "recall@20", "bytes/item", "recommends"):
         assert words in out
     assert re.search(r"of 1[34]: once more, on everything", out)  # the default recipe, without EASE here
     assert (tmp_path / "model.safetensors").exists()

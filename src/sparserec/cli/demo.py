@@ -59,7 +59,7 @@ def _run(folder: Path, seed: int, threads: int | None) -> None:
     )
     say("\nA dense table, by matrix factorisation:")
     dense = _trained(dataset, folder / "dense", seed, threads, DENSE)
-    say("\nSparseRec, by its default recipe:")
+    say("\nThe default recipe:")
     ours = _trained(dataset, folder / "run", seed, threads, OURS)
     file = folder / "model.safetensors"
     ours.export(file)
@@ -70,7 +70,7 @@ def _run(folder: Path, seed: int, threads: int | None) -> None:
     rows = [
         _row("popularity", popular.as_dict()),
         _row("dense, float32", dense.evaluate("test").as_dict(), dense_bytes, facts.n_items, dense_bytes),
-        _row("SparseRec", ours.evaluate("test").as_dict(), our_bytes, facts.n_items, dense_bytes),
+        _row("default recipe", ours.evaluate("test").as_dict(), our_bytes, facts.n_items, dense_bytes),
     ]
     print_table(
         "Test part, all items ranked, by models before they were trained on it (bytes: without raw ids)",
