@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -129,7 +130,9 @@ def test_a_run_finds_its_data_from_another_folder_and_says_when_it_is_gone(tmp_p
     found = sparserec.train("ratings.csv", "run", **quick).evaluate().as_dict()
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
+    frame.head(2000).to_csv("ratings.csv", index=False)  # another of the same name
     assert sparserec.Run.open(tmp_path / "run").evaluate().as_dict() == found
+    Path("ratings.csv").unlink()
     (tmp_path / "ratings.csv").rename(tmp_path / "moved.csv")
     with pytest.raises(SparserecError, match=r"was trained on .*ratings\.csv, which is no longer there"):
         sparserec.Run.open(tmp_path / "run").evaluate()

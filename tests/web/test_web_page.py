@@ -14,7 +14,7 @@ from places import GENRES
 from twins import shares
 
 from sparserec.device import Recommender
-from sparserec.page import Title, noun_of, read_titles, write_page
+from sparserec.page import Title, read_named_titles, write_page
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "coded.safetensors"
 
@@ -469,7 +469,8 @@ def test_movielens(chromium, served, tmp_path):
     run = sparserec.train(data, tmp_path / "run", recipe="spectral", budget="24B/item", dim=128, seed=0)
     model = tmp_path / "films.safetensors"
     run.export(model)
-    write_page(model, tmp_path / "page", read_titles(folder / "movies.csv"), noun=noun_of(folder / "movies.csv"))
+    titles, noun = read_named_titles(folder / "movies.csv")
+    write_page(model, tmp_path / "page", titles, noun=noun)
     with demo_page(chromium, tmp_path / "profile", served(tmp_path / "page")) as demo:
         assert demo.page.inner_text("h1") == "films"
         assert demo.search("the GODFATHER")[0] == "Godfather, The (1972)"

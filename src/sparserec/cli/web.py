@@ -45,13 +45,12 @@ def web(
 
         sparserec web model.safetensors --titles movies.csv --serve
     """
-    from sparserec.page import noun_of, read_titles, write_page
+    from sparserec.page import read_named_titles, write_page
 
-    known = None if titles is None else read_titles(titles)
-    called = noun or ("items" if titles is None else noun_of(titles))
+    known, called = (None, "items") if titles is None else read_named_titles(titles)
     with tempfile.TemporaryDirectory(prefix="sparserec-web-") as passing:
         folder = out or (Path(passing) if serve else Path(f"{artefact.stem}-web"))
-        size = write_page(artefact, folder, known, title, called)
+        size = write_page(artefact, folder, known, title, noun or called)
         if out or not serve:
             say(f"wrote {folder / 'index.html'}: {bytes_text(size)}; open it in a browser")
         _tell_untitled(artefact, known)

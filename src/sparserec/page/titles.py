@@ -52,28 +52,22 @@ class Title:
 
 
 def read_titles(path: Path) -> dict[str, Title]:
-    """Titles by raw item id, from CSV, or from TSV when the header has tabs.
+    """Titles by raw item id; see `read_named_titles`."""
+    return read_named_titles(path)[0]
 
-    The header names a column of ids and one of titles, and perhaps one of tags, as movies.csv of MovieLens does. Rows
-    without a title are left out; of several rows with one id the first counts.
+
+def read_named_titles(path: Path) -> tuple[dict[str, Title], str]:
+    """Titles by raw item id, and what items are called, in the plural; from CSV, or TSV where the header has tabs.
+
+    The header names a column of ids and one of titles, and perhaps one of tags, as movies.csv of MovieLens does; items
+    are "films" where that of ids is movieId. Rows without a title are left out; of several rows with one id the first
+    counts.
 
     Raises:
         SparserecError: when the file cannot be read as such a table.
     """
     with _opened(path) as (file, separator):
         return _titles(file, separator, path)
-
-
-def noun_of(path: Path) -> str:
-    """What a file of titles calls its items, in the plural, by the name of its column of ids: "films" for movieId.
-
-    Raises:
-        SparserecError: when the file cannot be read.
-    """
-    with _opened(path) as (file, separator):
-        header = _header(csv.reader(file, delimiter=separator, strict=True))
-    place = _column(header, ID_COLUMNS)
-    return "items" if place is None else NOUNS[header[place]]
 
 
 def check_titles(titles: Mapping[str, Title], items: Sequence[str]) -> None:
@@ -103,7 +97,7 @@ def _opened(path: Path) -> Iterator[tuple[TextIO, str]]:
         raise SparserecError(f"{path}: not a table of CSV or TSV ({error})") from None
 
 
-def _titles(file: TextIO, separator: str, path: Path) -> dict[str, Title]:
+def _titles(file: TextIO, separator: str, path: Path) -> tuple[dict[str, Title], str]:
     rows = csv.reader(file, delimiter=separator, strict=True)
     header = _header(rows)
     names, titles, tags = (_column(header, known) for known in (ID_COLUMNS, TITLE_COLUMNS, TAG_COLUMNS))
@@ -127,7 +121,7 @@ def _titles(file: TextIO, separator: str, path: Path) -> dict[str, Title]:
             title = Title(row[titles].strip(), tag)
             titles_by_id.setdefault(row[names], title)
             padded.setdefault(row[names].strip(), title)
-    return {**padded, **titles_by_id}
+    return {**padded, **titles_by_id}, NOUNS[header[names]]
 
 
 def _header(rows: Iterator[list[str]]) -> list[str]:

@@ -6,7 +6,7 @@ import os
 import signal
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -307,9 +307,10 @@ def _settle(
             raise SparserecError("give either a complete configuration or a recipe with settings, not both")
         return config
     reading = {name: value for name, value in settings.items() if name in READING}
-    if reading:  # as `load` takes it
+    section = settings.get("data") or {}
+    if reading and isinstance(section, Mapping):  # as `load` takes it; what is no section is refused below
         others = {name: value for name, value in settings.items() if name not in READING}
-        settings = {**others, "data": {**(settings.get("data") or {}), **reading}}
+        settings = {**others, "data": {**section, **reading}}
     return load_config(recipe, Path(config) if config is not None else None, **settings)
 
 

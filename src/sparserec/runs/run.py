@@ -90,9 +90,15 @@ class DataFacts:
     """Where the source was found when it was read; empty where it came from memory, and in older run folders."""
 
     def place(self) -> str:
-        """The source as it can be read from here: as it was named, else where it was found."""
-        elsewhere = self.path and not Path(self.source).exists() and Path(self.path).exists()
-        return self.path if elsewhere else self.source
+        """The source as it can be read from here: where it was found, else as it was named."""
+        return self.path if self.path and Path(self.path).exists() else self.source
+
+
+OWN = (
+    *("config.toml", "data.json", "metrics.json"),
+    *(f"{name}.safetensors" for name in ("best", "checkpoint", "ids", "interactions", "pruned", "start", "trained")),
+)
+"""Files of a run folder that no export may take the place of."""
 
 
 class Run:
@@ -328,9 +334,7 @@ class Run:
         from sparserec.runs.export import write_artefact
         from sparserec.runs.ids import load_ids
 
-        own = ("best", "checkpoint", "ids", "interactions", "start", "trained")
-        parts = [f"{name}.safetensors" for name in own] + ["config.toml", "data.json", "metrics.json"]
-        refuse_input(Path(path), *(place / part for place in (self.folder, self.folder / FINAL) for part in parts))
+        refuse_input(Path(path), *(place / part for place in (self.folder, self.folder / FINAL) for part in OWN))
         final = self.is_refitted if refitted is None else refitted
         model, _ = self.best(refitted=final)
         user_ids, item_ids = load_ids(self.folder / "ids.safetensors")
