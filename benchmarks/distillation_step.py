@@ -40,23 +40,25 @@ def steps(trained: Run, loss: str, explores: bool, count: int) -> tuple[float, f
     if not explores:
         config = config.model_copy(update={"method": "static"})
     model, task_of_run = begin(Context(trained.config, split, trained.folder))
+    objective = LISTS[loss].make(LISTS[loss].settings())
     filled: list[float] = []
 
-    def objective(scores: torch.Tensor, lesson: Lesson) -> torch.Tensor:
-        if not filled:  # in the first step, which is not timed
-            scores.register_hook(lambda gradient: filled.append(np.count_nonzero(gradient.numpy()) / gradient.numel()))
-        return LISTS[loss].make(LISTS[loss].settings())(scores, lesson)
+    def of_all_scores(scores: torch.Tensor, lesson: Lesson) -> torch.Tensor:
+        scores.register_hook(lambda gradient: filled.append(np.count_nonzero(gradient.numpy()) / gradient.numel()))
+        return objective(scores, lesson)
 
-    task = DistillationTask(split.train, task_of_run.lists, objective)
+    task, counted = (DistillationTask(split.train, task_of_run.lists, kind) for kind in (objective, of_all_scores))
     explorer = build_explorer(config, model, split, 10**9)  # no exploration in so few steps
     step, order = (
         Step(explorer, build_optimizers(config, model).values()),
         np.random.default_rng(0).permutation(task_of_run.size),
     )
 
-    def timed_step(number: int) -> None:
+    def timed_step(number: int, task: DistillationTask = task) -> None:
         chosen = np.take(order, np.arange(config.batch_size) + number * config.batch_size, mode="wrap")
         step(number, lambda: task.loss(model, chosen, np.random.default_rng(number)))
+
+    timed_step(0, counted)
 
     seconds = medians({"step": timed_step}, range(count + WARM), warm=WARM)["step"]
     return round(1000 * seconds, 1), round(float(filled[0]), 4)

@@ -34,6 +34,16 @@ def test_products_are_those_of_the_columns(cells, monkeypatch):
     assert len(parts) == {1: 7, 14: 4, 1000: 1}[cells]
 
 
+def test_products_on_several_threads_come_in_the_same_order(on_threads, monkeypatch):
+    monkeypatch.setattr(nearest, "CELLS", 60)
+    taken = sp.random_array((40, 30), density=0.2, format="csr", dtype=np.float32, rng=1)
+    one, two = on_threads(lambda: list(shared_by_users(taken)))
+    assert len(one) == len(two) == 15
+    for (item, part), (other_item, other) in zip(one, two, strict=True):
+        assert np.array_equal(item, other_item)
+        assert (part != other).nnz == 0
+
+
 def test_the_number_of_threads_changes_nothing(on_threads):
     generator = np.random.default_rng(0)
     scores, indptr = generator.integers(0, 5, 4000).astype(np.float32), np.arange(0, 4001, 40)

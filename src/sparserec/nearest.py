@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import scipy.sparse as sp
-from numba import prange
+from numba import get_num_threads, prange
 
 from sparserec.kernels import kernel
 
 CELLS = 20_000_000
-"""Pairs of items whose products are held at a time."""
+"""Pairs of items whose products a thread makes at a time."""
 
 
 def shared_by_users(taken: sp.csr_array) -> Iterator[tuple[np.ndarray, sp.csr_array]]:
@@ -26,10 +28,24 @@ def shared_by_users(taken: sp.csr_array) -> Iterator[tuple[np.ndarray, sp.csr_ar
     by_item = sp.csr_array(taken.T)
     n_items = len(by_item.indptr) - 1
     block = max(1, CELLS // max(n_items, 1))
-    for first in range(0, n_items, block):
+
+    def made(first: int) -> tuple[np.ndarray, sp.csr_array]:
         part = sp.csr_array(by_item[first : first + block] @ taken)
         part.sort_indices()
-        yield first + np.repeat(np.arange(len(part.indptr) - 1), np.diff(part.indptr)), part
+        return first + np.repeat(np.arange(len(part.indptr) - 1), np.diff(part.indptr)), part
+
+    threads = get_num_threads()
+    if threads == 1:
+        yield from map(made, range(0, n_items, block))
+        return
+    coming: deque[Future[tuple[np.ndarray, sp.csr_array]]] = deque()
+    with ThreadPoolExecutor(threads) as pool:  # SciPy's products leave the interpreter to others
+        for first in range(0, n_items, block):
+            coming.append(pool.submit(made, first))
+            if len(coming) == threads:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
 
 
 @kernel(parallel=True)

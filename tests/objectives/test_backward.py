@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from sparserec.objectives import Lesson, SampledSoftmax
 from sparserec.objectives.distillation import ListRegression
 from sparserec.objectives.regression import ROWS
+from sparserec.tables import SparseTable
 
 # -- sampled softmax ------------------------------------------------------------------------------------------------
 
@@ -150,3 +151,88 @@ def test_the_emphasis_of_the_list_is_six_unless_told_otherwise():
     scores, lesson = lesson_of(40, 3, 5, 4, seed=1)
     value = ListRegression()(scores.clone(), lesson).item()
     assert value == pytest.approx(plain_regression(scores.double(), lesson, 6.0).item(), rel=1e-5)
+
+
+def products_of(n_items, users, seed, dim=6, active=3):
+    """A sparse table whose last row is all 0, and users' vectors."""
+    generator = np.random.default_rng(seed)
+    columns = np.sort([generator.choice(dim, active, replace=False) for _ in range(n_items)], axis=1).ravel()
+    values = generator.normal(size=n_items * active).astype(np.float32)
+    values[-active:] = 0
+    vectors = torch.from_numpy(generator.normal(size=(users, dim)).astype(np.float32))
+    return SparseTable(active * np.arange(n_items + 1), columns, values, dim), vectors
+
+
+def gradients_of_products(table, vectors, lesson, objective, upstream):
+    """The loss, the gradients of the vectors and of the active parameters, and those of every other row in full."""
+    table.watch(np.arange(0, table.n_rows, 2))
+    vectors = vectors.clone().requires_grad_()
+    loss = table.loss_of_products(vectors, lambda *parts: objective.of_products(*parts, lesson))
+    (upstream * loss).backward()
+    assert vectors.grad is not None
+    watched, active = torch.zeros(-(-table.n_rows // 2), table.dim), torch.zeros(table.nnz)
+    places, full = table.watched_gradients()
+    watched[places] = full
+    taken = table.take_gradients()
+    assert taken is not None
+    slots = torch.repeat_interleave(taken.first_slot - taken.offsets[:-1], torch.diff(taken.offsets))
+    active[slots + torch.arange(len(slots))] = taken.values
+    return loss.detach(), vectors.grad, active, watched
+
+
+SIZES = [(7, 1, 3, 2), (ROWS, 2, 5, 0), (2 * ROWS + 88, 33, 30, 40), (60, 4, 1, 9), (40, 9, 40, 0)]
+
+
+@pytest.mark.parametrize(("n_items", "users", "length", "taken"), SIZES)
+@pytest.mark.parametrize("emphasis", [0.0, 6.0])
+@pytest.mark.parametrize("upstream", [1.0, -0.75])
+@pytest.mark.parametrize("room", [1, 4096])
+def test_products_that_are_not_kept_have_the_gradients_of_the_plain_formula(
+    n_items, users, length, taken, emphasis, upstream, room
+):
+    table, vectors = products_of(n_items, users, n_items)
+    _, lesson = lesson_of(n_items, users, length, taken, seed=n_items)
+    dense = torch.zeros(n_items, table.dim, dtype=torch.float64)
+    indptr, columns = table.structure()
+    rows = torch.from_numpy(np.repeat(np.arange(n_items), np.diff(indptr)))
+    dense[rows, torch.from_numpy(columns.astype(np.int64))] = table.values.double()
+    dense.requires_grad_()
+    theirs = vectors.double().requires_grad_()
+    expected = plain_regression(dense @ theirs.T, lesson, emphasis)
+    (upstream * expected).backward()
+    objective = ListRegression(emphasis)
+    objective._room = room
+    loss, of_vectors, active, watched = gradients_of_products(table, vectors, lesson, objective, upstream)
+    torch.testing.assert_close(loss.double(), expected, rtol=1e-5, atol=0)
+    torch.testing.assert_close(of_vectors.double(), theirs.grad, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(active.double(), dense.grad[rows, columns.astype(np.int64)], rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(watched.double(), dense.grad[::2], rtol=1e-4, atol=1e-6)
+    assert active.abs().max() > 0
+
+
+def test_a_listed_item_of_the_history_counts_as_listed():
+    _, lesson = lesson_of(40, 3, 5, 4, seed=3)
+    both = Lesson(lesson.items, lesson.scores, torch.stack([lesson.items[:, 2], torch.arange(3)]))
+    table, vectors = products_of(40, 3, 5)
+    loss, of_vectors, *_ = gradients_of_products(table, vectors, both, ListRegression(), 1.0)
+    ours = vectors.clone().requires_grad_()
+    expected = ListRegression()(table.product(torch.arange(40), ours), both)
+    expected.backward()
+    torch.testing.assert_close(loss, expected.detach())
+    torch.testing.assert_close(of_vectors, ours.grad)
+
+
+def test_what_is_not_kept_does_not_depend_on_the_number_of_threads(on_threads):
+    table, vectors = products_of(3 * ROWS, 20, 4)
+    _, lesson = lesson_of(3 * ROWS, 20, 30, 10, seed=4)
+    one, two = on_threads(lambda: gradients_of_products(table, vectors, lesson, ListRegression(), 1.0))
+    for mine, other in zip(one, two, strict=True):
+        assert torch.equal(mine, other)
+
+
+def test_where_nothing_flows_back_products_have_no_gradient():
+    table, vectors = products_of(40, 3, 2)
+    _, lesson = lesson_of(40, 3, 5, 4, seed=2)
+    _, of_vectors, active, _ = gradients_of_products(table, vectors, lesson, ListRegression(), 0.0)
+    assert (of_vectors == 0).all()
+    assert (active == 0).all()

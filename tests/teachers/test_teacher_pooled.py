@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparserec.teachers import AverageScorer, OfHistories, PooledSettings, PooledTeacher, Raised, pooled, train_pooled
-from sparserec.teachers.pooled import _Trainer
+from sparserec.teachers.pooled import _Adam, _Trainer
 
 
 def groups(n_users=120, n_items=40, n_groups=4, seed=0):
@@ -96,8 +96,7 @@ def test_steps_over_the_rows_of_a_batch_are_those_of_adam_over_the_whole_tables(
     history, _ = groups(n_users=40)
     trainer, plain = (_Trainer(history, random_vectors(), PooledSettings(negatives=negatives)) for _ in range(2))
     adam = torch.optim.Adam([{"params": [plain._out, plain._into]}, {"params": [plain._weights]}], lr=0.01)
-    for group in trainer._adam.param_groups:
-        group["lr"] = 0.01
+    adam.param_groups[1]["lr"] = 0.03
 
     class Whole:
         def __init__(self, table):
@@ -108,7 +107,7 @@ def test_steps_over_the_rows_of_a_batch_are_those_of_adam_over_the_whole_tables(
 
     for step in range(4):
         users = np.arange(10 * step, 10 * step + 10)
-        trainer._step(users, np.random.default_rng(step))
+        trainer._step(users, 0.01, np.random.default_rng(step))
         adam.zero_grad()
         batch = plain._draw(users, np.random.default_rng(step))
         plain._loss(batch, Whole(plain._into), Whole(plain._out)).backward()
@@ -116,6 +115,23 @@ def test_steps_over_the_rows_of_a_batch_are_those_of_adam_over_the_whole_tables(
     for name in ("_out", "_into", "_weights"):
         one, other = (getattr(own, name).detach().numpy() for own in (trainer, plain))
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("shape", [(1,), (37, 5)])
+def test_adam_takes_the_steps_of_that_of_pytorch(shape):
+    generator = torch.Generator().manual_seed(3)
+    ours = torch.nn.Parameter(torch.randn(shape, generator=generator))
+    theirs = torch.nn.Parameter(ours.detach().clone())
+    one, other = _Adam(ours, times=2), torch.optim.Adam([theirs])
+    for step in range(1, 30):
+        lr = 0.05 / step
+        other.param_groups[0]["lr"] = 2 * lr
+        there = torch.rand(shape, generator=generator) < 0.5
+        theirs.grad = torch.randn(shape, generator=generator) * there
+        ours.grad = theirs.grad.clone()
+        one.step(lr)
+        other.step()
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
 def test_the_same_seed_gives_the_same_teacher_and_another_another():

@@ -9,7 +9,7 @@ from sparserec.deferred import deferred
 
 if TYPE_CHECKING:
     from sparserec.objectives.base import ObjectiveKind
-    from sparserec.objectives.distillation import DistillationLoss, Lesson
+    from sparserec.objectives.distillation import DistillationLoss, Lesson, LossOfProducts
     from sparserec.objectives.losses import BPR, CorrectsChances, Objective, SampledSoftmax
     from sparserec.objectives.negatives import NegativeSampler
 
@@ -19,6 +19,7 @@ __all__ = [
     "CorrectsChances",
     "DistillationLoss",
     "Lesson",
+    "LossOfProducts",
     "NegativeSampler",
     "Objective",
     "ObjectiveKind",
@@ -29,7 +30,7 @@ __getattr__ = deferred(
     __name__,
     {
         "base": ["ObjectiveKind"],
-        "distillation": ["DistillationLoss", "Lesson"],
+        "distillation": ["DistillationLoss", "Lesson", "LossOfProducts"],
         "losses": ["BPR", "CorrectsChances", "Objective", "SampledSoftmax"],
         "negatives": ["NegativeSampler"],
     },

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sparserec.recommenders.base import (
         ROWS,
         Batch,
+        RanksByProducts,
         RanksCatalogue,
         RanksNext,
         Recommender,
@@ -33,6 +34,7 @@ __all__ = [
     "Histories",
     "LightGCN",
     "NeuMF",
+    "RanksByProducts",
     "RanksCatalogue",
     "RanksNext",
     "Recommender",
@@ -47,7 +49,17 @@ __all__ = [
 __getattr__ = deferred(
     __name__,
     {
-        "base": ["Batch", "ROWS", "RanksCatalogue", "RanksNext", "Recommender", "RecommenderKind", "Served", "Side"],
+        "base": [
+            "Batch",
+            "ROWS",
+            "RanksByProducts",
+            "RanksCatalogue",
+            "RanksNext",
+            "Recommender",
+            "RecommenderKind",
+            "Served",
+            "Side",
+        ],
         "fism": ["FISM"],
         "histories": ["rows_of"],
         "lightgcn": ["LightGCN"],

@@ -83,6 +83,15 @@ class RanksCatalogue(Protocol):
         ...
 
 
+@runtime_checkable
+class RanksByProducts(Protocol):
+    """A recommender whose scores of the catalogue are products, so that a loss need not have all of them at once."""
+
+    def catalogue(self, users: Tensor) -> tuple[Table, Tensor]:
+        """Users (B,) int64 -> the table of items, and vectors (B, dim), differentiable."""
+        ...
+
+
 Drop = Callable[[Tensor], Tensor]
 """What sets a share of the numbers of a tensor to 0 in training."""
 

@@ -68,6 +68,10 @@ class FISM:
         """Vectors (B, dim) of users (B,) from their training histories, differentiable."""
         return self.pool(*rows_of(self._history, users.numpy()))
 
+    def catalogue(self, users: Tensor) -> tuple[Table, Tensor]:
+        """The table of items, and vectors (B, dim) of users (B,), whose products are the scores of all items."""
+        return self.tables["items"], self.users(users)
+
     def catalogue_scores(self, users: Tensor) -> Tensor:
         """Scores (n_items, B) of the whole catalogue for users (B,), differentiable; the work is B x nnz."""
         return self.tables["items"].product(self._every, self.users(users))

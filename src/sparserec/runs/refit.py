@@ -21,8 +21,8 @@ FINAL = "final"
 
 LITTLE = 0.1
 """Share of the interactions that are new to a second training, up to which it goes on from the first."""
-LAST = 3 / 8
-"""Share of the epochs, the last ones, that it repeats then: the mask has come to rest."""
+LAST = 2 / 3
+"""Share of the epochs, the last ones, that it repeats then."""
 
 
 def everything(split: Split, holdout: bool = True) -> Split:

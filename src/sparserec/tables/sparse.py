@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Self
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from sparserec.errors import SparserecError
 from sparserec.tables import cpu, ops
@@ -14,6 +17,8 @@ from sparserec.tables.base import SlotGradients, TableKind
 
 MOST_COLUMNS = 2**31 - 1
 """Columns of a table at most."""
+Evaluate = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, sp.csr_array]]
+"""What `SparseTable.loss_of_products` takes."""
 
 
 class _Lookup(torch.autograd.Function):
@@ -65,6 +70,30 @@ class _Pool(torch.autograd.Function):
             return None, None, None, None, None
         back = ops.pool_rows_back(table.values, table.columns, table.indptr, ctx.rows, ctx.offsets, gradient)
         return None, back, None, None, None
+
+
+class _LossOfProducts(torch.autograd.Function):
+    """A loss of products that are not kept; backward, the table gets an entry for each that the loss depends on."""
+
+    @staticmethod
+    def forward(ctx, anchor: Tensor, matrix: Tensor, table: SparseTable, evaluate: Evaluate) -> Tensor:
+        ctx.table, ctx.matrix = table, matrix.detach()
+        loss, ctx.slope = evaluate(table.values, table.columns, table.indptr, ctx.matrix.T.contiguous())
+        return loss
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
+        table, slope = ctx.table, ctx.slope * np.float32(gradient)
+        rows = np.repeat(np.arange(table.n_rows), np.diff(slope.indptr))
+        entries = (torch.from_numpy(slope.indices.astype(np.int64)), torch.from_numpy(slope.data))
+        table.inbox.append((torch.from_numpy(rows), ctx.matrix, *entries))
+        if not ctx.needs_input_grad[1]:
+            return None, None, None, None
+        turned = slope.tocsc()
+        bags = (turned.indices.astype(np.int64), turned.indptr.astype(np.int64), turned.data)
+        structure = (table.values, table.columns, table.indptr)
+        return None, ops.pool_rows(*structure, *(torch.from_numpy(part) for part in bags), table.dim), None, None
 
 
 class SparseTable:
@@ -139,6 +168,18 @@ class SparseTable:
             weights: (L,) float32.
         """
         return _Pool.apply(self._anchor, weights, self, rows, offsets)  # type: ignore[return-value]
+
+    def loss_of_products(self, matrix: Tensor, evaluate: Evaluate) -> Tensor:
+        """A loss of the inner products (n_rows, K) of all rows with those of a matrix (K, dim), which aren't kept.
+
+        Gradients flow back to the table and the matrix; the work is in proportion to those that are not 0. On the CPU.
+
+        Args:
+            matrix: (K, dim) float32.
+            evaluate: values, columns, row pointers and the transposed matrix (dim, K) -> the loss, a scalar, and its
+                gradient (n_rows, K) float32 by the products.
+        """
+        return _LossOfProducts.apply(self._anchor, matrix, self, evaluate)  # type: ignore[return-value]
 
     def read_columns(self, first: int, out: Tensor) -> None:
         """Write the columns from number `first` on of all rows into `out` (n_rows, w)."""

@@ -197,6 +197,23 @@ def left_out_cosines(pooled: Tensor, weights: Tensor, into: Tensor, out: Tensor,
     return _LeftOut.apply(pooled, weights, into, out, entries)  # type: ignore[return-value]
 
 
+class _Adam:
+    """Adam for all numbers of a tensor, `times` the step size; see `pooling.adam`."""
+
+    def __init__(self, parameter: Tensor, times: float = 1.0):
+        self._parameter, self._times, self._steps = parameter, times, 0
+        self._state = np.zeros((2, parameter.numel()), dtype=np.float32)
+
+    def step(self, lr: float) -> None:
+        assert self._parameter.grad is not None
+        self._steps += 1
+        betas = (pooling.BETA1, pooling.BETA2)
+        numbers = (self._times * lr, *(1 - float(beta) ** self._steps for beta in betas))
+        values, gradients = (part.detach().view(-1) for part in (self._parameter, self._parameter.grad))
+        arrays = (values.numpy(), gradients.numpy(), *self._state)
+        pooling.adam(*arrays, *(np.float32(number) for number in numbers))
+
+
 class _Trainer:
     def __init__(self, history: sp.csr_array, vectors: np.ndarray, settings: PooledSettings):
         self._settings = settings
@@ -207,7 +224,7 @@ class _Trainer:
         self._into = torch.nn.Parameter(torch.tensor(start, dtype=torch.float32))
         self._weights = torch.nn.Parameter(torch.tensor(np.log(np.median(degrees) / degrees), dtype=torch.float32))
         self._out.grad, self._into.grad = torch.zeros_like(self._out), torch.zeros_like(self._into)
-        self._adam = torch.optim.Adam([{"params": [self._out, self._into]}, {"params": [self._weights]}], fused=True)
+        self._adam = [_Adam(self._out), _Adam(self._into), _Adam(self._weights, times=3)]
         self._known = np.flatnonzero(np.diff(self._indptr) > 1)
         self._chances = 0.5 * np.sqrt(degrees) / np.sqrt(degrees).sum() + 0.5 / len(degrees)
         self._steps = -(-len(self._known) // settings.batch)
@@ -218,13 +235,12 @@ class _Trainer:
         order = np.random.default_rng([settings.seed, 21, epoch]).permutation(self._known)
         for step in range(self._steps):
             done = (epoch * self._steps + step) / max(1, settings.epochs * self._steps)
-            for group, times in zip(self._adam.param_groups, (1, 3), strict=True):
-                group["lr"] = times * settings.lr * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * done)))
+            lr = settings.lr * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * done)))
             users = np.sort(order[step * settings.batch : (step + 1) * settings.batch])
-            total += self._step(users, np.random.default_rng([settings.seed, 22, epoch, step]))
+            total += self._step(users, lr, np.random.default_rng([settings.seed, 22, epoch, step]))
         return total / max(1, self._steps)
 
-    def _step(self, users: np.ndarray, generator: np.random.Generator) -> float:
+    def _step(self, users: np.ndarray, lr: float, generator: np.random.Generator) -> float:
         """Loss and update of one batch. Only the rows that it touches are copied, differentiated and cleared again."""
         batch = self._draw(users, generator)
         into, out = self._rows(batch)
@@ -233,7 +249,8 @@ class _Trainer:
         loss.backward()
         for rows in (into, out):
             rows.give_gradients()
-        self._adam.step()
+        for optimizer in self._adam:
+            optimizer.step(lr)
         for rows in (into, out):
             rows.clear_gradients()
         return float(loss.detach())

@@ -99,3 +99,28 @@ def cosines_back_to_items(
                 rest = whole[k] - weight * known_row[k]
                 of_own[k] -= weight * (along * item[k] - against * rest)
                 of_item[k] += along * rest - aside * item[k]
+
+
+BETA1, BETA2, EPSILON = np.float32(0.9), np.float32(0.999), np.float32(1e-8)
+
+
+@kernel(parallel=True)
+def adam(values, gradients, means, squares, lr, corrected1, corrected2):
+    """One step of Adam, in place.
+
+    Here because PyTorch's optimisers load its compiler, which takes longer than all their steps on a small catalogue.
+
+    Source: Kingma and Ba, "Adam: a method for stochastic optimization" (arXiv 1412.6980), algorithm 1.
+
+    Args:
+        values: (n,) float32; so are the others.
+        gradients: of the values.
+        means, squares: moving averages of gradients and of their squares, 0 before the first step.
+        lr: step size; float32, as are the last two.
+        corrected1, corrected2: 1 less a power of each average's decay, as many times as there were steps, this one too.
+    """
+    one = np.float32(1.0)
+    for i in prange(len(values)):
+        means[i] += (one - BETA1) * (gradients[i] - means[i])
+        squares[i] = BETA2 * squares[i] + (one - BETA2) * gradients[i] * gradients[i]
+        values[i] -= lr / corrected1 * means[i] / (np.sqrt(squares[i] / corrected2) + EPSILON)

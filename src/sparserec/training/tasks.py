@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -11,9 +12,10 @@ from torch import Tensor
 
 from sparserec.errors import SparserecError, option
 from sparserec.interactions import Interactions
-from sparserec.objectives import CorrectsChances, DistillationLoss, Lesson, NegativeSampler, Objective
-from sparserec.recommenders import ROWS, Batch, RanksCatalogue, RanksNext, Recommender, Side, rows_of
+from sparserec.objectives import CorrectsChances, DistillationLoss, Lesson, LossOfProducts, NegativeSampler, Objective
+from sparserec.recommenders import ROWS, Batch, RanksByProducts, RanksCatalogue, RanksNext, Recommender, Side, rows_of
 from sparserec.recommenders.sequences import Sequences, places
+from sparserec.tables import SparseTable
 from sparserec.teachers import TeacherLists
 
 
@@ -154,4 +156,9 @@ class DistillationTask:
             scores=torch.from_numpy(np.ascontiguousarray(self.lists.scores[rows])),
             taken=torch.from_numpy(np.stack([items, position])),
         )
-        return self._objective(model.catalogue_scores(torch.from_numpy(users)), lesson)
+        asked, objective = torch.from_numpy(users), self._objective
+        if isinstance(objective, LossOfProducts) and isinstance(model, RanksByProducts):
+            table, vectors = model.catalogue(asked)
+            if isinstance(table, SparseTable):
+                return table.loss_of_products(vectors, partial(objective.of_products, lesson=lesson))
+        return objective(model.catalogue_scores(asked), lesson)
