@@ -9,7 +9,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from sparserec.objectives import Lesson, SampledSoftmax
+from sparserec.axes import OBJECTIVES
+from sparserec.objectives import Lesson, LossOfProducts, SampledSoftmax
 from sparserec.objectives.distillation import ListRegression
 from sparserec.objectives.regression import ROWS
 from sparserec.tables import SparseTable
@@ -236,3 +237,9 @@ def test_where_nothing_flows_back_products_have_no_gradient():
     _, of_vectors, active, _ = gradients_of_products(table, vectors, lesson, ListRegression(), 0.0)
     assert (of_vectors == 0).all()
     assert (active == 0).all()
+
+
+def test_the_list_of_losses_says_which_need_no_array_of_scores():
+    kinds = {name: kind for name, kind in OBJECTIVES.items() if kind.learns == "lists"}
+    able = {name for name, kind in kinds.items() if isinstance(kind.make(kind.settings()), LossOfProducts)}
+    assert able == {name for name, kind in kinds.items() if kind.of_products} == {"list-regression"}

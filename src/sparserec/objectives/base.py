@@ -17,6 +17,7 @@ class ObjectiveKind:
         make: the loss, of its settings: an `Objective` over positives and negatives, or a `DistillationLoss`.
         learns: "ranking", of interactions above negatives, or of what comes next where the recommender learns that; or
             "lists", a teacher's, for recommenders that rank the catalogue.
+        of_products: whether most of its gradient is 0 and it needs no array of scores, a `LossOfProducts`.
         shared_negatives: whether one set of negatives serves the batch; else each user has their own.
         settings: the class of its settings.
         summary: a few words, for the lists of kinds.
@@ -24,6 +25,7 @@ class ObjectiveKind:
 
     make: Callable[[Any], Callable]
     learns: Literal["ranking", "lists"] = "ranking"
+    of_products: bool = False
     shared_negatives: bool = True
     settings: type[Settings] = NoSettings
     summary: str = ""

@@ -216,6 +216,7 @@ def _without(scores: Tensor, taken: Tensor) -> Tensor:
 REGRESSION = ObjectiveKind(
     make=lambda settings: ListRegression(),
     learns="lists",
+    of_products=True,
     summary="squared error on the teacher's list; other items cost only above its end",
 )
 LIST_SOFTMAX = ObjectiveKind(

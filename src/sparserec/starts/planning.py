@@ -29,7 +29,7 @@ WORDS = {
     "beside": "looking for links between items that the table lacks",
 }
 """What stages are called where they are shown; a teacher that is trained has words of its own."""
-MULTIPLIED = 2e10
+MULTIPLIED = 4e10
 """Multiplications a second in products of dense matrices."""
 SCATTERED = 1e9
 """The same where rows are gathered or sorted."""
@@ -178,7 +178,7 @@ class _Work:
         dim, epochs = min(self._config.teacher.dim, self._dim), self._config.teacher.epochs
         share = self._taught / max(self._users, 1)
         negatives = self._taught * min(self._items, 4096)
-        an_epoch = share * self._nnz * dim * 12 / SCATTERED + negatives * (dim * 6 / MULTIPLIED + 4 / SCATTERED)
+        an_epoch = share * self._nnz * dim * 4 / SCATTERED + negatives * (dim * 6 / MULTIPLIED + 4 / SCATTERED)
         return epochs * an_epoch + self._shares()
 
     def ease(self) -> float:
@@ -196,8 +196,8 @@ class _Work:
 
     def lists(self) -> float:
         """Scores of all users, and their order."""
-        a_user = self._items * (self._dim / MULTIPLIED + 15 / SCATTERED)
-        return (thresholds.TRIED if self._tries else 1) * self._taught * a_user
+        a_user = self._items * (self._dim / MULTIPLIED + 3 / SCATTERED)
+        return (self._widths() if self._tries else 1) * self._taught * a_user
 
     def table(self) -> float:
         """A rotation; of a table of histories with an epoch from each that is tried."""
@@ -206,8 +206,8 @@ class _Work:
             dim = min(self._config.dim, self._users, self._items)
             rows += self._users
             return rows * dim**2 * 30 / MULTIPLIED + self._nnz * dim * 10 / SCATTERED
-        rotation = (18 if self._tries else 6) * 2 * min(rows, 12_288) * dim**2 / MULTIPLIED
-        trials = (thresholds.TRIED + 1) * self.training(1) if self._tries and needs_teacher(self._config) else 0.0
+        rotation = (36 if self._tries else 12) * 2 * min(rows, 12_288) * dim**2 / MULTIPLIED
+        trials = (self._widths() + 1) * self.training(1) if self._tries and needs_teacher(self._config) else 0.0
         return rotation + trials
 
     def training(self, epochs: int) -> float:
@@ -215,7 +215,8 @@ class _Work:
         config = self._config
         if OBJECTIVES[config.loss].learns == "lists":
             per_item = columns_budget(config, self._split, self._dim) / max(self._items, 1)
-            an_epoch = self._taught * self._items * (per_item * 6 + 10) / SCATTERED
+            a_score = per_item / MULTIPLIED + (5 if OBJECTIVES[config.loss].of_products else 60) / SCATTERED
+            an_epoch = self._taught * self._items * a_score
             return epochs * (an_epoch + self._taught / min(config.batch_size, max(32, self._taught // 40)) * STEP)
         dense = EXPLORERS[config.method].table != "sparse"
         count = self._users + self._items
@@ -228,6 +229,10 @@ class _Work:
         """Scores of all users, and twice a small system of equations an item, of the histories of its nearest."""
         scores = self._taught * self._items * 10 / SCATTERED
         return scores + 2 * thresholds.NEAREST * self._nnz * 8 * self._nnz / max(self._users, 1) / SCATTERED
+
+    def _widths(self) -> int:
+        """How many widths are tried."""
+        return thresholds.TRIED_WHOLE if self._config.teacher.spectrum == "whole" else thresholds.TRIED
 
     def _shares(self) -> float:
         """Scores of validation users to choose a share by."""
