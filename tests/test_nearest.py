@@ -36,7 +36,8 @@ def test_products_are_those_of_the_columns(cells, monkeypatch):
 
 def test_products_on_several_threads_come_in_the_same_order(on_threads, monkeypatch):
     monkeypatch.setattr(nearest, "CELLS", 60)
-    taken = sp.random_array((40, 30), density=0.2, format="csr", dtype=np.float32, rng=1)
+    generator = np.random.default_rng(1)
+    taken = sp.csr_array(((generator.random((40, 30)) < 0.2) * generator.random((40, 30))).astype(np.float32))
     one, two = on_threads(lambda: list(shared_by_users(taken)))
     assert len(one) == len(two) == 15
     for (item, part), (other_item, other) in zip(one, two, strict=True):
