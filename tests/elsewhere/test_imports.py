@@ -69,6 +69,22 @@ def test_a_training_reads_its_data_before_torch_is_loaded(script, ratings):
     assert "torch" in lines[-1]
 
 
+COMPILER = """
+import sys
+import sparserec
+
+data = sparserec.load(sys.argv[1])
+sparserec.train(data, **QUICK)
+run = sparserec.train(data, recipe="fism", dim=8, epochs=1, teacher={"epochs": 1}, threads=1)
+print(run.ended, "torch" in sys.modules, "torch._dynamo" in sys.modules)
+"""
+
+
+def test_no_training_loads_the_compiler_of_torch(script, ratings):
+    """It takes over a second and 140 MB, and one custom operator or optimiser of torch's is enough to load it."""
+    assert script(COMPILER, ratings).split()[-2:] == ["True", "False"]
+
+
 def test_no_module_takes_the_place_of_a_name():
     """A package whose names are deferred must have no module that is called like one of them."""
     for package in pkgutil.iter_modules(sparserec.__path__, "sparserec."):

@@ -47,27 +47,6 @@ def watched(request):
     return torch.tensor(request.param, dtype=torch.int64)
 
 
-# The number of rows that `reduce_rows` and `sum_rows` return depends on the data, so only `gather_rows` can be traced.
-TESTS = ("test_schema", "test_autograd_registration")
-
-
-def test_the_operators_pass_opcheck(case):
-    table, rows, gradients = case
-    torch.library.opcheck(ops.gather_rows, (table.values, table.columns, table.indptr, rows, table.dim))
-    watched = torch.tensor([0, 3, 49])
-    transposed = torch.randn(table.dim, 10)
-    arguments = (*alone(gradients), torch.zeros(0, 10), transposed, rows, table.columns, table.indptr, watched)
-    torch.library.opcheck(ops.reduce_rows, arguments, test_utils=TESTS)
-    torch.library.opcheck(ops.multiply_rows, (table.values, table.columns, table.indptr, rows, transposed))
-    arguments = (table.values, table.columns, table.indptr, rows, torch.randn(64, 10), table.dim)
-    torch.library.opcheck(ops.multiply_rows_back, arguments)
-    torch.library.opcheck(ops.sum_rows, (gradients, rows), test_utils=TESTS)
-    bags = (rows, torch.tensor([0, 5, 5, len(rows)]))
-    structure = (table.values, table.columns, table.indptr)
-    torch.library.opcheck(ops.pool_rows, (*structure, *bags, torch.randn(len(rows)), table.dim))
-    torch.library.opcheck(ops.pool_rows_back, (*structure, *bags, torch.randn(3, table.dim)))
-
-
 def test_pooled_rows_are_those_of_the_reference(case):
     table, rows, _ = case
     offsets, weights = (

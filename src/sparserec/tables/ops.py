@@ -1,9 +1,10 @@
-"""Torch custom operators for sparse lookups: Numba kernels on the CPU, Triton's on CUDA devices, else the reference.
+"""What is done with the rows of tables: Numba kernels on the CPU, on CUDA devices Triton's or else the reference.
 
-Below them, what needs no operator because nothing is traced or differentiated there: the same choice of kernels.
+Plain functions that look at the device, and no operators of PyTorch's: nothing here is traced or differentiated, and
+the first call of such an operator loads PyTorch's compiler, which takes over a second and 140 MB.
 """
 
-# No `from __future__ import annotations` here: PyTorch 2.4 takes no annotations that are text.
+from __future__ import annotations
 
 from collections.abc import Sequence
 
@@ -23,131 +24,60 @@ def large(*shape: int) -> Tensor:
     return torch.from_numpy(np.empty(shape, dtype=np.float32))
 
 
-@torch.library.custom_op("sparserec::gather_rows", mutates_args=())
 def gather_rows(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, dim: int) -> Tensor:
     """Dense rows (B, dim) of a sparse table; arguments as in `reference.lookup`. Not differentiable by itself."""
-    return reference.lookup(values, columns, indptr, rows, dim)
+    if values.is_cuda:
+        from sparserec.tables import gpu
 
-
-@gather_rows.register_kernel("cpu")
-def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, dim: int) -> Tensor:
+        return gpu.gather(values, columns, indptr, rows, dim)
     out = torch.empty(len(rows), dim, dtype=torch.float32)
-    cpu.gather(values.numpy(), columns.numpy(), indptr.numpy(), rows.numpy(), out.numpy())
+    cpu.gather(*_arrays(values, columns, indptr, rows, out))
     return out
 
 
-@gather_rows.register_kernel("cuda")
-def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, dim: int) -> Tensor:
-    from sparserec.tables import gpu
-
-    return gpu.gather(values, columns, indptr, rows, dim)
-
-
-@gather_rows.register_fake
-def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, dim: int) -> Tensor:
-    return values.new_empty(rows.shape[0], dim)
-
-
-@torch.library.custom_op("sparserec::multiply_rows", mutates_args=())
 def multiply_rows(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, transposed: Tensor) -> Tensor:
     """Products (B, K) of sparse rows with a matrix given as (dim, K); as `reference.product`. Not differentiable."""
-    return reference.product(values, columns, indptr, rows, transposed.T)
-
-
-@multiply_rows.register_kernel("cpu")
-def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, transposed: Tensor) -> Tensor:
+    if values.is_cuda:
+        return gather_rows(values, columns, indptr, rows, transposed.shape[0]) @ transposed
     out = large(len(rows), transposed.shape[1])
-    cpu.multiply(
-        values.numpy(), columns.numpy(), indptr.numpy(), rows.numpy(), transposed.contiguous().numpy(), out.numpy()
-    )
+    cpu.multiply(*_arrays(values, columns, indptr, rows, transposed, out))
     return out
 
 
-@multiply_rows.register_kernel("cuda")
-def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, transposed: Tensor) -> Tensor:
-    return gather_rows(values, columns, indptr, rows, transposed.shape[0]) @ transposed
-
-
-@multiply_rows.register_fake
-def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, transposed: Tensor) -> Tensor:
-    return values.new_empty(rows.shape[0], transposed.shape[1])
-
-
-@torch.library.custom_op("sparserec::multiply_rows_back", mutates_args=())
 def multiply_rows_back(
     values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, gradients: Tensor, dim: int
 ) -> Tensor:
     """Gradient of the matrix of `multiply_rows`, as (dim, K), from the gradients (B, K) of its products."""
-    return reference.lookup(values, columns, indptr, rows, dim).T @ gradients
-
-
-@multiply_rows_back.register_kernel("cpu")
-def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, gradients: Tensor, dim: int) -> Tensor:
+    if values.is_cuda:
+        return gather_rows(values, columns, indptr, rows, dim).T @ gradients
     out = large(dim, gradients.shape[1])
-    cpu.multiply_back(
-        values.numpy(), columns.numpy(), indptr.numpy(), rows.numpy(), gradients.contiguous().numpy(), out.numpy()
-    )
+    cpu.multiply_back(*_arrays(values, columns, indptr, rows, gradients, out))
     return out
 
 
-@multiply_rows_back.register_kernel("cuda")
-def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, gradients: Tensor, dim: int) -> Tensor:
-    return gather_rows(values, columns, indptr, rows, dim).T @ gradients
-
-
-@multiply_rows_back.register_fake
-def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, gradients: Tensor, dim: int) -> Tensor:
-    return values.new_empty(dim, gradients.shape[1])
-
-
-@torch.library.custom_op("sparserec::pool_rows", mutates_args=())
 def pool_rows(
     values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, offsets: Tensor, weights: Tensor, dim: int
 ) -> Tensor:
     """Weighted sums (B, dim) of sparse rows; arguments as in `reference.pool`. Not differentiable by itself."""
-    return reference.pool(values, columns, indptr, rows, offsets, weights, dim)
-
-
-@pool_rows.register_kernel("cpu")
-def _(
-    values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, offsets: Tensor, weights: Tensor, dim: int
-) -> Tensor:
+    if values.is_cuda:
+        return reference.pool(values, columns, indptr, rows, offsets, weights, dim)
     out = torch.empty(len(offsets) - 1, dim, dtype=torch.float32)
-    parts = (values, columns, indptr, rows, offsets, weights.detach().contiguous(), out)
-    cpu.pool(*(part.numpy() for part in parts))
+    cpu.pool(*_arrays(values, columns, indptr, rows, offsets, weights, out))
     return out
 
 
-@pool_rows.register_fake
-def _(
-    values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, offsets: Tensor, weights: Tensor, dim: int
-) -> Tensor:
-    return values.new_empty(offsets.shape[0] - 1, dim)
-
-
-@torch.library.custom_op("sparserec::pool_rows_back", mutates_args=())
 def pool_rows_back(
     values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, offsets: Tensor, gradients: Tensor
 ) -> Tensor:
     """Gradients (L,) of the weights of `pool_rows`, from those of its sums (B, dim)."""
-    entries = reference.lookup(values, columns, indptr, rows, gradients.shape[1])
-    return (entries * gradients[reference.bags_of(offsets)]).sum(1)
-
-
-@pool_rows_back.register_kernel("cpu")
-def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, offsets: Tensor, gradients: Tensor) -> Tensor:
+    if values.is_cuda:
+        entries = reference.lookup(values, columns, indptr, rows, gradients.shape[1])
+        return (entries * gradients[reference.bags_of(offsets)]).sum(1)
     out = torch.empty(len(rows), dtype=torch.float32)
-    parts = (values, columns, indptr, rows, offsets, gradients.contiguous(), out)
-    cpu.pool_back(*(part.numpy() for part in parts))
+    cpu.pool_back(*_arrays(values, columns, indptr, rows, offsets, gradients, out))
     return out
 
 
-@pool_rows_back.register_fake
-def _(values: Tensor, columns: Tensor, indptr: Tensor, rows: Tensor, offsets: Tensor, gradients: Tensor) -> Tensor:
-    return values.new_empty(rows.shape[0])
-
-
-@torch.library.custom_op("sparserec::reduce_rows", mutates_args=())
 def reduce_rows(
     gradients: Tensor,
     sources: Tensor,
@@ -160,21 +90,10 @@ def reduce_rows(
     watched: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of a batch summed by row; arguments and results as in `reference.reduce_rows`."""
-    return reference.reduce_rows(gradients, sources, weights, products, transposed, rows, columns, indptr, watched)
+    if gradients.is_cuda:
+        from sparserec.tables import gpu
 
-
-@reduce_rows.register_kernel("cpu")
-def _(
-    gradients: Tensor,
-    sources: Tensor,
-    weights: Tensor,
-    products: Tensor,
-    transposed: Tensor,
-    rows: Tensor,
-    columns: Tensor,
-    indptr: Tensor,
-    watched: Tensor,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        return gpu.reduce_rows(gradients, sources, weights, products, transposed, rows, columns, indptr, watched)
     grads, pointers = gradients.contiguous().numpy(), indptr.numpy()
     back, matrix = products.contiguous().numpy(), transposed.contiguous().numpy()
     order, bounds, touched = group_by_row(rows.numpy())
@@ -194,11 +113,9 @@ def _(
     return tuple(torch.from_numpy(part) for part in parts)  # type: ignore[return-value]
 
 
-@reduce_rows.register_kernel("cuda")
-def _(*arguments: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    from sparserec.tables import gpu
-
-    return gpu.reduce_rows(*arguments)
+def _arrays(*tensors: Tensor) -> list[np.ndarray]:
+    """The tensors as contiguous arrays; those that are contiguous already without a copy."""
+    return [part.detach().contiguous().numpy() for part in tensors]
 
 
 def _multiply(factors: np.ndarray, matrix: np.ndarray, out: np.ndarray) -> None:
@@ -237,28 +154,17 @@ def intersect(touched: np.ndarray, watched: np.ndarray) -> tuple[np.ndarray, np.
     return groups, place[groups]
 
 
-@torch.library.custom_op("sparserec::sum_rows", mutates_args=())
 def sum_rows(gradients: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     """Gradients (B, dim) summed by row: the touched rows (T,) int64, ascending, and their sums (T, dim)."""
-    touched, where = torch.unique(rows, return_inverse=True)
-    summed = torch.zeros(len(touched), gradients.shape[1], dtype=gradients.dtype, device=gradients.device)
-    return touched, summed.index_add(0, where, gradients)
+    if gradients.is_cuda:
+        from sparserec.tables import gpu
 
-
-@sum_rows.register_kernel("cpu")
-def _(gradients: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        return gpu.sum_rows(gradients, rows)
     order, bounds, touched = group_by_row(rows.numpy())
     summed = np.zeros((len(touched), gradients.shape[1]), dtype=np.float32)
     entries = _entries_of(len(gradients))
     cpu.add_full(gradients.contiguous().numpy(), *entries, 0, order, bounds, np.arange(len(touched)), summed)
     return torch.from_numpy(touched), torch.from_numpy(summed)
-
-
-@sum_rows.register_kernel("cuda")
-def _(gradients: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    from sparserec.tables import gpu
-
-    return gpu.sum_rows(gradients, rows)
 
 
 def sum_bags(matrix: Tensor, indices: Tensor, indptr: Tensor) -> Tensor:

@@ -91,9 +91,9 @@ class _LossOfProducts(torch.autograd.Function):
         if not ctx.needs_input_grad[1]:
             return None, None, None, None
         turned = slope.tocsc()
-        bags = (turned.indices.astype(np.int64), turned.indptr.astype(np.int64), turned.data)
-        structure = (table.values, table.columns, table.indptr)
-        return None, ops.pool_rows(*structure, *(torch.from_numpy(part) for part in bags), table.dim), None, None
+        items, offsets = (torch.from_numpy(part.astype(np.int64)) for part in (turned.indices, turned.indptr))
+        structure, weights = (table.values, table.columns, table.indptr), torch.from_numpy(turned.data)
+        return None, ops.pool_rows(*structure, items, offsets, weights, table.dim), None, None
 
 
 class SparseTable:
