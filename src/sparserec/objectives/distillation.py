@@ -113,7 +113,8 @@ class ListRegression:
             needed = np.add.reduceat(counts, firsts)
             if needed.max() <= self._room:
                 break
-            self._room = 2 * int(needed.max())  # once in a while: the next batches find it large enough
+            # Once in a while: the next batches find it large enough.
+            self._room = min(2 * int(needed.max()), regression.ROWS * count)
         loss = 0.5 * ((blocks.sum(0) + (weight * error.square()).sum(1)) * scale).sum()
         used = [np.concatenate([row[:n] for row, n in zip(part, needed, strict=True)]) for part in (slopes, places)]
         pointers = np.concatenate(([0], np.cumsum(counts)))
