@@ -187,10 +187,13 @@ def _best_step(gradient, weights, curvature, inverse, steps, gains):
     for column in range(len(gradient)):
         steps[column] = max(-gradient[column] * inverse[column], -weights[column])
         gains[column] = -steps[column] * (gradient[column] + np.float32(0.5) * steps[column] * curvature[column])
+    bits = gains.view(np.int32)  # of numbers that are not negative these have the same order, and are compared faster
+    most = bits[0]
+    for column in range(1, len(bits)):
+        most = max(most, bits[column])
     best = 0
-    for column in range(1, len(gains)):
-        if gains[column] > gains[best]:
-            best = column
+    while bits[best] != most:
+        best += 1
     return best
 
 
