@@ -8,10 +8,13 @@ import pytest
 import sparserec
 from sparserec.device import Recommender
 from sparserec.interactions import Dataset, Interactions, split
+from sparserec.recommenders.histories import Ordered
 from sparserec.runs.evaluation import evaluate_on_device
 from sparserec.settings import load_config
+from sparserec.starts import thresholds
 from sparserec.starts.base import Context
-from sparserec.starts.order import kept_weights, ordered_table
+from sparserec.starts.judging import judged_users
+from sparserec.starts.order import _Search, kept_weights, ordered_table
 from sparserec.vocabulary import Vocabulary
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -90,6 +93,34 @@ def test_few_users_do_not_decide_by_luck(tmp_path):
         parts = split(walks(0.0, n_users=12, seed=seed), kind="latest")
         found.append(ordered_table(Context(config, parts, tmp_path)))
     assert sum(one is not None for one in found) <= 1
+
+
+def chosen_by(monkeypatch, tmp_path, judged: int, deciding: int, seed: int = 0):
+    """A search for settings by so many users, that ended, and the users by whom is decided."""
+    monkeypatch.setattr(thresholds, "JUDGED_USERS", judged)
+    monkeypatch.setattr(thresholds, "DECIDING_USERS", 1)
+    monkeypatch.setattr(thresholds, "DECIDING_SCORES", deciding * N_ITEMS)
+    data = walks(0.3)
+    config = load_config("fism", seed=seed, data={"split": "leave-last", "holdout": True})
+    context = Context(config, split(data, kind="leave-last"), tmp_path)
+    search = _Search(context, Ordered.of(context.split.train), judged_users(config, context.split))
+    return search, search.chosen()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_best_settings_of_few_users_are_judged_by_more(monkeypatch, tmp_path, seed):
+    search, chosen = chosen_by(monkeypatch, tmp_path, judged=20, deciding=150, seed=seed)
+    assert (len(search._users), len(search._deciding)) == (20, 150)
+    best = sorted(search._judged, key=lambda tried: -search._judged[tried])[: thresholds.FINALISTS]
+    found = {tried: search.quality(search._model(tried[0]), tried[1]) for tried in best}
+    assert (chosen.following, chosen.age_decay) in found
+    assert chosen.quality == pytest.approx(max(found.values()), rel=1e-6)
+
+
+def test_where_there_are_no_more_users_the_best_settings_are_taken(monkeypatch, tmp_path):
+    search, chosen = chosen_by(monkeypatch, tmp_path, judged=N_USERS, deciding=N_USERS)
+    known = {tried: judged for tried, judged in search._judged.items() if tried[0].gap_decay < 1}
+    assert (chosen.following, chosen.age_decay) == max(known, key=known.__getitem__)
 
 
 def test_a_second_call_finds_the_start_of_the_first(tmp_path):

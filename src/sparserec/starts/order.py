@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparserec.evaluation import evaluate
+from sparserec.protocols import Scorer
 from sparserec.recommenders.histories import Ordered
 from sparserec.settings import OrderConfig
 from sparserec.sparsity import CsrMask, as_item_rows, largest_weights, refitted
@@ -114,10 +115,10 @@ def ordered_table(context: Context) -> ItemTable | None:
             f"within the budget {judged:.4f}"
         )
     context.course.detail(words)
-    return ItemTable(mask, _settings(chosen, popular), judged, known or _is_clear(context, judged, chosen, users))
+    return ItemTable(mask, _settings(chosen, popular), judged, known or _is_clear(context, search, judged, chosen))
 
 
-def _is_clear(context: Context, judged: float, chosen: Chosen, users: np.ndarray) -> bool:
+def _is_clear(context: Context, search: _Search, judged: float, chosen: Chosen) -> bool:
     """Whether a table is so much better than models without order that no training of one can be expected to reach it.
 
     Those are the best without order of the kind that it is made from, and a linear model of neighbours, which is
@@ -129,7 +130,7 @@ def _is_clear(context: Context, judged: float, chosen: Chosen, users: np.ndarray
     split, settings = context.split, context.config.teacher
     common = CommonInteractions(split.train.csr(), min(settings.local_neighbours, split.train.n_items))
     linear = local_ease(common, thresholds.LOCAL_REGULARISATIONS[0])
-    known = quality(OfHistories(linear, split.train.csr()), split, users)
+    known = search.quality_of(OfHistories(linear, split.train.csr()))
     context.course.detail(f"a linear model without order: validation NDCG@20 {known:.4f}")
     return judged >= bar * known
 
@@ -144,10 +145,12 @@ class _Search:
 
     def __init__(self, context: Context, history: Ordered, users: np.ndarray):
         self._context, self._history, self._users = context, history, users
-        every = np.flatnonzero(context.split.valid.user_degrees())
-        self._deciding = at_most(every, thresholds.DECIDING_USERS, context.config.seed, 6)
         self._n_items = context.split.train.n_items
+        every = np.flatnonzero(context.split.valid.user_degrees())
+        most = max(thresholds.DECIDING_USERS, thresholds.DECIDING_SCORES // max(self._n_items, 1))
+        self._deciding = at_most(every, most, context.config.seed, 6)
         self._tried = 0
+        self._judged: dict[tuple[Following, float], float] = {}
 
     def chosen(self) -> Chosen:
         """One setting after the other, and the best model without order beside it."""
@@ -170,15 +173,31 @@ class _Search:
         best = self._best([(replace(best.following, back=back), near) for back in backs[1:]], best)
         best = self._best([(best.following, _between(best.age_decay) if asked.age_decay is None else [])], best)
         unordered = Following(WHOLE_HISTORY, 1.0, 1.0, best.following.into, best.following.out)
+        finalists = self._finalists(best)
         plain = self._best([(unordered, [1.0]), (replace(unordered, into=0.5, out=0.5), [1.0])])
-        by_user = [self._by_user(self._model(one.following), one.age_decay) for one in (best, plain)]
+        by_users = [self._by_user(self._model(one.following), one.age_decay) for one in finalists]
+        place = int(np.argmax([each.mean() for each in by_users]))  # of equals the first
+        best, by_user = finalists[place], (by_users[place], self._by_user(self._model(plain.following), 1.0))
         gains = by_user[0] - by_user[1]
         spread = float(np.std(gains) / np.sqrt(len(gains)))
         return replace(best, quality=float(by_user[0].mean()), unordered=float(by_user[1].mean()), spread=spread)
 
+    def _finalists(self, best: Chosen) -> list[Chosen]:
+        """The best of all that were tried, to be judged by more users; the best one alone where there are no more."""
+        if len(self._deciding) <= len(self._users):
+            return [best]
+        ranked = sorted(self._judged.items(), key=lambda entry: -entry[1])[: thresholds.FINALISTS]
+        return [Chosen(following, age_decay, judged) for (following, age_decay), judged in ranked]
+
     def quality(self, model: sp.csr_array, age_decay: float) -> float:
         """Validation NDCG@20 of a model, for those by whom is decided; 0 where nobody can judge it."""
-        return float(self._by_user(model, age_decay).mean()) if len(self._users) else 0.0
+        return self.quality_of(self._scorer(model, age_decay))
+
+    def quality_of(self, scorer: Scorer) -> float:
+        """The same of any scorer: for the same users, since others may be easier to please."""
+        if not len(self._users):
+            return 0.0
+        return quality(scorer, self._context.split, self._deciding)
 
     def _by_user(self, model: sp.csr_array, age_decay: float) -> np.ndarray:
         """NDCG@20 of each user by whom is decided."""
@@ -199,6 +218,7 @@ class _Search:
                 self._context.course.count(min(self._tried, TRIES), TRIES)
                 self._tried += 1
                 judged = quality(self._scorer(model, age_decay), self._context.split, self._users)
+                self._judged[following, age_decay] = judged
                 if best is None or judged > best.quality:
                     best = Chosen(following, age_decay, judged)
         assert best is not None
