@@ -63,11 +63,11 @@ def test_the_second_training_knows_the_validation_part_and_keeps_what_was_chosen
 @pytest.mark.parametrize(
     ("new", "epochs", "until", "begun"),
     [
-        (0.05, 8, 8, 5),
-        (0.1, 8, 8, 5),
+        (0.05, 8, 8, 3),
+        (0.1, 8, 8, 3),
         (0.11, 8, 8, 0),
         (0.05, 8, 3, 0),
-        (0.05, 8, 4, 1),
+        (0.05, 8, 6, 1),
         (0.05, 8, 0, 0),
         (0.05, 1, 1, 0),
     ],
