@@ -10,6 +10,7 @@ from typing import Any
 from sparserec.bench.convergence import (
     AS_PUBLISHED,
     DENSE,
+    FIXED,
     MOVERS,
     OURS,
     STARTS,
@@ -95,6 +96,13 @@ def cells_of(entries: Sequence[Entry]) -> dict[Cell, dict[str, list[Entry]]]:
 
 def _values(lines: Lines, mover: str, start: str, figure: str = "ndcg@20") -> list[float]:
     return [entry.figures[figure] for entry in lines.get(name_of(mover, start), ())]
+
+
+def beside_fixed(lines: Lines) -> list[tuple[str, Difference]]:
+    """Ours against a fixed mask from the same start, by start, where both have as many seeds as a comparison needs."""
+    pairs = [(start, _values(lines, OURS, start), _values(lines, FIXED, start)) for start in STARTS]
+    known = [(start, ours, fixed) for start, ours, fixed in pairs if min(len(ours), len(fixed)) >= FEWEST_SEEDS]
+    return [(start, difference(ours, fixed)) for start, ours, fixed in known]
 
 
 def _crossed(lines: Lines, figure: str) -> list[str]:
