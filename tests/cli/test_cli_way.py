@@ -170,6 +170,8 @@ def test_demo(sparserec, tmp_path, monkeypatch):
     assert code == 0
     for words in ("popularity", "default recipe", "recall@20", "bytes/item", "recommends"):
         assert words in out
+    assert "\nThe default recipe:\n" in out
+    assert "\\" not in out  # control characters are written out where text is not ours
     assert re.search(r"of 1[34]: once more, on everything", out)  # the default recipe, without EASE here
     assert (tmp_path / "model.safetensors").exists()
 

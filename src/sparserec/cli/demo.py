@@ -57,9 +57,9 @@ def _run(folder: Path, seed: int, threads: int | None) -> None:
         f"A synthetic catalogue: {facts.n_users:,} users, {facts.n_items:,} items, {facts.nnz:,} interactions "
         "with power-law popularity and overlapping tastes."
     )
-    say("\nA dense table, by matrix factorisation:")
+    say("", "A dense table, by matrix factorisation:")
     dense = _trained(dataset, folder / "dense", seed, threads, DENSE)
-    say("\nThe default recipe:")
+    say("", "The default recipe:")
     ours = _trained(dataset, folder / "run", seed, threads, OURS)
     file = folder / "model.safetensors"
     ours.export(file)
