@@ -82,7 +82,7 @@ DECIDING_USERS = 9000
 """Validation users by whom it is decided whether order is worth while, once settings are chosen: by so many, and where
 a catalogue is small by as many as `DECIDING_SCORES` allow. With 9,000 of 35,000 users it hung on the seed."""
 DECIDING_SCORES = 600_000_000
-"""Scores of items for them, for each of two models."""
+"""Scores of items for them, for each model that they judge."""
 FINALISTS = 4
 """The best settings of order, among which those who decide choose."""
 CLEAR_ORDER = 0.07

@@ -100,7 +100,9 @@ def _ended(folder: Path) -> str:
     equal = [gain.apart.clear for gain in others if gain.apart]
     if not published or not equal:
         return ""
-    (data, base, density), best = max(published, key=lambda pair: pair[1].share)
+    most = max(gain.others for _, gain in published)  # where fewer were run, the best other may be missing
+    whole = [pair for pair in published if pair[1].others == most]
+    (data, base, density), best = max(whole, key=lambda pair: pair[1].share)
     assert best.apart is not None
     clear = "clear" if best.apart.clear else "not clear"
     words = f"NDCG@20 {percent(best.share, 2)} beside the best other method as published ({data}, {base}, density "
