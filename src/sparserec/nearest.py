@@ -35,9 +35,6 @@ def shared_by_users(taken: sp.csr_array) -> Iterator[tuple[np.ndarray, sp.csr_ar
         return first + np.repeat(np.arange(len(part.indptr) - 1), np.diff(part.indptr)), part
 
     threads = get_num_threads()
-    if threads == 1:
-        yield from map(made, range(0, n_items, block))
-        return
     coming: deque[Future[tuple[np.ndarray, sp.csr_array]]] = deque()
     with ThreadPoolExecutor(threads) as pool:  # SciPy's products leave the interpreter to others
         for first in range(0, n_items, block):

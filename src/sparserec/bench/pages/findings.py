@@ -81,12 +81,12 @@ def _paper(folder: Path) -> tuple[str, Gain, str, str, str]:
 def _method(folder: Path) -> list[tuple[str, str]]:
     first, best, where, fewest, behind = _paper(folder)
     words = f"The paper's method, in short trainings from a shared start: {first}; {percent(best.share, 2)} at most "
-    last = f"At density {fewest}, about one parameter a row, a mask that never moves ranks better with matrix "
+    last = f"At density {fewest}, about one parameter a row, a mask that never moves ranks better in short trainings "
     ended = _ended(folder)
     return [
         *([(f"The paper's method, all trained to the end: {ended}.", "paper.md")] if ended else []),
         (f"{words}({where}, density {best.density:g}).", "short_training.md"),
-        (f"{last}factorisation: {behind} for the method.", "trials.md"),
+        (f"{last}of matrix factorisation: {behind} for the method{_fixed(folder, float(fewest))}.", "trials.md"),
     ]
 
 
