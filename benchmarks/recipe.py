@@ -74,7 +74,7 @@ def measured(folder: Path, job: str, seed: int, threads: int, version: str = THI
             "budget": f"{budget}B/item",
             "version": version,
             "seed": seed,
-            **_made(_data(name, folder), name in BY_TIME, budget, seed, source, place, threads),
+            **_made(job, job_data(job, folder), seed, source, place, threads),
         },
     )
 
@@ -84,16 +84,12 @@ def _place(folder: Path, job: str, seed: int, version: str) -> Path:
     return folder / f"{job.replace(':', '-')}-{seed}-{version}"
 
 
-def _made(data: Path, by_time: bool, budget: str, seed: int, source: Path | None, place: Path, threads: int) -> Row:
+def _made(job: str, data: Path, seed: int, source: Path | None, place: Path, threads: int) -> Row:
     """Train, export, evaluate the file."""
     run_folder, file = place / "run", place / "model.safetensors"
-    split = ["--split", "leave-last"] if by_time else []
-    if source is None:
-        split.append("--holdout")  # an earlier version held its test part out in any case
-    settings = ["--budget", f"{budget}B/item", "--seed", seed, "--threads", threads, *split]
-    cost, _ = _command(source, "train", data, *settings, "--out", run_folder)
-    _, exported = _command(source, "export", run_folder, "--out", file, "--json")
-    _, evaluated = _command(source, "evaluate", file, data, "--json", *(word for k in KS for word in ("-k", k)))
+    cost, _ = command(source, *train_words(job, data, source, seed, threads), "--out", run_folder)
+    _, exported = command(source, "export", run_folder, "--out", file, "--json")
+    _, evaluated = command(source, "evaluate", file, data, "--json", *(word for k in KS for word in ("-k", k)))
     metrics = json.loads(evaluated)
     return {
         **{f"{metric}@{k}": round(metrics[f"{metric}@{k}"], 4) for k in KS for metric in ("recall", "ndcg")},
@@ -102,7 +98,16 @@ def _made(data: Path, by_time: bool, budget: str, seed: int, source: Path | None
     }
 
 
-def _command(source: Path | None, *words: object) -> tuple[Row, str]:
+def train_words(job: str, data: Path, source: Path | None, seed: int, threads: int) -> list[object]:
+    """The command line of a training, but for its run folder."""
+    name, _, budget = job.partition(":")
+    split = ["--split", "leave-last"] if name in BY_TIME else []
+    if source is None:
+        split.append("--holdout")  # an earlier version held its test part out in any case
+    return ["train", data, "--budget", f"{budget}B/item", "--seed", seed, "--threads", threads, *split]
+
+
+def command(source: Path | None, *words: object) -> tuple[Row, str]:
     """What one command took, and its standard output."""
     path = {"PYTHONPATH": str(source.resolve() / "src")} if source else {}
     call = [sys.executable, "-c", "from sparserec.cli import main; main()", *map(str, words)]
@@ -120,8 +125,9 @@ def _command(source: Path | None, *words: object) -> tuple[Row, str]:
     }, text
 
 
-def _data(name: str, folder: Path) -> Path:
-    """The interactions of a data set; cut anew by the script that lies beside the data sets, once."""
+def job_data(job: str, folder: Path) -> Path:
+    """The interactions of a job's data set; cut anew by the script that lies beside the data sets, once."""
+    name = job.partition(":")[0]
     if not name.endswith(AGAIN):
         place = data_path(name)
         ratings = place / "ratings.csv"  # as MovieLens has it, beside files of titles

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from numba import get_num_threads, prange
 
 from sparserec.kernels import kernel
+from sparserec.numeric import descending
 
 CELLS = 20_000_000
 """Pairs of items whose products a thread makes at a time."""
@@ -61,7 +62,7 @@ def best_of_rows(indptr, scores, count):
     places = np.full((len(indptr) - 1, count), -1, dtype=np.int64)
     for row in prange(len(indptr) - 1):
         first, last = indptr[row], indptr[row + 1]
-        order = np.argsort(-scores[first:last], kind="mergesort")
+        order = descending(scores[first:last].astype(np.float64))
         for rank in range(min(count, last - first)):
             place = first + order[rank]
             if scores[place] <= 0:

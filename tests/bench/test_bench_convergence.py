@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from sparserec.bench.convergence import (
     DENSE,
     MOVERS,
     OURS,
+    PARTS,
     STARTS,
     Protocol,
     candidate_of,
@@ -51,7 +53,7 @@ def done(protocol, worth):
 @pytest.mark.parametrize("base", COMMON)
 def test_all_pairs_have_as_many_trials(base):
     counts = set()
-    for mover in (*MOVERS, DENSE):
+    for mover in (*MOVERS, *PARTS, DENSE):
         first = first_round(base, mover)
         every = [*first, *second_round(base, mover, first[1])]
         assert len({repr(candidate) for candidate in every}) == len(every)
@@ -59,11 +61,11 @@ def test_all_pairs_have_as_many_trials(base):
     assert len(counts) == 1
 
 
-@pytest.mark.parametrize(("base", "mover"), list(itertools.product(COMMON, MOVERS)))
+@pytest.mark.parametrize(("base", "mover"), list(itertools.product(COMMON, [*MOVERS, *PARTS])))
 def test_every_candidate_is_a_configuration(base, mover):
     first = first_round(base, mover)
     for candidate in [*first, *second_round(base, mover, first[0])]:
-        load_config(**{**COMMON[base], **MOVERS[mover], **STARTS["NMF mask"], **candidate})
+        load_config(**{**COMMON[base], **{**MOVERS, **PARTS}[mover], **STARTS["NMF mask"], **candidate})
 
 
 def test_rounds_follow_each_other_and_the_best_goes_on():
@@ -169,6 +171,31 @@ def test_the_page_compares_from_equal_starts_and_as_published():
     assert "## synthetic, mf, density 0.25" in text
     two = page([e for e in done(SMALL, worth) if e.job.settings["seed"] < 2], "do it")
     assert "| all from random | fixed | 1 | +19.90 % | - | 2 |" in two
+
+
+def test_parts_taken_away_have_trials_of_their_own_and_a_table():
+    part = "SparseRec, last batch"
+    protocol = replace(SMALL, movers=(OURS, part))
+
+    def worth(job):
+        taken_away = job.settings.get("exploration", {}).get("accumulate") == "last"
+        often = job.settings.get("exploration", {}).get("rounds") == (6 if taken_away else 200)
+        return (0.1 if taken_away else 0.2) + 0.01 * often + job.settings["seed"] / 1000 * (job.phase == "run")
+
+    entries = done(protocol, worth)
+    runs = [entry.job for entry in entries if entry.job.phase == "run"]
+    ours, less = ([job for job in runs if pair_of(job.method) == (mover, "NMF mask")] for mover in (OURS, part))
+    assert [job.settings["exploration"] for job in ours] == [{"rounds": 200, "drop_fraction": 0.3}] * 3
+    assert [job.settings["exploration"] for job in less] == [
+        {"rounds": 6, "drop_fraction": 0.3, "accumulate": "last"}
+    ] * 3
+    text = page(entries, "do it")
+    assert (
+        "| SparseRec from NMF mask | SparseRec, last batch from NMF mask | 0.1110 ± 0.0010 | -47.39 % | -122.5 | 3 |"
+        in text
+    )
+    assert "| SparseRec from NMF mask | SparseRec from random | 0.2110 ± 0.0010 | +0.00 % | +0.0 | 3 |" in text
+    assert "| all from" not in text  # a part of ours is no rival
 
 
 def test_curves_are_those_of_ours():

@@ -35,6 +35,12 @@ MOVERS: dict[str, dict[str, Any]] = {
     OURS: {"method": "sparserec"},
 }
 """How masks move."""
+PARTS: dict[str, dict[str, Any]] = {
+    "SparseRec, last batch": {"method": "sparserec", "exploration": {"accumulate": "last"}},
+    "SparseRec, all rows": {"method": "sparserec", "exploration": {"sample_fraction": 1.0}},
+}
+"""SparseRec with one claim of the paper taken away: by the gradients of the last batch instead of all since the mask
+moved; with gradients of all rows instead of a sample. Run where they are asked for, with settings of their own."""
 AS_PUBLISHED = {FIXED: "NMF mask", "SET": "random", "RigL": "random", "DSL": "random", OURS: "NMF mask"}
 """The start that each mover was published with; a fixed one with what the paper compares itself to."""
 COMMON: dict[str, dict[str, Any]] = {
@@ -112,7 +118,7 @@ class Protocol:
 
     def check(self) -> None:
         """Raise SparserecError for a name that isn't known."""
-        for what, given, known in (("start", self.starts, STARTS), ("mover", self.movers, MOVERS)):
+        for what, given, known in (("start", self.starts, STARTS), ("mover", self.movers, {**MOVERS, **PARTS})):
             _check(what, given, known)
         _check("base", self.bases, COMMON)
 
@@ -209,9 +215,11 @@ class Line:
     def job(self, phase: str, dataset: str, candidate: Mapping[str, Any], seed: int) -> Job:
         """One training."""
         density = {} if self.density is None else {"density": self.density}
-        method = {"method": "dense"} if self.mover == DENSE else MOVERS[self.mover]
+        method = {"method": "dense"} if self.mover == DENSE else {**MOVERS, **PARTS}[self.mover]
         settings = {**COMMON[self.base], **method, **STARTS[self.start], **density, "dim": self.protocol.dim}
         settings |= {**candidate, "seed": seed, **({} if dataset in GIVEN else CUT_AT_RANDOM)}
+        if "exploration" in method:
+            settings["exploration"] = {**method["exploration"], **candidate["exploration"]}
         settings |= self.protocol.extra or {}
         name = DENSE if self.mover == DENSE else name_of(self.mover, self.start)
         return Job(phase, dataset, self.base, name, self.density, settings)
@@ -231,8 +239,10 @@ class Line:
 
 def candidate_of(job: Job) -> dict[str, Any]:
     """The settings of a job that trials vary."""
-    names = ("lr", DECAYS[job.base][0], "exploration")
-    return {name: job.settings[name] for name in names if name in job.settings}
+    found = {name: job.settings[name] for name in ("lr", DECAYS[job.base][0]) if name in job.settings}
+    if "exploration" in job.settings:
+        found["exploration"] = {name: job.settings["exploration"][name] for name in MOVES}
+    return found
 
 
 def last_tenth(curve: Sequence[float]) -> float:

@@ -49,7 +49,12 @@ def paper_command(
         list[str] | None, typer.Option("--start", help="random, NMF mask, NMF, spectral; may be repeated.")
     ] = None,
     movers: Annotated[
-        list[str] | None, typer.Option("--mover", help="fixed, SET, RigL, DSL, SparseRec; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--mover",
+            help="fixed, SET, RigL, DSL, SparseRec; 'SparseRec, last batch' and 'SparseRec, all rows', which lack one "
+            "part of it, are run where they are asked for; may be repeated.",
+        ),
     ] = None,
     seeds: _Seeds = None,
     tuning_seeds: Annotated[

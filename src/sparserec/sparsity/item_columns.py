@@ -7,6 +7,7 @@ import scipy.sparse as sp
 from numba import prange
 
 from sparserec.kernels import kernel
+from sparserec.numeric import solve
 from sparserec.sparsity.masks import CsrMask
 
 BLOCKS = 64
@@ -101,7 +102,9 @@ def _fit(bounds, rows, whole_bounds, whole_rows, whole_values, common_bounds, co
                         left[k, place[other]] = value
                 right[k] += ridge * left[k, k] * wanted[row]
                 left[k, k] *= 1 + ridge
-            out[first:last] = np.linalg.solve(left, right)
+            solution = solve(left, right)
+            for k in range(last - first):
+                out[first + k] = solution[k]
             for k in range(whole_bounds[item], whole_bounds[item + 1]):
                 wanted[whole_rows[k]] = 0
             for k in range(first, last):

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from numba import prange
 
 from sparserec.kernels import kernel
+from sparserec.numeric import solve
 from sparserec.protocols import Histories
 
 RIDGE = 0.1
@@ -230,7 +231,7 @@ def _solve(nearest, keep, wanted, by_item, scale, by_list, ridge, found, worth):
                     _add(system, head[user], after, slot_of, listed_weight[entry])
             for slot in range(size):
                 system[slot, slot] = system[slot, slot] * (1 + ridge) + 1e-12
-            solution = np.linalg.solve(system, right)
+            solution = solve(system, right)
             for slot in range(size):
                 found[item, chosen[slot]] = solution[slot]
                 worth[item, chosen[slot]] = solution[slot] ** 2 * system[slot, slot]

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from numba import prange
 
 from sparserec.kernels import kernel
+from sparserec.numeric import descending
 from sparserec.protocols import Histories
 from sparserec.spans import fading
 
@@ -101,7 +102,7 @@ def _count(starts, items, occurrences, bounds, users, discount, back, into, out,
                 sums[found[k]] = 0
             chosen = np.arange(count)
             if count > kept:
-                chosen = np.sort(np.argsort(-values, kind="mergesort")[:kept])
+                chosen = np.sort(descending(values)[:kept])
             at = 0
             for k in chosen:
                 if values[k] > 0:

@@ -13,6 +13,7 @@ from sparserec.bench.convergence import (
     FIXED,
     MOVERS,
     OURS,
+    PARTS,
     STARTS,
     candidate_of,
     last_tenth,
@@ -79,6 +80,7 @@ def page(entries: Sequence[Entry], command: str) -> str:
         data, base, density = cell
         lines += ["", f"## {data}, {base}, density {density:g}", "", "Test NDCG@20:", "", *_crossed(known, "ndcg@20")]
         lines += ["", "Validation NDCG@20:", "", *_crossed(known, "valid"), *_gains(known)]
+        lines += _parts(known)
         lines += _of_dense(known, cells.get((data, base, None), {}))
     lines += ["", "## What was chosen", "", *_chosen(entries), "", "## How it was measured", ""]
     return "\n".join([*lines, *(line for note in METHOD for line in wrap(f"- {note}"))]) + "\n"
@@ -150,6 +152,24 @@ def _gains(lines: Lines) -> list[str]:
     head = ["compared", f"best other than {OURS}", "of", "gain in NDCG@20", "standard errors", "seeds"]
     words = f"The paper's abstract claims up to {PUBLISHED_GAIN} % over earlier methods, each as published."
     return ["", *table(head, rows), "", *wrap(words)] if rows else []
+
+
+def _parts(lines: Lines) -> list[str]:
+    """Ours with a claim of the paper taken away, each beside the whole from the same start, and NMF's mask beside a
+    random one."""
+    pairs = [(OURS, start, part, start) for start in STARTS for part in PARTS]
+    pairs.append((OURS, "NMF mask", OURS, "random"))
+    rows = []
+    for ours, start, part, other in pairs:
+        whole, less = _values(lines, ours, start), _values(lines, part, other)
+        if not whole or not less:
+            continue
+        apart = difference(less, whole) if min(len(whole), len(less)) >= FEWEST_SEEDS else None
+        gain = percent(statistics.mean(less) / statistics.mean(whole) - 1, 2)
+        errors = f"{apart.errors:+.1f}" if apart else "-"
+        rows.append([name_of(ours, start), name_of(part, other), spread(less), gain, errors, min(len(whole), len(less))])
+    head = ["", "with one part taken away", "test NDCG@20", "to the whole", "standard errors", "seeds"]
+    return ["", *table(head, rows)] if rows else []
 
 
 def _of_dense(lines: Lines, dense: Lines) -> list[str]:
