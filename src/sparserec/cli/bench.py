@@ -61,6 +61,7 @@ def paper_command(
         list[int] | None, typer.Option("--tuning-seed", help="Of each trial; may be repeated.")
     ] = None,
     few_users: Annotated[bool, typer.Option("--few-users", help="Trials on a fifth of the users.")] = False,
+    dense: Annotated[bool, typer.Option("--dense/--no-dense", help="Tune and run a dense table too.")] = True,
     dim: _Dim = None,
     epochs: _Epochs = None,
     threads: _Threads = 1,
@@ -95,6 +96,7 @@ def paper_command(
         seeds=seeds,
         tuning_seeds=tuning_seeds,
         few_users=few_users,
+        dense=dense,
         dim=dim,
         extra=_extra(epochs),
     )
