@@ -4,7 +4,7 @@
     python benchmarks/earlier.py --folder FOLDER --earlier EARLIER
 
 Jobs and what is measured are those of `recipe.py`. A machine compiles a kernel once, and keeps it: so that neither
-version's rows have that in them, each first trains on a fifth of the users, where a data set is a file of histories, and
+version's rows have that in them, each first trains on a fifth of the users where a data set is a file of histories,
 else on all. "compiled" counts the kernels that the measured training had to compile all the same. Nothing else should
 run on the machine. Writes docs/results/earlier.json.
 """

@@ -236,8 +236,8 @@ def test_a_small_one_from_the_command_line(sparserec, tmp_path, monkeypatch):
     assert code == 0
     assert "seed 0" not in out  # nothing was done again
     assert (tmp_path / "paper.md").read_text() == text
-    part = [*call[:4], tmp_path / "part", *call[5:], "--no-dense", "--start", "random", "--mover", "SparseRec, all rows"]
-    code, out, err = sparserec(*part)
+    part = ["--no-dense", "--start", "random", "--mover", "SparseRec, all rows"]
+    code, out, err = sparserec(*call[:4], tmp_path / "part", *call[5:], *part)
     assert code == 0, err
     entries = Results(tmp_path / "part" / "paper.jsonl").entries()
     assert {entry.job.method for entry in entries} == {"SparseRec, all rows from random"}

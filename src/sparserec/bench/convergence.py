@@ -215,7 +215,7 @@ class Line:
     def job(self, phase: str, dataset: str, candidate: Mapping[str, Any], seed: int) -> Job:
         """One training."""
         density = {} if self.density is None else {"density": self.density}
-        method = {"method": "dense"} if self.mover == DENSE else {**MOVERS, **PARTS}[self.mover]
+        method: dict[str, Any] = {"method": "dense"} if self.mover == DENSE else {**MOVERS, **PARTS}[self.mover]
         settings = {**COMMON[self.base], **method, **STARTS[self.start], **density, "dim": self.protocol.dim}
         settings |= {**candidate, "seed": seed, **({} if dataset in GIVEN else CUT_AT_RANDOM)}
         if "exploration" in method:

@@ -167,7 +167,8 @@ def _parts(lines: Lines) -> list[str]:
         apart = difference(less, whole) if min(len(whole), len(less)) >= FEWEST_SEEDS else None
         gain = percent(statistics.mean(less) / statistics.mean(whole) - 1, 2)
         errors = f"{apart.errors:+.1f}" if apart else "-"
-        rows.append([name_of(ours, start), name_of(part, other), spread(less), gain, errors, min(len(whole), len(less))])
+        seeds = min(len(whole), len(less))
+        rows.append([name_of(ours, start), name_of(part, other), spread(less), gain, errors, seeds])
     head = ["", "with one part taken away", "test NDCG@20", "to the whole", "standard errors", "seeds"]
     return ["", *table(head, rows)] if rows else []
 
