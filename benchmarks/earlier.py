@@ -16,18 +16,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from recipe import Row, command, job_data, measured, train_words
+from recipe import MEASURED, Row, command, job_data, measured, place_of, train_words
 from sparserec.bench.script import Rows, run
 from sparserec.files import make_folder
 
 FEWER = 5
+JOBS = ("ml-latest-small:24", "beauty:24", "gowalla-again:24", "gowalla:24")
 
 
 def main(
     *,
     folder: Annotated[Path, "for run folders, files and what was measured"],
     earlier: Annotated[Path, "a checkout of the earlier version"],
-    jobs: Annotated[Sequence[str], "DATA:BYTES"] = ("ml-latest-small:24", "beauty:24", "gowalla-again:24"),
+    jobs: Annotated[Sequence[str], "DATA:BYTES"] = JOBS,
     seed: int = 0,
     threads: int = 2,
 ) -> Rows:
@@ -39,10 +40,11 @@ def main(
 
 def _measured_warm(folder: Path, job: str, seed: int, threads: int, version: str, source: Path | None) -> Row:
     """A row, with the kernels that its training compiled although one like it came before."""
-    warm = folder / "warm"
-    data = _fewer(job_data(job, folder), warm)
-    command(source, *train_words(job, data, source, seed, threads), "--out", warm / "run")
-    shutil.rmtree(warm)
+    if not (place_of(folder, job, seed, version) / MEASURED).exists():
+        warm = folder / "warm"
+        data = _fewer(job_data(job, folder), warm)
+        command(source, *train_words(job, data, source, seed, threads), "--out", warm / "run")
+        shutil.rmtree(warm)
     before = _kernels(source)
     row = measured(folder, job, seed, threads, version, source)
     return {**row, "compiled": len(_kernels(source) - before)}
