@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from recipe import MEASURED, Row, command, job_data, measured, place_of, train_words
-from sparserec.bench.script import Rows, run
+from recipe import Row, command, job_data, measured, train_words
+from sparserec.bench.script import Rows, remembered, run
 from sparserec.files import make_folder
 
 FEWER = 5
@@ -39,15 +39,18 @@ def main(
 
 
 def _measured_warm(folder: Path, job: str, seed: int, threads: int, version: str, source: Path | None) -> Row:
-    """A row, with the kernels that its training compiled although one like it came before."""
-    if not (place_of(folder, job, seed, version) / MEASURED).exists():
+    """A row, with the kernels that its training compiled although one like it came before; remembered in the folder."""
+
+    def made() -> Row:
         warm = folder / "warm"
         data = _fewer(job_data(job, folder), warm)
         command(source, *train_words(job, data, source, seed, threads), "--out", warm / "run")
         shutil.rmtree(warm)
-    before = _kernels(source)
-    row = measured(folder, job, seed, threads, version, source)
-    return {**row, "compiled": len(_kernels(source) - before)}
+        before = _kernels(source)
+        row = measured(folder, job, seed, threads, version, source)
+        return {**row, "compiled": len(_kernels(source) - before)}
+
+    return remembered(folder / f"{job.replace(':', '-')}-{seed}-{version}.json", made)
 
 
 def _fewer(data: Path, place: Path) -> Path:

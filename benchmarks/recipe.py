@@ -46,7 +46,7 @@ def main(
     for job in jobs:
         for seed in seeds:
             yield measured(folder, job, seed, threads)
-    asked = {place_of(folder, job, seed, THIS) for job in jobs for seed in seeds}
+    asked = {_place(folder, job, seed, THIS) for job in jobs for seed in seeds}
     for known in sorted(folder.glob(f"*-{THIS}/{MEASURED}")):
         if known.parent not in asked:
             yield json.loads(known.read_text())
@@ -65,7 +65,7 @@ def measured(folder: Path, job: str, seed: int, threads: int, version: str = THI
         source: the checkout of the version; this one when None.
     """
     name, _, budget = job.partition(":")
-    place = place_of(folder, job, seed, version)
+    place = _place(folder, job, seed, version)
     make_folder(place)
     return remembered(
         place / MEASURED,
@@ -79,7 +79,7 @@ def measured(folder: Path, job: str, seed: int, threads: int, version: str = THI
     )
 
 
-def place_of(folder: Path, job: str, seed: int, version: str) -> Path:
+def _place(folder: Path, job: str, seed: int, version: str) -> Path:
     """The folder of a row."""
     return folder / f"{job.replace(':', '-')}-{seed}-{version}"
 

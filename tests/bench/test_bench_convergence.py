@@ -17,7 +17,7 @@ from sparserec.bench.convergence import (
     MOVERS,
     OURS,
     PARTS,
-    STARTS,
+    Line,
     Protocol,
     candidate_of,
     first_round,
@@ -65,7 +65,7 @@ def test_all_pairs_have_as_many_trials(base):
 def test_every_candidate_is_a_configuration(base, mover):
     first = first_round(base, mover)
     for candidate in [*first, *second_round(base, mover, first[0])]:
-        load_config(**{**COMMON[base], **{**MOVERS, **PARTS}[mover], **STARTS["NMF mask"], **candidate})
+        load_config(**Line(SMALL, "gowalla", base, mover, "NMF mask", 0.1).job("run", "gowalla", candidate, 0).settings)
 
 
 def test_rounds_follow_each_other_and_the_best_goes_on():

@@ -41,6 +41,7 @@ PARTS: dict[str, dict[str, Any]] = {
 }
 """SparseRec with one claim of the paper taken away: by the gradients of the last batch instead of all since the mask
 moved; with gradients of all rows instead of a sample. Run where they are asked for, with settings of their own."""
+MOVERS_AND_PARTS = MOVERS | PARTS
 AS_PUBLISHED = {FIXED: "NMF mask", "SET": "random", "RigL": "random", "DSL": "random", OURS: "NMF mask"}
 """The start that each mover was published with; a fixed one with what the paper compares itself to."""
 COMMON: dict[str, dict[str, Any]] = {
@@ -118,7 +119,7 @@ class Protocol:
 
     def check(self) -> None:
         """Raise SparserecError for a name that isn't known."""
-        for what, given, known in (("start", self.starts, STARTS), ("mover", self.movers, {**MOVERS, **PARTS})):
+        for what, given, known in (("start", self.starts, STARTS), ("mover", self.movers, MOVERS_AND_PARTS)):
             _check(what, given, known)
         _check("base", self.bases, COMMON)
 
@@ -215,7 +216,7 @@ class Line:
     def job(self, phase: str, dataset: str, candidate: Mapping[str, Any], seed: int) -> Job:
         """One training."""
         density = {} if self.density is None else {"density": self.density}
-        method: dict[str, Any] = {"method": "dense"} if self.mover == DENSE else {**MOVERS, **PARTS}[self.mover]
+        method: dict[str, Any] = {"method": "dense"} if self.mover == DENSE else MOVERS_AND_PARTS[self.mover]
         settings = {**COMMON[self.base], **method, **STARTS[self.start], **density, "dim": self.protocol.dim}
         settings |= {**candidate, "seed": seed, **({} if dataset in GIVEN else CUT_AT_RANDOM)}
         if "exploration" in method:

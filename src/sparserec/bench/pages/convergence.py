@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -175,13 +176,13 @@ def _parts(lines: Lines) -> list[str]:
 
 def _of_dense(lines: Lines, dense: Lines) -> list[str]:
     whole = [entry.figures["ndcg@20"] for entry in dense.get(DENSE, ())]
-    shares = {method: [entry.figures["ndcg@20"] for entry in group] for method, group in lines.items()}
-    if not whole or not shares:
+    pairs = [pair for pair in itertools.product(MOVERS, STARTS) if name_of(*pair) in lines]
+    if not whole or not pairs:
         return []
-    best = max(shares, key=lambda method: statistics.mean(shares[method]))
-    share = statistics.mean(shares[best]) / statistics.mean(whole)
-    words = f"A dense table trained to its end has NDCG@20 {spread(whole)}; the best here, {best}, keeps "
-    words += f"{100 * share:.1f} % of it ({100 * KEPT:.0f} % is what the paper's public summary claims at least)."
+    best = max(pairs, key=lambda pair: statistics.mean(_values(lines, *pair, "valid")))
+    share = statistics.mean(_values(lines, *best)) / statistics.mean(whole)
+    words = f"A dense table trained to its end has NDCG@20 {spread(whole)}; the best by validation, {name_of(*best)}, "
+    words += f"keeps {100 * share:.1f} % of it ({100 * KEPT:.0f} % is what the paper's public summary claims at least)."
     return ["", *wrap(words)]
 
 
