@@ -65,8 +65,10 @@ class DecodedTable:
         return numbers.astype(np.float32, copy=False)
 
     def column_scales(self) -> np.ndarray:
-        """What to multiply `values` with, (dim,) float64, one for each column."""
-        return self.unit * (np.ones(self.dim) if self.scales is None else self.scales.astype(np.float64))
+        """What to multiply `values` with, (dim,) float64, one for each column; where all are alike, one in memory."""
+        if self.scales is None:
+            return np.broadcast_to(np.float64(self.unit), self.dim)
+        return self.unit * self.scales.astype(np.float64)
 
 
 @dataclass(frozen=True)

@@ -98,10 +98,11 @@ class Postings:
     @property
     def nbytes(self) -> int:
         """Memory in bytes."""
-        parts = [self.rows, self.columns, self.order, self._places, self.longest, self.norms, self._scales]
+        parts = [self.rows, self.columns, self.order, self._places, self.longest, self.norms]
         if self._history_factors is not None:
             parts.append(self._history_factors)
-        return sum(part.nbytes for part in parts)
+        scales = self._scales.itemsize if self._scales.strides == (0,) else self._scales.nbytes
+        return sum(part.nbytes for part in parts) + scales
 
     def places(self, rows: np.ndarray) -> np.ndarray:
         """Places (m,) intp of rows (m,)."""
