@@ -22,6 +22,7 @@ from sparserec.bench.convergence import (
     candidate_of,
     first_round,
     last_tenth,
+    less_decay,
     name_of,
     next_jobs,
     pair_of,
@@ -110,9 +111,42 @@ def test_the_mean_over_seeds_of_trials_decides():
 
 
 def test_trials_may_have_a_fifth_of_the_users():
-    few = Protocol(("gowalla",), ("mf",), (0.1,), ("random",), ("fixed",), few_users=True)
-    by_phase = {(entry.job.phase, entry.job.dataset) for entry in done(few, lambda job: 0.1)}
-    assert by_phase == {("tune", "gowalla-fifth"), ("run", "gowalla")}
+    few = Protocol(("gowalla",), ("mf",), (0.1,), ("random",), ("fixed",), few_users=True, dense=False)
+
+    def worth(job):
+        """With few users the largest decay is best, with all the next smaller one."""
+        best = 1e-3 if job.dataset == "gowalla-fifth" else 3e-4
+        return 0.2 if job.settings["weight_decay"] == best else 0.1
+
+    entries = done(few, worth)
+    by_phase = {(entry.job.phase, entry.job.dataset) for entry in entries}
+    assert by_phase == {("tune", "gowalla-fifth"), ("tune", "gowalla"), ("run", "gowalla")}
+    on_all = [entry.job.settings for entry in entries if (entry.job.phase, entry.job.dataset) == ("tune", "gowalla")]
+    assert [(settings["weight_decay"], settings["lr"]) for settings in on_all] == [(1e-3, 0.003), (3e-4, 0.003)]
+    assert {entry.job.settings["weight_decay"] for entry in entries if entry.job.phase == "run"} == {3e-4}
+
+
+def test_less_decay_is_the_next_smaller_one():
+    assert less_decay("mf", {"lr": 0.1, "weight_decay": 3e-4}) == [
+        {"lr": 0.1, "weight_decay": 3e-4},
+        {"lr": 0.1, "weight_decay": 1e-4},
+    ]
+    assert less_decay("mf", {"lr": 0.1, "weight_decay": 3e-5}) == [{"lr": 0.1, "weight_decay": 3e-5}]
+    assert [each["l2"] for each in less_decay("lightgcn", {"l2": 0.3})] == [0.3, 0.1]
+
+
+def test_the_page_tells_what_a_choice_on_few_users_would_have_cost():
+    few = Protocol(("gowalla",), ("mf",), (0.1,), ("random",), ("fixed",), few_users=True, dense=False)
+    decay = {"gowalla-fifth": 3e-4, "gowalla": 1e-4}
+
+    def worth(job):
+        return 0.2 if job.settings["weight_decay"] == decay[job.dataset] else 0.15
+
+    text = page(done(few, worth), "a command")
+    assert "| gowalla | mf | 0.1 | fixed from random | 0.0003 | 0.1500 | 0.0001 | 0.2000 | -25.0 % |" in text
+    chosen = next(line for line in text.splitlines() if "lr 0.003, weight_decay 0.0001" in line)
+    assert "| 0.2000 | 0.1500 | 12 |" in chosen
+    assert "fifth" not in page(done(replace(few, few_users=False), worth), "a command")
 
 
 def test_a_data_set_may_have_few_users_or_another_test_part(monkeypatch, tmp_path):

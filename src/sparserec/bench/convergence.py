@@ -3,7 +3,8 @@
 A job's method is "MOVER from START". Trials come in two rounds: the first varies step size and decay; the second goes
 on from the best of them and varies what the mover has of its own, how often and how much the mask moves, or where
 nothing moves decay and step size again. So all pairs have the same number of trials. Mean validation NDCG@20 over the
-seeds decides; the test part is read by the runs that follow alone.
+seeds decides; the test part is read by the runs that follow alone. Where trials have a fifth of the users, who need
+more decay than all, the best of them and the same with the next smaller decay are tried on all users: these two decide.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ class Protocol:
         starts, movers: the pairs.
         seeds: of the runs that read the test part.
         tuning_seeds: of each trial.
-        few_users: whether trials are done on a fifth of the users.
+        few_users: whether trials are done on a fifth of the users, and two of each pair again on all.
         dense: whether a dense table is tuned and run beside the pairs.
         dim: columns of a table.
         trials: of a round at most; None for all.
@@ -173,6 +174,10 @@ def next_jobs(protocol: Protocol, entries: Sequence[Entry]) -> list[Job]:
                 second = line.trials(second_round(base, mover, best)[: protocol.trials])
                 jobs += second
                 chosen = line.best(entries, [*first, *second])
+                if chosen is not None and protocol.few_users:
+                    on_all = line.trials(less_decay(base, chosen), few_users=False)
+                    jobs += on_all
+                    chosen = line.best(entries, on_all)
                 if chosen is not None:
                     jobs += [line.job("run", dataset, chosen, seed) for seed in protocol.seeds]
     return jobs
@@ -193,6 +198,13 @@ def second_round(base: str, mover: str, best: Mapping[str, Any]) -> list[dict[st
     return [{**best, name: decay} for decay in others] + [{**best, "lr": best["lr"] * times} for times in OTHER_STEPS]
 
 
+def less_decay(base: str, best: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What was best on few users, and the same with the next smaller decay; alone where there is none."""
+    name, first, others = DECAYS[base]
+    smaller = [decay for decay in (*first, *others) if decay < best[name]]
+    return [dict(best), *({**best, name: max(smaller)} for _ in smaller[:1])]
+
+
 def _stands(mover: str) -> bool:
     return mover in (FIXED, DENSE)
 
@@ -208,9 +220,10 @@ class Line:
     start: str
     density: float | None
 
-    def trials(self, candidates: Sequence[Mapping[str, Any]]) -> list[Job]:
-        """The jobs of candidates, each with every tuning seed."""
-        dataset = self.dataset + (FEW_USERS if self.protocol.few_users else "")
+    def trials(self, candidates: Sequence[Mapping[str, Any]], few_users: bool | None = None) -> list[Job]:
+        """The jobs of candidates, each with every tuning seed; on few users where the protocol says so, or this."""
+        few = self.protocol.few_users if few_users is None else few_users
+        dataset = self.dataset + (FEW_USERS if few else "")
         return [self.job("tune", dataset, each, seed) for each in candidates for seed in self.protocol.tuning_seeds]
 
     def job(self, phase: str, dataset: str, candidate: Mapping[str, Any], seed: int) -> Job:

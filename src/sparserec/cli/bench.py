@@ -60,7 +60,9 @@ def paper_command(
     tuning_seeds: Annotated[
         list[int] | None, typer.Option("--tuning-seed", help="Of each trial; may be repeated.")
     ] = None,
-    few_users: Annotated[bool, typer.Option("--few-users", help="Trials on a fifth of the users.")] = False,
+    few_users: Annotated[
+        bool, typer.Option("--few-users", help="Trials on a fifth of the users, two of each pair again on all.")
+    ] = False,
     dense: Annotated[bool, typer.Option("--dense/--no-dense", help="Tune and run a dense table too.")] = True,
     dim: _Dim = None,
     epochs: _Epochs = None,
