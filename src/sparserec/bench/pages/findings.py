@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from sparserec.bench.convergence import FIXED
 from sparserec.bench.pages import convergence, factorisation, history
 from sparserec.bench.pages.files import result
 from sparserec.bench.pages.markdown import percent, table, wrap
@@ -96,7 +97,8 @@ def _ended(folder: Path) -> str:
     every = [(cell, gain) for cell, known in cells.items() for gain in convergence.gains(known)]
     published = [(cell, gain) for cell, gain in every if gain.words == convergence.PUBLISHED and gain.apart]
     # Beside a fixed mask alone nothing is said of how masks move.
-    others = [gain for _, gain in every if gain.words != convergence.PUBLISHED and gain.others > 1]
+    equal_starts = [gain for _, gain in every if gain.words != convergence.PUBLISHED]
+    others = [gain for gain in equal_starts if gain.others > 1 or gain.best != FIXED]
     equal = [gain.apart.clear for gain in others if gain.apart]
     if not published or not equal:
         return ""
