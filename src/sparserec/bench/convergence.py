@@ -202,7 +202,7 @@ def less_decay(base: str, best: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What was best on few users, and the same with the next smaller decay; alone where there is none."""
     name, first, others = DECAYS[base]
     smaller = [decay for decay in (*first, *others) if decay < best[name]]
-    return [dict(best), *({**best, name: max(smaller)} for _ in smaller[:1])]
+    return [dict(best), *([{**best, name: max(smaller)}] if smaller else [])]
 
 
 def _stands(mover: str) -> bool:
@@ -241,14 +241,21 @@ class Line:
     def best(self, entries: Sequence[Entry], jobs: Sequence[Job]) -> dict[str, Any] | None:
         """The candidate of these jobs with the best mean validation NDCG@20, the first of equals; None until all are
         done."""
-        found = {entry.job.key: entry.figures["valid"] for entry in entries}
+        found = {entry.job.key: entry for entry in entries}
         if not all(job.key in found for job in jobs):
             return None
-        tried: dict[str, list[Job]] = {}
-        for job in jobs:
-            tried.setdefault(repr(sorted(candidate_of(job).items())), []).append(job)
-        best = max(tried.values(), key=lambda alike: statistics.mean(found[job.key] for job in alike))
-        return candidate_of(best[0])
+        return max(mean_valid([found[job.key] for job in jobs]), key=lambda each: each[1])[0]
+
+
+def mean_valid(entries: Sequence[Entry]) -> list[tuple[dict[str, Any], float]]:
+    """Each candidate of these trials with its mean validation NDCG@20 over the seeds, in the order they were tried."""
+    tried: dict[str, list[Entry]] = {}
+    for entry in entries:
+        tried.setdefault(repr(sorted(candidate_of(entry.job).items())), []).append(entry)
+    return [
+        (candidate_of(alike[0].job), statistics.mean(entry.figures["valid"] for entry in alike))
+        for alike in tried.values()
+    ]
 
 
 def candidate_of(job: Job) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from sparserec.bench.convergence import (
     STARTS,
     candidate_of,
     last_tenth,
+    mean_valid,
     name_of,
     pair_of,
 )
@@ -90,7 +91,7 @@ def page(entries: Sequence[Entry], command: str) -> str:
         lines += _parts(known)
         lines += _of_dense(known, cells.get((data, base, None), {}))
     lines += ["", "## What was chosen", "", *_chosen(entries)]
-    if costs := few_users(entries):
+    if costs := _few_users(entries):
         lines += ["", "### Trials on a fifth of the users", "", *costs, "", *wrap(ON_FEW)]
     lines += ["", "## How it was measured", ""]
     return "\n".join([*lines, *(line for note in METHOD for line in wrap(f"- {note}"))]) + "\n"
@@ -202,7 +203,7 @@ def _chosen(entries: Sequence[Entry]) -> list[str]:
         for method, runs in known.items():
             job = runs[0].job
             on_few, on_all = _tried(entries, job, FEW_USERS), _tried(entries, job)
-            best = sorted((entry.figures["valid"] for entry in on_all), reverse=True)
+            best = sorted((valid for _, valid in mean_valid(on_all)), reverse=True)
             settings = ", ".join(f"{name} {value:g}" for name, value in _plain(candidate_of(job)).items())
             ends = percent(statistics.mean(last_tenth(run.figures["curve"]) for run in runs), 2)
             epochs = statistics.mean(len(run.figures["curve"]) for run in runs)
@@ -223,23 +224,22 @@ def _tried(entries: Sequence[Entry], job: Job, on: str = "") -> list[Entry]:
     ]
 
 
-def few_users(entries: Sequence[Entry]) -> list[str]:
+def _few_users(entries: Sequence[Entry]) -> list[str]:
     """What it would have cost to choose on a fifth of the users alone, for each line that was tried on both."""
     rows = []
     for (data, base, density), known in cells_of(entries).items():
         for method, runs in known.items():
-            few, every = _tried(entries, runs[0].job, FEW_USERS), _tried(entries, runs[0].job)
+            few, every = (mean_valid(_tried(entries, runs[0].job, end)) for end in (FEW_USERS, ""))
             if not few or not every:
                 continue
-            best = max(few, key=lambda entry: entry.figures["valid"])
-            alike = [entry for entry in every if candidate_of(entry.job) == candidate_of(best.job)]
-            top = max(every, key=lambda entry: entry.figures["valid"])
+            best, _ = max(few, key=lambda each: each[1])
+            top, highest = max(every, key=lambda each: each[1])
+            valid = next((valid for candidate, valid in every if candidate == best), None)
+            if valid is None:  # its trials on a fifth are not at their end
+                continue
             name = DECAYS[base][0]
-            cells = [data, base, f"{density:g}" if density else "-", method]
-            for entry in (*alike[:1], top):
-                cells += [f"{entry.job.settings[name]:g}", f"{entry.figures['valid']:.4f}"]
-            cells += [percent(entry.figures["valid"] / top.figures["valid"] - 1, 1) for entry in alike[:1]]
-            rows.append(cells)
+            cells = [data, base, f"{density:g}" if density else "-", method, f"{best[name]:g}", f"{valid:.4f}"]
+            rows.append([*cells, f"{top[name]:g}", f"{highest:.4f}", percent(valid / highest - 1, 1)])
     head = ["data", "base", "density", "method", "decay chosen on a fifth", "valid NDCG@20 on all users"]
     return table([*head, "decay chosen on all", "valid NDCG@20", "cost"], rows) if rows else []
 
