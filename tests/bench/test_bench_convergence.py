@@ -224,12 +224,41 @@ def test_parts_taken_away_have_trials_of_their_own_and_a_table():
         {"rounds": 6, "drop_fraction": 0.3, "accumulate": "last"}
     ] * 3
     text = page(entries, "do it")
-    assert (
-        "| SparseRec from NMF mask | SparseRec, last batch from NMF mask | 0.1110 ± 0.0010 | -47.39 % | -122.5 | 3 |"
-        in text
-    )
-    assert "| SparseRec from NMF mask | SparseRec from random | 0.2110 ± 0.0010 | +0.00 % | +0.0 | 3 |" in text
+    row = "| SparseRec from NMF mask | SparseRec, last batch from NMF mask | its own | 0.1110 ± 0.0010 | -47.39 % | "
+    assert row + "-122.5 | 3 |" in text
+    assert "| SparseRec from random | its own | 0.2110 ± 0.0010 | +0.00 % | +0.0 | 3 |" in text
     assert "| all from" not in text  # a part of ours is no rival
+
+
+def test_parts_taken_away_may_have_the_settings_of_the_whole():
+    part = "SparseRec, last batch"
+    protocol = replace(SMALL, movers=(part,), starts=("NMF mask",), tune_parts=False, dense=False)
+
+    def worth(job):
+        often = job.settings["exploration"]["rounds"] == 200
+        return 0.1 + 0.01 * often + 0.1 * (OURS + " from" in job.method)
+
+    trials = done(protocol, worth)
+    assert {entry.job.method for entry in trials if entry.job.phase == "tune"} == {OURS + " from NMF mask"}
+    runs = [entry.job for entry in trials if entry.job.phase == "run"]
+    assert {job.method for job in runs} == {part + " from NMF mask"}
+    assert [job.settings["exploration"] for job in runs] == [
+        {"rounds": 200, "drop_fraction": 0.3, "accumulate": "last"}
+    ] * 3
+    both = replace(protocol, movers=(OURS, part))
+    jobs = next_jobs(both, trials)
+    assert len({job.key for job in jobs}) == len(jobs)  # trials of the whole are asked for once
+    text = page(done(both, worth), "do it")
+    assert "| SparseRec from NMF mask | SparseRec, last batch from NMF mask | of the whole | 0.1100" in text
+    chosen = next(line for line in text.splitlines() if "rounds 200" in line and part in line)
+    assert "| - | - | 0 |" in chosen
+
+
+def test_of_several_settings_those_of_the_last_run_count():
+    entries = done(SMALL, lambda job: 0.1)
+    last = next(entry for entry in reversed(entries) if entry.job.phase == "run")
+    other = Entry(replace(last.job, settings={**last.job.settings, "lr": 0.7}), {"valid": 0.3, "ndcg@20": 0.3})
+    assert cells_of([*entries, other])[("synthetic", "mf", 0.25)][last.job.method] == [other]
 
 
 def test_curves_are_those_of_ours():

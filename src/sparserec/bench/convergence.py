@@ -41,7 +41,8 @@ PARTS: dict[str, dict[str, Any]] = {
     "SparseRec, all rows": {"method": "sparserec", "exploration": {"sample_fraction": 1.0}},
 }
 """SparseRec with one claim of the paper taken away: by the gradients of the last batch instead of all since the mask
-moved; with gradients of all rows instead of a sample. Run where they are asked for, with settings of their own."""
+moved; with gradients of all rows instead of a sample. Run where they are asked for, with settings of their own or
+those of the whole."""
 MOVERS_AND_PARTS = MOVERS | PARTS
 AS_PUBLISHED = {FIXED: "NMF mask", "SET": "random", "RigL": "random", "DSL": "random", OURS: "NMF mask"}
 """The start that each mover was published with; a fixed one with what the paper compares itself to."""
@@ -86,6 +87,8 @@ class Protocol:
         seeds: of the runs that read the test part.
         tuning_seeds: of each trial.
         few_users: whether trials are done on a fifth of the users, and two of each pair again on all.
+        tune_parts: whether what lacks a part of the method has trials of its own; else it is run with what the whole
+            chose from the same start.
         dense: whether a dense table is tuned and run beside the pairs.
         dim: columns of a table.
         trials: of a round at most; None for all.
@@ -100,6 +103,7 @@ class Protocol:
     seeds: Sequence[int] = (0, 1, 2)
     tuning_seeds: Sequence[int] = (0,)
     few_users: bool = False
+    tune_parts: bool = True
     dense: bool = True
     dim: int = 64
     trials: int | None = None
@@ -165,22 +169,13 @@ def next_jobs(protocol: Protocol, entries: Sequence[Entry]) -> list[Job]:
     for dataset in protocol.datasets:
         for base in protocol.bases:
             for mover, start, density in protocol.lines():
-                line = Line(protocol, dataset, base, mover, start, density)
-                first = line.trials(first_round(base, mover)[: protocol.trials])
-                jobs += first
-                best = line.best(entries, first)
-                if best is None:
-                    continue
-                second = line.trials(second_round(base, mover, best)[: protocol.trials])
-                jobs += second
-                chosen = line.best(entries, [*first, *second])
-                if chosen is not None and protocol.few_users:
-                    on_all = line.trials(less_decay(base, chosen), few_users=False)
-                    jobs += on_all
-                    chosen = line.best(entries, on_all)
+                tuned = OURS if mover in PARTS and not protocol.tune_parts else mover
+                trials, chosen = Line(protocol, dataset, base, tuned, start, density).tuned(entries)
+                jobs += trials
                 if chosen is not None:
+                    line = Line(protocol, dataset, base, mover, start, density)
                     jobs += [line.job("run", dataset, chosen, seed) for seed in protocol.seeds]
-    return jobs
+    return list({job.key: job for job in jobs}.values())
 
 
 def first_round(base: str, mover: str) -> list[dict[str, Any]]:
@@ -219,6 +214,20 @@ class Line:
     mover: str
     start: str
     density: float | None
+
+    def tuned(self, entries: Sequence[Entry]) -> tuple[list[Job], dict[str, Any] | None]:
+        """The trials that can be told by now, and what they chose, once all of them are done."""
+        most = self.protocol.trials
+        jobs = self.trials(first_round(self.base, self.mover)[:most])
+        best = self.best(entries, jobs)
+        if best is None:
+            return jobs, None
+        jobs += self.trials(second_round(self.base, self.mover, best)[:most])
+        chosen = self.best(entries, jobs)
+        if chosen is None or not self.protocol.few_users:
+            return jobs, chosen
+        on_all = self.trials(less_decay(self.base, chosen), few_users=False)
+        return jobs + on_all, self.best(entries, on_all)
 
     def trials(self, candidates: Sequence[Mapping[str, Any]], few_users: bool | None = None) -> list[Job]:
         """The jobs of candidates, each with every tuning seed; on few users where the protocol says so, or this."""

@@ -63,6 +63,13 @@ def paper_command(
     few_users: Annotated[
         bool, typer.Option("--few-users", help="Trials on a fifth of the users, two of each pair again on all.")
     ] = False,
+    tune_parts: Annotated[
+        bool,
+        typer.Option(
+            "--tune-parts/--whole-settings",
+            help="Trials of its own for what lacks a part of SparseRec; else the settings that the whole has chosen.",
+        ),
+    ] = True,
     dense: Annotated[bool, typer.Option("--dense/--no-dense", help="Tune and run a dense table too.")] = True,
     dim: _Dim = None,
     epochs: _Epochs = None,
@@ -98,6 +105,7 @@ def paper_command(
         seeds=seeds,
         tuning_seeds=tuning_seeds,
         few_users=few_users,
+        tune_parts=tune_parts,
         dense=dense,
         dim=dim,
         extra=_extra(epochs),

@@ -38,6 +38,7 @@ METHOD = (
     "tables alone ([more](../guide/benchmarks.md)).",
     "Means over seeds with standard deviations. A gain is told with its standard errors where both sides have three "
     f"seeds; it is clear from {CLEAR} of them on, with every seed on one side, and else a tie.",
+    'What lacks a part of the method and has settings "of the whole" was not tuned itself, which favours the whole.',
     "mf is measured from the exported file; of lightgcn the tables of layer 0 and the graph are what a device needs.",
 )
 ON_FEW = (
@@ -88,7 +89,7 @@ def page(entries: Sequence[Entry], command: str) -> str:
         data, base, density = cell
         lines += ["", f"## {data}, {base}, density {density:g}", "", "Test NDCG@20:", "", *_crossed(known, "ndcg@20")]
         lines += ["", "Validation NDCG@20:", "", *_crossed(known, "valid"), *_gains(known)]
-        lines += _parts(known)
+        lines += _parts(entries, known)
         lines += _of_dense(known, cells.get((data, base, None), {}))
     lines += ["", "## What was chosen", "", *_chosen(entries)]
     if costs := _few_users(entries):
@@ -98,12 +99,18 @@ def page(entries: Sequence[Entry], command: str) -> str:
 
 
 def cells_of(entries: Sequence[Entry]) -> dict[Cell, dict[str, list[Entry]]]:
-    """Runs of the run phase by data set, base and density, and there by method; dense tables in a cell of their own."""
+    """Runs of the run phase by data set, base and density, and there by method; dense tables in a cell of their own.
+
+    Of a method that was run with several settings, those of its last run count.
+    """
     cells: dict[Cell, dict[str, list[Entry]]] = {}
     for entry in entries:
         job = entry.job
-        if job.phase == "run":
-            cells.setdefault((job.dataset, job.base, job.density), {}).setdefault(job.method, []).append(entry)
+        if job.phase != "run":
+            continue
+        runs = cells.setdefault((job.dataset, job.base, job.density), {}).setdefault(job.method, [])
+        runs[:] = [run for run in runs if candidate_of(run.job) == candidate_of(job)]
+        runs.append(entry)
     return cells
 
 
@@ -165,9 +172,9 @@ def _gains(lines: Lines) -> list[str]:
     return ["", *table(head, rows), "", *wrap(words)] if rows else []
 
 
-def _parts(lines: Lines) -> list[str]:
+def _parts(entries: Sequence[Entry], lines: Lines) -> list[str]:
     """Ours with a claim of the paper taken away, each beside the whole from the same start, and NMF's mask beside a
-    random one."""
+    random one; and whether settings were chosen for it or are those of the whole."""
     pairs = [(OURS, start, part, start) for start in STARTS for part in PARTS]
     pairs.append((OURS, "NMF mask", OURS, "random"))
     rows = []
@@ -179,8 +186,9 @@ def _parts(lines: Lines) -> list[str]:
         gain = percent(statistics.mean(less) / statistics.mean(whole) - 1, 2)
         errors = f"{apart.errors:+.1f}" if apart else "-"
         seeds = min(len(whole), len(less))
-        rows.append([name_of(ours, start), name_of(part, other), spread(less), gain, errors, seeds])
-    head = ["", "with one part taken away", "test NDCG@20", "to the whole", "standard errors", "seeds"]
+        settings = "its own" if _tried(entries, lines[name_of(part, other)][0].job) else "of the whole"
+        rows.append([name_of(ours, start), name_of(part, other), settings, spread(less), gain, errors, seeds])
+    head = ["", "with one part taken away", "settings", "test NDCG@20", "to the whole", "standard errors", "seeds"]
     return ["", *table(head, rows)] if rows else []
 
 
@@ -203,13 +211,13 @@ def _chosen(entries: Sequence[Entry]) -> list[str]:
         for method, runs in known.items():
             job = runs[0].job
             on_few, on_all = _tried(entries, job, FEW_USERS), _tried(entries, job)
-            best = sorted((valid for _, valid in mean_valid(on_all)), reverse=True)
+            best = sorted((valid for _, valid in mean_valid(on_all)), reverse=True)[:2]
             settings = ", ".join(f"{name} {value:g}" for name, value in _plain(candidate_of(job)).items())
             ends = percent(statistics.mean(last_tenth(run.figures["curve"]) for run in runs), 2)
             epochs = statistics.mean(len(run.figures["curve"]) for run in runs)
             cells = [data, base, "-" if density is None else f"{density:g}", method, settings]
-            cells += [*(f"{value:.4f}" for value in best[:2]), len(on_few) + len(on_all), f"{epochs:.0f}", ends]
-            rows.append(cells)
+            cells += [*(f"{value:.4f}" for value in best), *["-"] * (2 - len(best))]
+            rows.append([*cells, len(on_few) + len(on_all), f"{epochs:.0f}", ends])
     head = ["data", "base", "density", "method", "chosen", "valid NDCG@20", "of the next trial", "trials", "epochs"]
     return table([*head, "gained in the last tenth"], rows)
 
