@@ -22,7 +22,7 @@ from sparserec.bench.script import Rows, run
 from sparserec.bench.timing import medians
 from sparserec.tables import SparseTable
 
-DIM, DENSITIES, WARM = 64, (0.2, 0.1, 0.05), 5
+DIM, DENSITIES, WARM = 64, (0.5, 0.2, 0.1, 0.05, 0.02), 5
 SHARES = {"default sample": None, "a fifth of the rows": 0.2, "all rows": 1.0}
 
 
