@@ -254,6 +254,15 @@ def test_parts_taken_away_may_have_the_settings_of_the_whole():
     assert "| - | - | 0 |" in chosen
 
 
+def test_a_part_may_have_a_start_of_its_own():
+    part = "SparseRec, random mask"
+    protocol = replace(SMALL, movers=(OURS, part), starts=("NMF mask",), tune_parts=False, dense=False)
+    entries = done(protocol, lambda job: {"random": 0.1, "nmf-mask": 0.2}[job.settings["init"]])
+    text = page(entries, "do it")
+    assert "| SparseRec from NMF mask | SparseRec, random mask | of the whole | 0.1000" in text
+    assert "random mask from NMF mask" not in text
+
+
 def test_of_several_settings_those_of_the_last_run_count():
     entries = done(SMALL, lambda job: 0.1)
     last = next(entry for entry in reversed(entries) if entry.job.phase == "run")

@@ -39,10 +39,11 @@ MOVERS: dict[str, dict[str, Any]] = {
 PARTS: dict[str, dict[str, Any]] = {
     "SparseRec, last batch": {"method": "sparserec", "exploration": {"accumulate": "last"}},
     "SparseRec, all rows": {"method": "sparserec", "exploration": {"sample_fraction": 1.0}},
+    "SparseRec, random mask": {"method": "sparserec", "init": "random"},
 }
 """SparseRec with one claim of the paper taken away: by the gradients of the last batch instead of all since the mask
-moved; with gradients of all rows instead of a sample. Run where they are asked for, with settings of their own or
-those of the whole."""
+moved; with gradients of all rows instead of a sample; from a random mask, whatever the start of the whole. Run where
+they are asked for, with settings of their own or those of the whole."""
 MOVERS_AND_PARTS = MOVERS | PARTS
 AS_PUBLISHED = {FIXED: "NMF mask", "SET": "random", "RigL": "random", "DSL": "random", OURS: "NMF mask"}
 """The start that each mover was published with; a fixed one with what the paper compares itself to."""
@@ -158,6 +159,12 @@ def pair_of(method: str) -> tuple[str, str]:
     return mover, start
 
 
+def title_of(method: str) -> str:
+    """A method as people read it: of a part that has a start of its own, without that of the whole."""
+    part, _ = pair_of(method)
+    return part if "init" in PARTS.get(part, {}) else method
+
+
 def next_jobs(protocol: Protocol, entries: Sequence[Entry]) -> list[Job]:
     """All jobs that can be told by now, done or not: a second round follows once the first is known, the runs after it.
 
@@ -239,7 +246,7 @@ class Line:
         """One training."""
         density = {} if self.density is None else {"density": self.density}
         method: dict[str, Any] = {"method": "dense"} if self.mover == DENSE else MOVERS_AND_PARTS[self.mover]
-        settings = {**COMMON[self.base], **method, **STARTS[self.start], **density, "dim": self.protocol.dim}
+        settings = {**COMMON[self.base], **STARTS[self.start], **method, **density, "dim": self.protocol.dim}
         settings |= {**candidate, "seed": seed, **({} if dataset in GIVEN else CUT_AT_RANDOM)}
         if "exploration" in method:
             settings["exploration"] = {**method["exploration"], **candidate["exploration"]}

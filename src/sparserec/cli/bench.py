@@ -52,8 +52,8 @@ def paper_command(
         list[str] | None,
         typer.Option(
             "--mover",
-            help="fixed, SET, RigL, DSL, SparseRec; 'SparseRec, last batch' and 'SparseRec, all rows', which lack one "
-            "part of it, are run where they are asked for; may be repeated.",
+            help="fixed, SET, RigL, DSL, SparseRec; 'SparseRec, last batch', 'SparseRec, all rows' and "
+            "'SparseRec, random mask', which lack one part of it, are run where they are asked for; may be repeated.",
         ),
     ] = None,
     seeds: _Seeds = None,

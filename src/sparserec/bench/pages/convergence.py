@@ -22,6 +22,7 @@ from sparserec.bench.convergence import (
     mean_valid,
     name_of,
     pair_of,
+    title_of,
 )
 from sparserec.bench.data import FEW_USERS
 from sparserec.bench.pages.markdown import percent, table, wrap
@@ -187,7 +188,7 @@ def _parts(entries: Sequence[Entry], lines: Lines) -> list[str]:
         errors = f"{apart.errors:+.1f}" if apart else "-"
         seeds = min(len(whole), len(less))
         settings = "its own" if _tried(entries, lines[name_of(part, other)][0].job) else "of the whole"
-        rows.append([name_of(ours, start), name_of(part, other), settings, spread(less), gain, errors, seeds])
+        rows.append([name_of(ours, start), title_of(name_of(part, other)), settings, spread(less), gain, errors, seeds])
     head = ["", "with one part taken away", "settings", "test NDCG@20", "to the whole", "standard errors", "seeds"]
     return ["", *table(head, rows)] if rows else []
 
@@ -215,7 +216,7 @@ def _chosen(entries: Sequence[Entry]) -> list[str]:
             settings = ", ".join(f"{name} {value:g}" for name, value in _plain(candidate_of(job)).items())
             ends = percent(statistics.mean(last_tenth(run.figures["curve"]) for run in runs), 2)
             epochs = statistics.mean(len(run.figures["curve"]) for run in runs)
-            cells = [data, base, "-" if density is None else f"{density:g}", method, settings]
+            cells = [data, base, "-" if density is None else f"{density:g}", title_of(method), settings]
             cells += [*(f"{value:.4f}" for value in best), *["-"] * (2 - len(best))]
             rows.append([*cells, len(on_few) + len(on_all), f"{epochs:.0f}", ends])
     head = ["data", "base", "density", "method", "chosen", "valid NDCG@20", "of the next trial", "trials", "epochs"]
@@ -246,8 +247,8 @@ def _few_users(entries: Sequence[Entry]) -> list[str]:
             if valid is None:  # its trials on a fifth are not at their end
                 continue
             name = DECAYS[base][0]
-            cells = [data, base, f"{density:g}" if density else "-", method, f"{best[name]:g}", f"{valid:.4f}"]
-            rows.append([*cells, f"{top[name]:g}", f"{highest:.4f}", percent(valid / highest - 1, 1)])
+            cells = [data, base, f"{density:g}" if density else "-", title_of(method), f"{best[name]:g}"]
+            rows.append([*cells, f"{valid:.4f}", f"{top[name]:g}", f"{highest:.4f}", percent(valid / highest - 1, 1)])
     head = ["data", "base", "density", "method", "decay chosen on a fifth", "valid NDCG@20 on all users"]
     return table([*head, "decay chosen on all", "valid NDCG@20", "cost"], rows) if rows else []
 
