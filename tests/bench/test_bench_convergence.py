@@ -200,7 +200,8 @@ def test_the_page_compares_from_equal_starts_and_as_published():
     text = page(done(SMALL, worth), "do it")
     assert "| all from random | fixed | 1 | +19.80 % | +24.5 | 3 |" in text
     assert "| all from NMF mask | fixed | 1 | +24.84 % | +49.0 | 3 |" in text
-    assert "| each as published | fixed |" in text
+    assert "| each as published | fixed | 1 |" in text
+    assert "moving masks" not in text  # no other one was run from random
     assert "keeps 80.1 % of it" in " ".join(text.split())
     assert "## synthetic, mf, density 0.25" in text
     two = page([e for e in done(SMALL, worth) if e.job.settings["seed"] < 2], "do it")
@@ -252,6 +253,17 @@ def test_parts_taken_away_may_have_the_settings_of_the_whole():
     assert "| SparseRec from NMF mask | SparseRec, last batch from NMF mask | of the whole | 0.1100" in text
     chosen = next(line for line in text.splitlines() if "rounds 200" in line and part in line)
     assert "| - | - | 0 |" in chosen
+
+
+def test_moving_masks_as_published_are_compared_without_the_fixed_one():
+    figures = {"fixed from NMF mask": 0.3, "RigL from random": 0.1, OURS + " from NMF mask": 0.2}
+
+    def worth(job):
+        return figures.get(job.method, 0.15) + job.settings["seed"] / 1000 * (job.phase == "run")
+
+    text = page(done(replace(SMALL, movers=("fixed", "RigL", OURS)), worth), "do it")
+    assert "| each as published | fixed | 2 | -33.22 % |" in text
+    assert "| each as published, moving masks | RigL | 1 | +99.01 % |" in text
 
 
 def test_a_part_may_have_a_start_of_its_own():
