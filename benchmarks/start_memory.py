@@ -14,7 +14,6 @@ results when other parts are asked for.
 
 from __future__ import annotations
 
-import itertools
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -25,6 +24,7 @@ from typing import Annotated, Any
 from sparserec.bench.fresh import fresh
 from sparserec.bench.machine import reset_peak, status_bytes
 from sparserec.bench.script import remembered, run
+from sparserec.bench.statistics import spread
 from sparserec.bench.timing import timed
 from sparserec.files import make_folder
 
@@ -79,8 +79,9 @@ def worth(folder: str, data: str, init: str, seed: int, epochs: int) -> dict[str
     settings = {"model": "mf", "dim": 64, "density": 0.1, "epochs": epochs, "refit": False}
     known = dataset(data_root(None), data)
     trained = train(known, folder, resume=True, init=init, seed=seed, data=HELD_OUT, **settings)
+    found = round(trained.valid_metrics()["ndcg@20"], 4)
     shutil.rmtree(folder)
-    return {"valid ndcg@20": round(trained.valid_metrics()["ndcg@20"], 4)}
+    return {"valid ndcg@20": found}
 
 
 def _register() -> None:
@@ -125,12 +126,14 @@ def main(
     for found in done("many", str(many), whole_training, **asked):
         result |= {"rows of two large tables": 2 * many, "trained and exported": found}
     worths = []
-    for init, seed in itertools.product(("nmf", "nmf" + WHOLE, "spectral", "spectral" + WHOLE), seeds):
-        name = f"{data}-{init}-{seed}-{epochs}"
-        asked = {"folder": str(folder / name), "data": data, "init": init, "seed": seed, "epochs": epochs}
-        worths += [
-            {"data": data, "start": init, "seed": seed, **found} for found in done("worth", name, worth, **asked)
-        ]
+    for init in ("nmf", "nmf" + WHOLE, "spectral", "spectral" + WHOLE):
+        found = []
+        for seed in seeds:
+            name = f"{data}-{init}-{seed}-{epochs}"
+            asked = {"folder": str(folder / name), "data": data, "init": init, "seed": seed, "epochs": epochs}
+            found += [each["valid ndcg@20"] for each in done("worth", name, worth, **asked)]
+        if found:
+            worths.append({"data": data, "epochs": epochs, "start": init, "valid ndcg@20": spread(found)})
     return result | {"worth": worths}
 
 
