@@ -273,6 +273,8 @@ def test_a_part_may_have_a_start_of_its_own():
     text = page(entries, "do it")
     assert "| SparseRec from NMF mask | SparseRec, random mask | of the whole | 0.1000" in text
     assert "random mask from NMF mask" not in text
+    (found,) = curves(entries).values()
+    assert found == {"NMF mask": [[0.1, 0.2]] * 3, "random": [[0.1, 0.1]] * 3}
 
 
 def test_of_several_settings_those_of_the_last_run_count():

@@ -103,7 +103,8 @@ def page(entries: Sequence[Entry], command: str) -> str:
 def cells_of(entries: Sequence[Entry]) -> dict[Cell, dict[str, list[Entry]]]:
     """Runs of the run phase by data set, base and density, and there by method; dense tables in a cell of their own.
 
-    Of a method that was run with several settings, those of its last run count.
+    Of a method that was run with several settings, those of its last run count. Data sets stand in the order in which
+    they were first run, bases likewise, dense tables and high densities before low ones.
     """
     cells: dict[Cell, dict[str, list[Entry]]] = {}
     for entry in entries:
@@ -113,7 +114,9 @@ def cells_of(entries: Sequence[Entry]) -> dict[Cell, dict[str, list[Entry]]]:
         runs = cells.setdefault((job.dataset, job.base, job.density), {}).setdefault(job.method, [])
         runs[:] = [run for run in runs if candidate_of(run.job) == candidate_of(job)]
         runs.append(entry)
-    return cells
+    data, bases = ([*dict.fromkeys(cell[part] for cell in cells)] for part in (0, 1))
+    order = sorted(cells, key=lambda cell: (data.index(cell[0]), bases.index(cell[1]), -(cell[2] or 1)))
+    return {cell: cells[cell] for cell in order}
 
 
 def _values(lines: Lines, mover: str, start: str, figure: str = "ndcg@20") -> list[float]:
@@ -264,11 +267,17 @@ def _plain(candidate: Mapping[str, Any]) -> dict[str, float]:
 
 
 def curves(entries: Sequence[Entry]) -> dict[Cell, dict[str, list[Sequence[float]]]]:
-    """Validation NDCG@20 by epoch of ours from each start, a curve a seed, by cell."""
+    """Validation NDCG@20 by epoch of ours from each start, a curve a seed, by cell.
+
+    Where a start was run as a part taken away alone, those are its curves.
+    """
+    named = {settings["init"]: start for start, settings in STARTS.items()}
     every: dict[Cell, dict[str, list[Sequence[float]]]] = {}
     for cell, known in cells_of(entries).items():
+        found = {pair_of(method)[1]: runs for method, runs in known.items() if pair_of(method)[0] == OURS}
         for method, runs in known.items():
-            mover, start = pair_of(method)
-            if mover == OURS:
-                every.setdefault(cell, {})[start] = [run.figures["curve"] for run in runs]
+            if init := PARTS.get(pair_of(method)[0], {}).get("init"):
+                found.setdefault(named[init], runs)
+        if found:
+            every[cell] = {start: [run.figures["curve"] for run in runs] for start, runs in found.items()}
     return every
