@@ -106,13 +106,13 @@ def _ended(folder: Path) -> str:
     if not moving or not equal:
         return ""
     least, most = (pick(moving, key=lambda pair: pair[1].share) for pick in (min, max))
-    words = f"NDCG@20 {_gain(*most)}" if least == most else f"NDCG@20 {_gain(*least)} to {_gain(*most)}"
-    words += ", of the other masks that move the best, each as published"
+    words = f"from equal starts clearly ahead in {equal.count(1)} of {len(equal)} comparisons, clearly behind in "
+    words += f"{equal.count(-1)}; each as published, of other masks that move the best, NDCG@20 "
+    words += _gain(*most) if least == most else f"{_gain(*least)} to {_gain(*most)}"
     start = AS_PUBLISHED[OURS]
     if beside := dict(convergence.beside_fixed(cells[most[0]])).get(start):
-        words += f", and {percent(beside.percent / 100, 2)} there beside a fixed mask from the same start"
-    words += f"; from equal starts clearly ahead in {equal.count(1)} of {len(equal)} comparisons, clearly behind in "
-    return f"{words}{equal.count(-1)}"
+        words += f", where it is {percent(beside.percent / 100, 2)} beside a fixed mask from its own start"
+    return words
 
 
 def _gain(cell: convergence.Cell, gain: convergence.Compared) -> str:
