@@ -39,7 +39,8 @@ METHOD = (
     "tables alone ([more](../guide/benchmarks.md)).",
     "Means over seeds with standard deviations. A gain is told with its standard errors where both sides have three "
     f"seeds; it is clear from {CLEAR} of them on, with every seed on one side, and else a tie.",
-    'What lacks a part of the method and has settings "of the whole" was not tuned itself, which favours the whole.',
+    'What lacks a part of the method and has settings "of the whole" was not tuned itself, which favours the whole; '
+    "where a start was run in this way alone, so are its curves.",
     "mf is measured from the exported file; of lightgcn the tables of layer 0 and the graph are what a device needs.",
 )
 ON_FEW = (

@@ -107,7 +107,7 @@ def _ended(folder: Path) -> str:
         return ""
     least, most = (pick(moving, key=lambda pair: pair[1].share) for pick in (min, max))
     words = f"from equal starts clearly ahead in {equal.count(1)} of {len(equal)} comparisons, clearly behind in "
-    words += f"{equal.count(-1)}; each as published, of other masks that move the best, NDCG@20 "
+    words += f"{equal.count(-1)}; each as published, beside the best other that moves its mask, NDCG@20 "
     words += _gain(*most) if least == most else f"{_gain(*least)} to {_gain(*most)}"
     start = AS_PUBLISHED[OURS]
     if beside := dict(convergence.beside_fixed(cells[most[0]])).get(start):
@@ -120,7 +120,7 @@ def _gain(cell: convergence.Cell, gain: convergence.Compared) -> str:
     data, base, density = cell
     assert gain.apart is not None
     clear = "clear" if gain.apart.clear else "not clear"
-    return f"{percent(gain.share, 2)} beside {gain.best} ({data}, {base}, density {density:g}; {clear})"
+    return f"{percent(gain.share, 2)} ({gain.best}; {data}, {base}, density {density:g}; {clear})"
 
 
 def method(folder: Path, _: str) -> list[str]:
