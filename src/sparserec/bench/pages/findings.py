@@ -112,6 +112,8 @@ def _ended(folder: Path) -> str:
     start = AS_PUBLISHED[OURS]
     if beside := dict(convergence.beside_fixed(cells[most[0]])).get(start):
         words += f", where it is {percent(beside.percent / 100, 2)} beside a fixed mask from its own start"
+    if most[1].rising >= convergence.STILL_RISING:
+        words += f" ({most[1].best} was not at its end: {percent(most[1].rising, 2)} in the last tenth of its epochs)"
     return words
 
 
