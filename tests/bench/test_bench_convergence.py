@@ -14,6 +14,7 @@ from sparserec.bench.convergence import (
     AS_PUBLISHED,
     COMMON,
     DENSE,
+    LONGER,
     MOVERS,
     OURS,
     PARTS,
@@ -26,6 +27,7 @@ from sparserec.bench.convergence import (
     name_of,
     next_jobs,
     pair_of,
+    rising,
     second_round,
 )
 from sparserec.bench.pages.convergence import cells_of, curves, page
@@ -46,7 +48,8 @@ def done(protocol, worth):
         known = {entry.job.key for entry in entries}
         for job in next_jobs(protocol, entries):
             if job.key not in known:
-                figures = {"valid": worth(job), "ndcg@20": worth(job), "curve": [0.1, worth(job)]}
+                curve = [worth(job)] * job.settings["epochs"]
+                figures = {"valid": worth(job), "ndcg@20": worth(job), "curve": curve}
                 entries.append(Entry(job, figures))
     return entries
 
@@ -263,7 +266,7 @@ def test_moving_masks_as_published_are_compared_without_the_fixed_one():
 
     text = page(done(replace(SMALL, movers=("fixed", "RigL", OURS)), worth), "do it")
     assert "| each as published | fixed | 2 | -33.22 % |" in text
-    assert "| each as published, moving masks | RigL | 1 | +99.01 % | +122.5 | 3 | +1.00 % |" in text
+    assert "| each as published, moving masks | RigL | 1 | +99.01 % | +122.5 | 3 | +0.00 % |" in text
 
 
 def test_a_part_may_have_a_start_of_its_own():
@@ -274,20 +277,119 @@ def test_a_part_may_have_a_start_of_its_own():
     assert "| SparseRec from NMF mask | SparseRec, random mask | of the whole | 0.1000" in text
     assert "random mask from NMF mask" not in text
     (found,) = curves(entries).values()
-    assert found == {"NMF mask": [[0.1, 0.2]] * 3, "random": [[0.1, 0.1]] * 3}
+    assert found == {"NMF mask": [[0.2] * 100] * 3, "random": [[0.1] * 100] * 3}
 
 
-def test_of_several_settings_those_of_the_last_run_count():
-    entries = done(SMALL, lambda job: 0.1)
-    last = next(entry for entry in reversed(entries) if entry.job.phase == "run")
-    other = Entry(replace(last.job, settings={**last.job.settings, "lr": 0.7}), {"valid": 0.3, "ndcg@20": 0.3})
-    assert cells_of([*entries, other])[("synthetic", "mf", 0.25)][last.job.method] == [other]
+def test_of_several_settings_its_own_count_then_those_of_most_seeds_then_the_longest():
+    runs = [entry for entry in done(SMALL, lambda job: 0.1) if entry.job.phase == "run"]
+    method = runs[-1].job.method
+    own = [entry for entry in runs if entry.job.method == method]
+
+    def with_settings(seeds, **settings):
+        return [
+            Entry(replace(run.job, settings={**run.job.settings, **settings}), {**run.figures, "valid": 0.3})
+            for run in own[:seeds]
+        ]
+
+    def counted(entries):
+        return cells_of(entries)[("synthetic", "mf", 0.25)][method]
+
+    trials = [entry for entry in done(SMALL, lambda job: 0.1) if entry.job.phase == "tune"]
+    others, longer, fewer = with_settings(3, lr=0.7), with_settings(3, epochs=150), with_settings(2, epochs=150)
+    assert counted([*trials, *own, *others]) == own
+    assert counted([*own, *others]) == others  # of none are trials known
+    assert counted([*trials, *longer, *own, *others]) == longer
+    assert counted([*trials, *own, *fewer]) == own
+
+
+def test_what_is_still_rising_is_run_again_for_longer():
+    protocol = Protocol(("synthetic",), ("mf",), (0.25,), ("random",), ("fixed", "SET"), dense=False)
+
+    def curve(job):
+        """SET rises by a per cent in its last tenth until it has 150 epochs."""
+        rises = job.method == "SET from random" and job.settings["epochs"] < 150
+        return [0.1] * (job.settings["epochs"] - 1) + [0.101 if rises else 0.1]
+
+    entries, before = done(replace(protocol, longer=False), lambda job: 0.1), -1
+    entries = [Entry(e.job, {**e.figures, "curve": curve(e.job)}) for e in entries]
+    while before < len(entries):
+        before = len(entries)
+        known = {entry.job.key for entry in entries}
+        new = [job for job in next_jobs(protocol, entries) if job.key not in known]
+        entries += [Entry(job, {"valid": 0.2, "ndcg@20": 0.2, "curve": curve(job)}) for job in new]
+    epochs = {}
+    for entry in entries:
+        if entry.job.phase == "run":
+            epochs.setdefault(entry.job.method, []).append(entry.job.settings["epochs"])
+    assert epochs == {"fixed from random": [100] * 3, "SET from random": [100] * 3 + [150] * 3}
+    assert LONGER == (1.5, 2.0)
+    row = next(line for line in page(entries, "do it").splitlines() if "SET from random" in line)
+    assert row.endswith("| 150 | +0.00 % |")
+    one_missing = [e for e in entries if e.job.settings["epochs"] == 100][:-1]
+    assert all(job.settings["epochs"] == 100 for job in next_jobs(protocol, one_missing))
+    assert rising([entry for entry in entries if entry.job.method == "SET from random"][-6:-3]) > 0.005
+
+
+def test_settings_of_another_cell_take_the_place_of_trials():
+    at_home = Protocol(("gowalla",), ("mf",), (0.1,), ("NMF mask",), ("fixed", OURS), few_users=True)
+    carried = replace(at_home, datasets=("yelp2018", "gowalla"), densities=(0.05,), settings_of=("gowalla", 0.1))
+
+    def worth(job):
+        best = {"fixed": 3e-4, OURS: 1e-4, DENSE: 3e-5}[pair_of(job.method)[0]]
+        return 0.2 if job.settings["weight_decay"] == best else 0.1
+
+    entries = done(at_home, worth)
+    runs = [job for job in next_jobs(carried, entries) if job.phase == "run"]
+    assert {(job.dataset, job.density) for job in runs} == {
+        ("yelp2018", 0.05),
+        ("gowalla", 0.05),
+        ("yelp2018", None),
+        ("gowalla", None),
+    }
+    assert {(job.method, job.settings["weight_decay"]) for job in runs} == {
+        ("fixed from NMF mask", 3e-4),
+        (OURS + " from NMF mask", 1e-4),
+        (DENSE, 3e-5),
+    }
+    assert {job.dataset for job in next_jobs(carried, []) if job.phase == "tune"} == {"gowalla-fifth"}
+    text = page(done(carried, worth), "do it")
+    row = next(line for line in text.splitlines() if line.startswith("| yelp2018 | mf | 0.05 | SparseRec"))
+    assert "weight_decay 0.0001, rounds 60" in row
+    assert "| of gowalla, 0.1 | - | - | 0 |" in row
+    assert "| yelp2018 | mf | - | dense | lr 0.003, weight_decay 3e-05 | of gowalla |" in text
+    assert "Settings of another cell" not in text  # none was run with its own
+
+
+def test_the_page_tells_what_settings_of_another_cell_cost():
+    protocol = Protocol(("gowalla",), ("mf",), (0.1, 0.05), ("NMF mask",), ("fixed",), dense=False)
+    best = {0.1: 3e-4, 0.05: 1e-4}
+
+    def worth(job):
+        return 0.2 if job.settings["weight_decay"] == best[job.density] else 0.15
+
+    carried = replace(protocol, densities=(0.05,), settings_of=("gowalla", 0.1))
+    entries = done(protocol, worth)
+    known = {entry.job.key for entry in entries}
+    new = [job for job in next_jobs(carried, entries) if job.key not in known]
+    assert len(new) == 3
+    entries += [Entry(job, {"valid": 0.15, "ndcg@20": 0.15, "curve": [0.15]}) for job in new]
+    text = page(entries, "do it")
+    row = "| gowalla | mf | 0.05 | fixed from NMF mask | 0.2000 ± 0.0000 | gowalla, 0.1 | 0.1500 ± 0.0000 | -25.0 % |"
+    assert row in text
+    assert "| NMF mask | 0.2000 ± 0.0000 |" in text
+
+
+@pytest.mark.parametrize("given", ["gowalla", "gowalla:much", ":0.1", "gowalla:0", "gowalla:2"])
+def test_a_cell_that_makes_no_sense_is_refused(sparserec, tmp_path, given):
+    code, _, err = sparserec("bench", "paper", "--quick", "--out", tmp_path, "--settings-of", given)
+    assert code == 2
+    assert "DATA:DENSITY, as gowalla:0.1" in err
 
 
 def test_curves_are_those_of_ours():
     entries = done(SMALL, lambda job: 0.1)
     assert set(cells_of(entries)) == {("synthetic", "mf", 0.25), ("synthetic", "mf", None)}
-    assert curves(entries) == {("synthetic", "mf", 0.25): {start: [[0.1, 0.1]] * 3 for start in SMALL.starts}}
+    assert curves(entries) == {("synthetic", "mf", 0.25): {start: [[0.1] * 100] * 3 for start in SMALL.starts}}
 
 
 def test_a_cell_without_ours_has_a_page_and_no_picture(sparserec, tmp_path):

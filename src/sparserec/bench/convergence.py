@@ -5,6 +5,8 @@ on from the best of them and varies what the mover has of its own, how often and
 nothing moves decay and step size again. So all pairs have the same number of trials. Mean validation NDCG@20 over the
 seeds decides; the test part is read by the runs that follow alone. Where trials have a fifth of the users, who need
 more decay than all, the best of them and the same with the next smaller decay are tried on all users: these two decide.
+Or there are no trials, and each pair has the settings that its own trials chose in another cell. Runs that were still
+rising at their end are run again for longer.
 """
 
 from __future__ import annotations
@@ -53,6 +55,10 @@ COMMON: dict[str, dict[str, Any]] = {
     "neumf": {"recipe": "neumf", "epochs": 40, "patience": 15},
 }
 """What all pairs of a base share. A run ends where its patience does; the best epoch counts."""
+STILL_RISING = 0.005
+"""Of its validation NDCG@20 in the last tenth of the epochs: a training that gains as much is not at its end."""
+LONGER = (1.5, 2.0)
+"""Times these epochs: what a pair is run with where its runs before were still rising on average."""
 STEPS: dict[str, Sequence[float]] = {"mf": (0.003, 0.01, 0.03), "lightgcn": (0.02, 0.05), "neumf": (0.003, 0.01)}
 """Step sizes of the first round, by base."""
 DECAYS: dict[str, tuple[str, Sequence[float], Sequence[float]]] = {
@@ -90,6 +96,9 @@ class Protocol:
         few_users: whether trials are done on a fifth of the users, and two of each pair again on all.
         tune_parts: whether what lacks a part of the method has trials of its own; else it is run with what the whole
             chose from the same start.
+        settings_of: data set and density of the cell whose trials choose the settings of all pairs, each its own; None
+            for trials in each cell.
+        longer: whether what was still rising at its end is run again with more epochs.
         dense: whether a dense table is tuned and run beside the pairs.
         dim: columns of a table.
         trials: of a round at most; None for all.
@@ -105,6 +114,8 @@ class Protocol:
     tuning_seeds: Sequence[int] = (0,)
     few_users: bool = False
     tune_parts: bool = True
+    settings_of: tuple[str, float] | None = None
+    longer: bool = True
     dense: bool = True
     dim: int = 64
     trials: int | None = None
@@ -120,6 +131,7 @@ class Protocol:
         """One of seconds, to see that everything works: its figures mean nothing."""
         tiny = {"datasets": (SYNTHETIC,), "bases": ("mf",), "densities": (0.25,), "starts": ("random", "NMF mask")}
         tiny |= {"movers": (FIXED, OURS), "seeds": (0,), "dim": 16, "trials": 1}
+        tiny |= {"longer": False}
         known = {name: value for name, value in given.items() if value is not None}
         return cls(**{**tiny, **known, "extra": {**QUICK, **known.get("extra", {})}})
 
@@ -176,12 +188,11 @@ def next_jobs(protocol: Protocol, entries: Sequence[Entry]) -> list[Job]:
     for dataset in protocol.datasets:
         for base in protocol.bases:
             for mover, start, density in protocol.lines():
-                tuned = OURS if mover in PARTS and not protocol.tune_parts else mover
-                trials, chosen = Line(protocol, dataset, base, tuned, start, density).tuned(entries)
+                line = Line(protocol, dataset, base, mover, start, density)
+                trials, chosen = line.tuned_as().tuned(entries)
                 jobs += trials
                 if chosen is not None:
-                    line = Line(protocol, dataset, base, mover, start, density)
-                    jobs += [line.job("run", dataset, chosen, seed) for seed in protocol.seeds]
+                    jobs += line.runs(entries, chosen)
     return list({job.key: job for job in jobs}.values())
 
 
@@ -222,6 +233,31 @@ class Line:
     start: str
     density: float | None
 
+    def tuned_as(self) -> Line:
+        """The line whose trials choose the settings of this one: itself, the whole, or that of another cell."""
+        whole = self.mover in PARTS and not self.protocol.tune_parts
+        line = replace(self, mover=OURS) if whole else self
+        if self.protocol.settings_of is None:
+            return line
+        dataset, density = self.protocol.settings_of
+        return replace(line, dataset=dataset, density=None if self.density is None else density)
+
+    def runs(self, entries: Sequence[Entry], chosen: Mapping[str, Any]) -> list[Job]:
+        """The runs that can be told by now: where all of one length are done and still rising, longer ones."""
+        jobs = self._runs(chosen, 1.0)
+        known = {entry.job.key: entry for entry in entries}
+        last = jobs
+        for times in LONGER if self.protocol.longer else ():
+            done = [known[job.key] for job in last if job.key in known]
+            if len(done) < len(last) or rising(done) < STILL_RISING:
+                break
+            last = self._runs(chosen, times)
+            jobs = jobs + last
+        return jobs
+
+    def _runs(self, chosen: Mapping[str, Any], times: float) -> list[Job]:
+        return [self.job("run", self.dataset, chosen, seed, times) for seed in self.protocol.seeds]
+
     def tuned(self, entries: Sequence[Entry]) -> tuple[list[Job], dict[str, Any] | None]:
         """The trials that can be told by now, and what they chose, once all of them are done."""
         most = self.protocol.trials
@@ -242,8 +278,8 @@ class Line:
         dataset = self.dataset + (FEW_USERS if few else "")
         return [self.job("tune", dataset, each, seed) for each in candidates for seed in self.protocol.tuning_seeds]
 
-    def job(self, phase: str, dataset: str, candidate: Mapping[str, Any], seed: int) -> Job:
-        """One training."""
+    def job(self, phase: str, dataset: str, candidate: Mapping[str, Any], seed: int, times: float = 1.0) -> Job:
+        """One training, of so many times the epochs of its base."""
         density = {} if self.density is None else {"density": self.density}
         method: dict[str, Any] = {"method": "dense"} if self.mover == DENSE else MOVERS_AND_PARTS[self.mover]
         settings = {**COMMON[self.base], **STARTS[self.start], **method, **density, "dim": self.protocol.dim}
@@ -251,6 +287,7 @@ class Line:
         if "exploration" in method:
             settings["exploration"] = {**method["exploration"], **candidate["exploration"]}
         settings |= self.protocol.extra or {}
+        settings["epochs"] = round(times * settings["epochs"])
         name = DENSE if self.mover == DENSE else name_of(self.mover, self.start)
         return Job(phase, dataset, self.base, name, self.density, settings)
 
@@ -286,3 +323,8 @@ def last_tenth(curve: Sequence[float]) -> float:
     """By what share of its best the last tenth of a curve's epochs is above all before."""
     before = max(1, len(curve) - max(1, len(curve) // 10))
     return max(curve) / max(*curve[:before], 1e-12) - 1
+
+
+def rising(runs: Sequence[Entry]) -> float:
+    """By what share of its validation NDCG@20 a training gained in the last tenth of its epochs, a mean over runs."""
+    return statistics.mean(last_tenth(run.figures["curve"]) for run in runs)

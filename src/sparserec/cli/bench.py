@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sparserec.cli.console import say
+from sparserec.errors import SparserecError
 from sparserec.units import seconds_text
 
 if TYPE_CHECKING:
@@ -70,6 +71,21 @@ def paper_command(
             help="Trials of its own for what lacks a part of SparseRec; else the settings that the whole has chosen.",
         ),
     ] = True,
+    settings_of: Annotated[
+        str | None,
+        typer.Option(
+            help="DATA:DENSITY, as gowalla:0.1: each pair has the settings that its trials choose there, and no trials "
+            "elsewhere.",
+        ),
+    ] = None,
+    longer: Annotated[
+        bool | None,
+        typer.Option(
+            "--longer/--no-longer",
+            help="Run again with more epochs what still gained half a per cent in the last tenth of them, as is done "
+            "unless --quick.",
+        ),
+    ] = None,
     dense: Annotated[bool, typer.Option("--dense/--no-dense", help="Tune and run a dense table too.")] = True,
     dim: _Dim = None,
     epochs: _Epochs = None,
@@ -106,6 +122,8 @@ def paper_command(
         tuning_seeds=tuning_seeds,
         few_users=few_users,
         tune_parts=tune_parts,
+        settings_of=_cell(settings_of),
+        longer=longer,
         dense=dense,
         dim=dim,
         extra=_extra(epochs),
@@ -295,6 +313,20 @@ def tell(standing: Standing) -> None:
 
 def _wrote(paths: Sequence[Path]) -> None:
     say(f"wrote {', '.join(str(path) for path in paths)}")
+
+
+def _cell(given: str | None) -> tuple[str, float] | None:
+    """DATA:DENSITY as a data set and a density."""
+    if given is None:
+        return None
+    data, _, density = given.rpartition(":")
+    try:
+        cell = data, float(density)
+    except ValueError:
+        cell = "", 0.0
+    if not data or not 0 < cell[1] <= 1:
+        raise SparserecError(f"--settings-of takes DATA:DENSITY, as gowalla:0.1, not {given!r}")
+    return cell
 
 
 def _extra(epochs: int | None) -> dict[str, int] | None:

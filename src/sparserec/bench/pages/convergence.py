@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sparserec.bench.convergence import (
@@ -13,15 +13,17 @@ from sparserec.bench.convergence import (
     DECAYS,
     DENSE,
     FIXED,
+    LONGER,
     MOVERS,
     OURS,
     PARTS,
     STARTS,
+    STILL_RISING,
     candidate_of,
-    last_tenth,
     mean_valid,
     name_of,
     pair_of,
+    rising,
     title_of,
 )
 from sparserec.bench.data import FEW_USERS
@@ -30,15 +32,16 @@ from sparserec.bench.pages.paper import KEPT, PUBLISHED_GAIN
 from sparserec.bench.results import Entry, Job
 from sparserec.bench.statistics import CLEAR, Difference, difference, spread
 
-STILL_RISING = 0.005
-"""Of its validation NDCG@20 in the last tenth of the epochs: a training that gains as much is not at its end."""
 FEWEST_SEEDS = 3
 """Of both sides of a comparison, for it to be more than a figure."""
 METHOD = (
     "Each pair of start and mover has settings of its own from as many trials (step size, decay, how often and how "
-    "much the mask moves; a fixed mask has more of the first two), by mean validation NDCG@20; a run ends when "
-    "validation has not risen for many epochs, and its best epoch counts. The test part is read by the runs of the "
-    "tables alone ([more](../guide/benchmarks.md)).",
+    'much the mask moves; a fixed mask has more of the first two), by mean validation NDCG@20; or, where "settings" '
+    "names another cell, those that its own trials chose there. The test part is read by runs alone, not by trials "
+    "([more](../guide/benchmarks.md)).",
+    "A run ends when validation has not risen for many epochs, and its best epoch counts. What still gained "
+    f"{100 * STILL_RISING:g} % in the last tenth of its epochs was run again from the start with "
+    f"{' and then '.join(f'{times:g}' for times in LONGER)} times as many, as far as the table above says so.",
     "Means over seeds with standard deviations. A gain is told with its standard errors where both sides have three "
     f"seeds; it is clear from {CLEAR} of them on, with every seed on one side, and else a tie.",
     'What lacks a part of the method and has settings "of the whole" was not tuned itself, which favours the whole; '
@@ -49,6 +52,12 @@ ON_FEW = (
     "Where trials had a fifth of the users, the best of them and the same with the next smaller decay were tried on "
     "all users, and these two decided. The cost is what the choice on a fifth alone would have lost."
 )
+ELSEWHERE = (
+    "Each line with the settings that its own trials chose, and with those that the trials of the same line chose in "
+    "another cell. A line that chose the same in both is left out."
+)
+OWN, WHOLE = "its own", "of the whole"
+"""Whose settings a line was run with."""
 PUBLISHED = "each as published"
 PUBLISHED_MOVING = "each as published, moving masks"
 Cell = tuple[str, str, float | None]
@@ -101,6 +110,8 @@ def page(entries: Sequence[Entry], command: str) -> str:
     lines += ["", "## What was chosen", "", *_chosen(entries)]
     if costs := _few_users(entries):
         lines += ["", "### Trials on a fifth of the users", "", *costs, "", *wrap(ON_FEW)]
+    if costs := _elsewhere(entries):
+        lines += ["", "### Settings of another cell", "", *costs, "", *wrap(ELSEWHERE)]
     lines += ["", "## How it was measured", ""]
     return "\n".join([*lines, *(line for note in METHOD for line in wrap(f"- {note}"))]) + "\n"
 
@@ -108,20 +119,62 @@ def page(entries: Sequence[Entry], command: str) -> str:
 def cells_of(entries: Sequence[Entry]) -> dict[Cell, dict[str, list[Entry]]]:
     """Runs of the run phase by data set, base and density, and there by method; dense tables in a cell of their own.
 
-    Of a method that was run with several settings, those of its last run count. Data sets stand in the order in which
-    they were first run, bases likewise, dense tables and high densities before low ones.
+    Of a method that was run several times, those runs count whose settings its own trials chose, of these the ones of
+    most seeds, of these the longest, of these the last. Data sets stand in the order in which they were first run,
+    bases likewise, dense tables and high densities before low ones.
     """
     cells: dict[Cell, dict[str, list[Entry]]] = {}
-    for entry in entries:
-        job = entry.job
-        if job.phase != "run":
-            continue
-        runs = cells.setdefault((job.dataset, job.base, job.density), {}).setdefault(job.method, [])
-        runs[:] = [run for run in runs if candidate_of(run.job) == candidate_of(job)]
-        runs.append(entry)
+    for (cell, method), ways in _ways(entries).items():
+        cells.setdefault(cell, {})[method] = _counted(entries, ways)
     data, bases = ([*dict.fromkeys(cell[part] for cell in cells)] for part in (0, 1))
     order = sorted(cells, key=lambda cell: (data.index(cell[0]), bases.index(cell[1]), -(cell[2] or 1)))
     return {cell: cells[cell] for cell in order}
+
+
+def _ways(entries: Sequence[Entry]) -> dict[tuple[Cell, str], list[list[Entry]]]:
+    """Runs by cell and method, and there a list for all settings but the seed."""
+    ways: dict[tuple[Cell, str], dict[str, list[Entry]]] = {}
+    for entry in entries:
+        job = entry.job
+        if job.phase == "run":
+            alike = repr(sorted((name, value) for name, value in job.settings.items() if name != "seed"))
+            of_method = ways.setdefault(((job.dataset, job.base, job.density), job.method), {})
+            of_method.setdefault(alike, []).append(entry)
+    return {key: list(of_method.values()) for key, of_method in ways.items()}
+
+
+def _counted(entries: Sequence[Entry], ways: Sequence[list[Entry]]) -> list[Entry]:
+    """Of several ways in which a line was run the one that counts, see `cells_of`."""
+
+    def worth(way: list[Entry]) -> tuple[bool, int, int, int]:
+        job = way[0].job
+        return _whose(entries, job) == OWN, len(way), job.settings.get("epochs", 0), entries.index(way[-1])
+
+    return max(ways, key=worth)
+
+
+def _whose(entries: Sequence[Entry], job: Job) -> str:
+    """Whose trials chose the settings of a run: its own, those of the whole of which it is a part, of another cell."""
+    if _chose(entries, job, job):
+        return OWN
+    mover, start = pair_of(job.method)
+    if mover in PARTS and _chose(entries, replace(job, method=name_of(OURS, start)), job):
+        return WHOLE
+    kin = (job.method, name_of(OURS, start)) if mover in PARTS else (job.method,)
+    others = {(e.job.dataset, e.job.density): e.job for e in entries if e.job.base == job.base and e.job.method in kin}
+    for (data, density), other in others.items():
+        if data.endswith(FEW_USERS) or (data, density) == (job.dataset, job.density):
+            continue
+        if _chose(entries, other, job):
+            return f"of {data}" + ("" if density is None else f", {density:g}")
+    return "given"
+
+
+def _chose(entries: Sequence[Entry], line: Job, job: Job) -> bool:
+    """Whether the trials of this job's line chose the settings of that one: those on all users where there are such."""
+    tried = mean_valid(_tried(entries, line) or _tried(entries, line, FEW_USERS))
+    best = max((valid for _, valid in tried), default=0.0)
+    return (candidate_of(job), best) in tried
 
 
 def _values(lines: Lines, mover: str, start: str, figure: str = "ndcg@20") -> list[float]:
@@ -163,13 +216,9 @@ def gains(lines: Lines) -> list[Compared]:
         seeds = min(len(ours), len(known[best]))
         apart = difference(ours, known[best]) if seeds >= FEWEST_SEEDS else None
         share = statistics.mean(ours) / statistics.mean(known[best]) - 1
-        rising = _rising(lines[name_of(best, theirs[best])])
-        found.append(Compared(words, best, share, apart, seeds, len(known), rising))
+        still = rising(lines[name_of(best, theirs[best])])
+        found.append(Compared(words, best, share, apart, seeds, len(known), still))
     return found
-
-
-def _rising(runs: Sequence[Entry]) -> float:
-    return statistics.mean(last_tenth(run.figures["curve"]) for run in runs)
 
 
 def _gains(lines: Lines) -> list[str]:
@@ -205,9 +254,7 @@ def _parts(entries: Sequence[Entry], lines: Lines) -> list[str]:
         gain = percent(statistics.mean(less) / statistics.mean(whole) - 1, 2)
         errors = f"{apart.errors:+.1f}" if apart else "-"
         seeds = min(len(whole), len(less))
-        job = lines[name_of(part, other)][0].job
-        tried = [candidate_of(entry.job) for end in (FEW_USERS, "") for entry in _tried(entries, job, end)]
-        settings = "its own" if candidate_of(job) in tried else "of the whole"
+        settings = _whose(entries, lines[name_of(part, other)][0].job)
         rows.append([name_of(ours, start), title_of(name_of(part, other)), settings, spread(less), gain, errors, seeds])
     head = ["", "with one part taken away", "settings", "test NDCG@20", "to the whole", "standard errors", "seeds"]
     return ["", *table(head, rows)] if rows else []
@@ -234,13 +281,14 @@ def _chosen(entries: Sequence[Entry]) -> list[str]:
             on_few, on_all = _tried(entries, job, FEW_USERS), _tried(entries, job)
             best = sorted((valid for _, valid in mean_valid(on_all)), reverse=True)[:2]
             settings = ", ".join(f"{name} {value:g}" for name, value in _plain(candidate_of(job)).items())
-            ends = percent(_rising(runs), 2)
+            ends = percent(rising(runs), 2)
             epochs = statistics.mean(len(run.figures["curve"]) for run in runs)
-            cells = [data, base, "-" if density is None else f"{density:g}", title_of(method), settings]
+            cells = [data, base, "-" if density is None else f"{density:g}", title_of(method)]
+            cells += [settings, _whose(entries, job)]
             cells += [*(f"{value:.4f}" for value in best), *["-"] * (2 - len(best))]
             rows.append([*cells, len(on_few) + len(on_all), f"{epochs:.0f}", ends])
-    head = ["data", "base", "density", "method", "chosen", "valid NDCG@20", "of the next trial", "trials", "epochs"]
-    return table([*head, "gained in the last tenth"], rows)
+    head = ["data", "base", "density", "method", "chosen", "settings", "valid NDCG@20", "of the next trial", "trials"]
+    return table([*head, "epochs", "gained in the last tenth"], rows)
 
 
 def _tried(entries: Sequence[Entry], job: Job, on: str = "") -> list[Entry]:
@@ -271,6 +319,25 @@ def _few_users(entries: Sequence[Entry]) -> list[str]:
             rows.append([*cells, f"{valid:.4f}", f"{top[name]:g}", f"{highest:.4f}", percent(valid / highest - 1, 1)])
     head = ["data", "base", "density", "method", "decay chosen on a fifth", "valid NDCG@20 on all users"]
     return table([*head, "decay chosen on all", "valid NDCG@20", "cost"], rows) if rows else []
+
+
+def _elsewhere(entries: Sequence[Entry]) -> list[str]:
+    """What settings of another cell cost, for each line that was run with those and with its own."""
+    rows = []
+    for ((data, base, density), method), ways in _ways(entries).items():
+        by_source: dict[str, list[list[Entry]]] = {}
+        for way in ways:
+            by_source.setdefault(_whose(entries, way[0].job), []).append(way)
+        own = by_source.pop(OWN, None)
+        for source, others in by_source.items():
+            if own and source.startswith("of ") and source != WHOLE:
+                pair = [_counted(entries, way) for way in (own, others)]
+                valid, there = ([run.figures["valid"] for run in runs] for runs in pair)
+                cost = statistics.mean(there) / statistics.mean(valid) - 1
+                cells = [data, base, f"{density:g}" if density else "-", title_of(method), spread(valid), source[3:]]
+                rows.append([*cells, spread(there), percent(cost, 1)])
+    head = ["data", "base", "density", "method", "valid NDCG@20", "settings of", "valid NDCG@20 with these", "cost"]
+    return table(head, rows) if rows else []
 
 
 def _plain(candidate: Mapping[str, Any]) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sparserec.bench.convergence import AS_PUBLISHED, FIXED
+from sparserec.bench.convergence import AS_PUBLISHED, FIXED, STILL_RISING
 from sparserec.bench.pages import convergence, factorisation, history
 from sparserec.bench.pages.files import result
 from sparserec.bench.pages.markdown import percent, table, wrap
@@ -112,7 +112,7 @@ def _ended(folder: Path) -> str:
     start = AS_PUBLISHED[OURS]
     if beside := dict(convergence.beside_fixed(cells[most[0]])).get(start):
         words += f", where it is {percent(beside.percent / 100, 2)} beside a fixed mask from its own start"
-    if most[1].rising >= convergence.STILL_RISING:
+    if most[1].rising >= STILL_RISING:
         words += f" ({most[1].best} was not at its end: {percent(most[1].rising, 2)} in the last tenth of its epochs)"
     return words
 
