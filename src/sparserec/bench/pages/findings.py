@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,22 +100,33 @@ def _ended(folder: Path) -> str:
     as_published = (convergence.PUBLISHED, convergence.PUBLISHED_MOVING)
     # Beside a fixed mask alone nothing is said of how masks move.
     equal = [
-        gain.apart.clear
-        for _, gain in every
-        if gain.words not in as_published and (gain.others > 1 or gain.best != FIXED) and gain.apart
+        (cell, gain)
+        for cell, gain in every
+        if gain.words not in as_published and (gain.others > 1 or gain.best != FIXED)
     ]
     if not moving or not equal:
         return ""
-    least, most = (pick(moving, key=lambda pair: pair[1].share) for pick in (min, max))
-    words = f"from equal starts clearly ahead in {equal.count(1)} of {len(equal)} comparisons, clearly behind in "
-    words += f"{equal.count(-1)}; each as published, beside the best other that moves its mask, NDCG@20 "
-    words += _gain(*most) if least == most else f"{_gain(*least)} to {_gain(*most)}"
+    signs = [gain.apart.clear for _, gain in equal if gain.apart]
+    words = f"from equal starts clearly ahead in {signs.count(1)} of {len(signs)} comparisons, clearly behind in "
+    words += f"{signs.count(-1)}, NDCG@20 {_from_to(equal)}. Each as published, beside the best other that moves its "
+    words += f"mask: {_from_to(moving)}"
+    most, gain = max(moving, key=_share)
     start = AS_PUBLISHED[OURS]
-    if beside := dict(convergence.beside_fixed(cells[most[0]])).get(start):
+    if beside := dict(convergence.beside_fixed(cells[most])).get(start):
         words += f", where it is {percent(beside.percent / 100, 2)} beside a fixed mask from its own start"
-    if most[1].rising >= STILL_RISING:
-        words += f" ({most[1].best} was not at its end: {percent(most[1].rising, 2)} in the last tenth of its epochs)"
+    if gain.rising >= STILL_RISING:
+        words += f" ({gain.best} was not at its end: {percent(gain.rising, 2)} in the last tenth of its epochs)"
     return words
+
+
+def _share(found: tuple[convergence.Cell, convergence.Compared]) -> float:
+    return found[1].share
+
+
+def _from_to(found: Sequence[tuple[convergence.Cell, convergence.Compared]]) -> str:
+    """The least and the largest gain."""
+    least, most = min(found, key=_share), max(found, key=_share)
+    return _gain(*most) if least == most else f"{_gain(*least)} to {_gain(*most)}"
 
 
 def _gain(cell: convergence.Cell, gain: convergence.Compared) -> str:
@@ -122,20 +134,21 @@ def _gain(cell: convergence.Cell, gain: convergence.Compared) -> str:
     data, base, density = cell
     assert gain.apart is not None
     clear = "clear" if gain.apart.clear else "not clear"
-    return f"{percent(gain.share, 2)} ({gain.best}; {data}, {base}, density {density:g}; {clear})"
+    best = f"{gain.best}, {gain.words.removeprefix('all ')}" if gain.words.startswith("all ") else gain.best
+    return f"{percent(gain.share, 2)} ({best}; {data}, {base}, density {density:g}; {clear})"
 
 
 def method(folder: Path, _: str) -> list[str]:
     """What the paper's method gives, for the README."""
-    first, best, where, fewest, behind = _paper(folder)
+    first, best, where, *_rest = _paper(folder)
+    short = f"[in short trainings](docs/results/short_training.md) from one start: {first}; NDCG@20 "
+    short += f"{percent(best.share, 2)} at most ({where}, density {best.density:g})"
     ended = _ended(folder)
-    whole = f"[trained to the end](docs/results/paper.md): {ended}. In" if ended else "in"
+    whole = f"[trained to the end](docs/results/paper.md): {ended}" if ended else short
     return wrap(
         "**The paper's method**, masks that move to where accumulated gradients of sampled rows point, beside other "
-        f"methods of dynamic sparse training, {whole} [short trainings](docs/results/short_training.md) from one "
-        f"start: {first}; NDCG@20 {percent(best.share, 2)} at most ({where}, density {best.density:g}). The abstract "
-        f"claims up to {PUBLISHED_GAIN} % over methods as published. At density {fewest} a fixed mask ranks better in "
-        f"short trainings of matrix factorisation: {behind} for the method{_fixed(folder, float(fewest))}."
+        f"methods of dynamic sparse training, {whole}. The abstract claims up to {PUBLISHED_GAIN} % over methods as "
+        "published."
     )
 
 
