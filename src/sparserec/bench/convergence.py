@@ -5,8 +5,9 @@ on from the best of them and varies what the mover has of its own, how often and
 nothing moves decay and step size again. So all pairs have the same number of trials. Mean validation NDCG@20 over the
 seeds decides; the test part is read by the runs that follow alone. Where trials have a fifth of the users, who need
 more decay than all, the best of them and the same with the next smaller decay are tried on all users: these two decide.
-Or there are no trials, and each pair has the settings that its own trials chose in another cell. Runs that were still
-rising at their end are run again for longer.
+Or there are no trials, and each pair has the settings that its own trials chose in another cell. Where a pair's runs
+were still rising at their end, all pairs from that start are run again for longer, and validation says which length
+counts.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ COMMON: dict[str, dict[str, Any]] = {
 STILL_RISING = 0.005
 """Of its validation NDCG@20 in the last tenth of the epochs: a training that gains as much is not at its end."""
 LONGER = (1.5, 2.0)
-"""Times these epochs: what a pair is run with where its runs before were still rising on average."""
+"""Times these epochs: all pairs of a start are run with them too where the runs of one were still rising on average."""
 STEPS: dict[str, Sequence[float]] = {"mf": (0.003, 0.01, 0.03), "lightgcn": (0.02, 0.05), "neumf": (0.003, 0.01)}
 """Step sizes of the first round, by base."""
 DECAYS: dict[str, tuple[str, Sequence[float], Sequence[float]]] = {
@@ -98,7 +99,7 @@ class Protocol:
             chose from the same start.
         settings_of: data set and density of the cell whose trials choose the settings of all pairs, each its own; None
             for trials in each cell.
-        longer: whether what was still rising at its end is run again with more epochs.
+        longer: whether pairs are run again with more epochs where one from their start was still rising at its end.
         dense: whether a dense table is tuned and run beside the pairs.
         dim: columns of a table.
         trials: of a round at most; None for all.
@@ -243,17 +244,32 @@ class Line:
         return replace(line, dataset=dataset, density=None if self.density is None else density)
 
     def runs(self, entries: Sequence[Entry], chosen: Mapping[str, Any]) -> list[Job]:
-        """The runs that can be told by now: where all of one length are done and still rising, longer ones."""
-        jobs = self._runs(chosen, 1.0)
+        """The runs that can be told by now: where all of one length are done and not at their end, longer ones."""
+        jobs = last = self._runs(chosen, 1.0)
         known = {entry.job.key: entry for entry in entries}
-        last = jobs
         for times in LONGER if self.protocol.longer else ():
             done = [known[job.key] for job in last if job.key in known]
-            if len(done) < len(last) or rising(done) < STILL_RISING:
+            if len(done) < len(last) or not self._goes_on(entries, done):
                 break
             last = self._runs(chosen, times)
             jobs = jobs + last
         return jobs
+
+    def _goes_on(self, entries: Sequence[Entry], done: Sequence[Entry]) -> bool:
+        """Whether these or another pair's runs of as many epochs, from the same start, were still rising.
+
+        What would be compared has the same chances. Runs that their patience ended have no use for more epochs.
+        """
+        epochs = done[0].job.settings["epochs"]
+        if all(len(run.figures["curve"]) < epochs for run in done):
+            return False
+        pairs: dict[str, list[Entry]] = {}
+        for entry in entries:
+            job = entry.job
+            alike = (job.phase, job.dataset, job.base, job.density) == ("run", self.dataset, self.base, self.density)
+            if alike and pair_of(job.method)[1] == self.start and job.settings["epochs"] == epochs:
+                pairs.setdefault(repr((job.method, sorted(candidate_of(job).items()))), []).append(entry)
+        return any(rising(runs) >= STILL_RISING for runs in [done, *pairs.values()] if len(runs) >= len(done))
 
     def _runs(self, chosen: Mapping[str, Any], times: float) -> list[Job]:
         return [self.job("run", self.dataset, chosen, seed, times) for seed in self.protocol.seeds]

@@ -82,8 +82,8 @@ def paper_command(
         bool | None,
         typer.Option(
             "--longer/--no-longer",
-            help="Run again with more epochs what still gained half a per cent in the last tenth of them, as is done "
-            "unless --quick.",
+            help="Run all pairs of a start again with more epochs where one still gained half a per cent in the last "
+            "tenth of them, as is done unless --quick.",
         ),
     ] = None,
     dense: Annotated[bool, typer.Option("--dense/--no-dense", help="Tune and run a dense table too.")] = True,

@@ -39,9 +39,10 @@ METHOD = (
     'much the mask moves; a fixed mask has more of the first two), by mean validation NDCG@20; or, where "settings" '
     "names another cell, those that its own trials chose there. The test part is read by runs alone, not by trials "
     "([more](../guide/benchmarks.md)).",
-    "A run ends when validation has not risen for many epochs, and its best epoch counts. What still gained "
-    f"{100 * STILL_RISING:g} % in the last tenth of its epochs was run again from the start with "
-    f"{' and then '.join(f'{times:g}' for times in LONGER)} times as many, as far as the table above says so.",
+    "A run ends when validation has not risen for many epochs, and its best epoch counts. Where a pair still gained "
+    f"{100 * STILL_RISING:g} % in the last tenth of its epochs, those from that start were run again with "
+    f"{' and then '.join(f'{times:g}' for times in LONGER)} times as many, as far as the table above says so; the "
+    "length with the best mean validation NDCG@20 counts, the gain of the last tenth is that of the longest.",
     "Means over seeds with standard deviations. A gain is told with its standard errors where both sides have three "
     f"seeds; it is clear from {CLEAR} of them on, with every seed on one side, and else a tie.",
     'What lacks a part of the method and has settings "of the whole" was not tuned itself, which favours the whole; '
@@ -76,7 +77,8 @@ class Compared:
         apart: the difference over seeds; None where either side has too few of them.
         seeds: the fewest of both.
         others: how many other movers were measured.
-        rising: by what share of its validation NDCG@20 the best other was still rising in the last tenth of its epochs.
+        rising: by what share of its validation NDCG@20 the best other was still rising in the last tenth of the epochs
+            of its longest runs.
     """
 
     words: str
@@ -95,7 +97,7 @@ def page(entries: Sequence[Entry], command: str) -> str:
         entries: of both phases.
         command: that made them, for the reader.
     """
-    cells = cells_of(entries)
+    cells, longest = cells_of(entries), ends(entries)
     lines = ["# The paper's method, trained to the end", "", f"Made by `{command}`."]
     if curves(entries):
         lines += ["", "![Validation NDCG@20 by epoch, a line a start](paper_curves.png)"]
@@ -104,7 +106,8 @@ def page(entries: Sequence[Entry], command: str) -> str:
             continue
         data, base, density = cell
         lines += ["", f"## {data}, {base}, density {density:g}", "", "Test NDCG@20:", "", *_crossed(known, "ndcg@20")]
-        lines += ["", "Validation NDCG@20:", "", *_crossed(known, "valid"), *_gains(known)]
+        lines += ["", "Validation NDCG@20:", "", *_crossed(known, "valid")]
+        lines += _gains(known, longest[cell])
         lines += _parts(entries, known)
         lines += _of_dense(known, cells.get((data, base, None), {}))
     lines += ["", "## What was chosen", "", *_chosen(entries)]
@@ -120,8 +123,8 @@ def cells_of(entries: Sequence[Entry]) -> dict[Cell, dict[str, list[Entry]]]:
     """Runs of the run phase by data set, base and density, and there by method; dense tables in a cell of their own.
 
     Of a method that was run several times, those runs count whose settings its own trials chose, of these the ones of
-    most seeds, of these the longest, of these the last. Data sets stand in the order in which they were first run,
-    bases likewise, dense tables and high densities before low ones.
+    most seeds, of these the best by mean validation NDCG@20, of these the last. Data sets stand in the order in which
+    they were first run, bases likewise, dense tables and high densities before low ones.
     """
     cells: dict[Cell, dict[str, list[Entry]]] = {}
     for (cell, method), ways in _ways(entries).items():
@@ -146,11 +149,23 @@ def _ways(entries: Sequence[Entry]) -> dict[tuple[Cell, str], list[list[Entry]]]
 def _counted(entries: Sequence[Entry], ways: Sequence[list[Entry]]) -> list[Entry]:
     """Of several ways in which a line was run the one that counts, see `cells_of`."""
 
-    def worth(way: list[Entry]) -> tuple[bool, int, int, int]:
-        job = way[0].job
-        return _whose(entries, job) == OWN, len(way), job.settings.get("epochs", 0), entries.index(way[-1])
+    def worth(way: list[Entry]) -> tuple[bool, int, float, int]:
+        valid = statistics.mean(run.figures["valid"] for run in way)
+        return _whose(entries, way[0].job) == OWN, len(way), valid, entries.index(way[-1])
 
     return max(ways, key=worth)
+
+
+def ends(entries: Sequence[Entry]) -> dict[Cell, dict[str, list[Entry]]]:
+    """The longest runs that were made with the settings of those in `cells_of`, by cell and method there."""
+    ways = _ways(entries)
+    found: dict[Cell, dict[str, list[Entry]]] = {}
+    for cell, known in cells_of(entries).items():
+        for method, runs in known.items():
+            alike = [way for way in ways[cell, method] if candidate_of(way[0].job) == candidate_of(runs[0].job)]
+            full = [way for way in alike if len(way) >= len(runs)]
+            found.setdefault(cell, {})[method] = max(full, key=lambda way: way[0].job.settings.get("epochs", 0))
+    return found
 
 
 def _whose(entries: Sequence[Entry], job: Job) -> str:
@@ -198,9 +213,14 @@ def _crossed(lines: Lines, figure: str) -> list[str]:
     return table(["start", *MOVERS], rows)
 
 
-def gains(lines: Lines) -> list[Compared]:
+def gains(lines: Lines, longest: Lines) -> list[Compared]:
     """Ours against the best other mover from the same start, and last each as it was published: beside all others, and
-    beside those that move, since the fixed mask of NMF is half of what ours was published with."""
+    beside those that move, since the fixed mask of NMF is half of what ours was published with.
+
+    Args:
+        lines: a cell of `cells_of`.
+        longest: the same cell of `ends`.
+    """
     others = [mover for mover in MOVERS if mover != OURS]
     each = [(f"all from {start}", start, dict.fromkeys(others, start)) for start in STARTS]
     published = {mover: AS_PUBLISHED[mover] for mover in others}
@@ -216,12 +236,12 @@ def gains(lines: Lines) -> list[Compared]:
         seeds = min(len(ours), len(known[best]))
         apart = difference(ours, known[best]) if seeds >= FEWEST_SEEDS else None
         share = statistics.mean(ours) / statistics.mean(known[best]) - 1
-        still = rising(lines[name_of(best, theirs[best])])
+        still = rising(longest[name_of(best, theirs[best])])
         found.append(Compared(words, best, share, apart, seeds, len(known), still))
     return found
 
 
-def _gains(lines: Lines) -> list[str]:
+def _gains(lines: Lines, longest: Lines) -> list[str]:
     rows = [
         [
             one.words,
@@ -232,7 +252,7 @@ def _gains(lines: Lines) -> list[str]:
             one.seeds,
             percent(one.rising, 2),
         ]
-        for one in gains(lines)
+        for one in gains(lines, longest)
     ]
     head = ["compared", f"best other than {OURS}", "of", "gain in NDCG@20", "standard errors", "seeds"]
     head.append("the other's gain in its last tenth")
@@ -274,21 +294,21 @@ def _of_dense(lines: Lines, dense: Lines) -> list[str]:
 
 def _chosen(entries: Sequence[Entry]) -> list[str]:
     """What trials chose for each line, what came next to it, and whether its training had come to an end."""
-    rows = []
+    rows, longest = [], ends(entries)
     for (data, base, density), known in cells_of(entries).items():
         for method, runs in known.items():
-            job = runs[0].job
+            job, last = runs[0].job, longest[data, base, density][method]
             on_few, on_all = _tried(entries, job, FEW_USERS), _tried(entries, job)
             best = sorted((valid for _, valid in mean_valid(on_all)), reverse=True)[:2]
             settings = ", ".join(f"{name} {value:g}" for name, value in _plain(candidate_of(job)).items())
-            ends = percent(rising(runs), 2)
-            epochs = statistics.mean(len(run.figures["curve"]) for run in runs)
+            gained = percent(rising(last), 2)
+            epochs, most = (statistics.mean(len(run.figures["curve"]) for run in each) for each in (runs, last))
             cells = [data, base, "-" if density is None else f"{density:g}", title_of(method)]
             cells += [settings, _whose(entries, job)]
             cells += [*(f"{value:.4f}" for value in best), *["-"] * (2 - len(best))]
-            rows.append([*cells, len(on_few) + len(on_all), f"{epochs:.0f}", ends])
+            rows.append([*cells, len(on_few) + len(on_all), f"{epochs:.0f}", f"{most:.0f}", gained])
     head = ["data", "base", "density", "method", "chosen", "settings", "valid NDCG@20", "of the next trial", "trials"]
-    return table([*head, "epochs", "gained in the last tenth"], rows)
+    return table([*head, "epochs", "most epochs tried", "gained in the last tenth of these"], rows)
 
 
 def _tried(entries: Sequence[Entry], job: Job, on: str = "") -> list[Entry]:

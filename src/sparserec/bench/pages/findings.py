@@ -94,8 +94,10 @@ def _method(folder: Path) -> list[tuple[str, str]]:
 
 def _ended(folder: Path) -> str:
     """What ours is worth where each method was trained to its end with settings of its own; empty where none was."""
-    cells = convergence.cells_of(Results(folder / "paper.jsonl").entries())
-    every = [(cell, gain) for cell, known in cells.items() for gain in convergence.gains(known) if gain.apart]
+    entries = Results(folder / "paper.jsonl").entries()
+    cells, longest = convergence.cells_of(entries), convergence.ends(entries)
+    found = {cell: convergence.gains(known, longest[cell]) for cell, known in cells.items()}
+    every = [(cell, gain) for cell, of_cell in found.items() for gain in of_cell if gain.apart]
     moving = [(cell, gain) for cell, gain in every if gain.words == convergence.PUBLISHED_MOVING]
     as_published = (convergence.PUBLISHED, convergence.PUBLISHED_MOVING)
     # Beside a fixed mask alone nothing is said of how masks move.
