@@ -173,6 +173,15 @@ def test_a_data_set_may_have_few_users_or_another_test_part(monkeypatch, tmp_pat
         data_module.dataset(tmp_path, "some-again")
 
 
+def test_the_page_says_what_was_not_run():
+    one = Protocol(("gowalla",), ("mf",), (0.1,), ("random",), ("fixed",), dense=False)
+    text = " ".join(page(done(one, lambda job: 0.1), "do it").split())
+    assert "## What was not run Of what the command does without options: ml-latest-small with mf at 0.1 and" in text
+    assert "; gowalla with mf at 0.05, lightgcn at 0.1 and 0.05; gowalla-again with mf" in text
+    every = replace(Protocol(), starts=("random",), movers=("fixed",), dense=False, seeds=(0,), longer=False)
+    assert "What was not run" not in page(done(every, lambda job: 0.1), "do it")
+
+
 def test_unknown_names_are_refused():
     with pytest.raises(SparserecError, match="unknown start 'nmf'; there are: random, NMF mask"):
         Protocol(starts=("nmf",)).check()

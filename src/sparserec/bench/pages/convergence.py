@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from sparserec.bench.convergence import (
     PARTS,
     STARTS,
     STILL_RISING,
+    Protocol,
     candidate_of,
     mean_valid,
     name_of,
@@ -115,6 +116,8 @@ def page(entries: Sequence[Entry], command: str) -> str:
         lines += ["", "### Trials on a fifth of the users", "", *costs, "", *wrap(ON_FEW)]
     if costs := _elsewhere(entries):
         lines += ["", "### Settings of another cell", "", *costs, "", *wrap(ELSEWHERE)]
+    if missing := _not_run(cells):
+        lines += ["", "## What was not run", "", *wrap(missing)]
     lines += ["", "## How it was measured", ""]
     return "\n".join([*lines, *(line for note in METHOD for line in wrap(f"- {note}"))]) + "\n"
 
@@ -358,6 +361,17 @@ def _elsewhere(entries: Sequence[Entry]) -> list[str]:
                 rows.append([*cells, spread(there), percent(cost, 1)])
     head = ["data", "base", "density", "method", "valid NDCG@20", "settings of", "valid NDCG@20 with these", "cost"]
     return table(head, rows) if rows else []
+
+
+def _not_run(cells: Collection[Cell]) -> str:
+    """The cells that the command has without options and nothing is known of."""
+    protocol, missing = Protocol(), dict[str, list[str]]()
+    for data, base in itertools.product(protocol.datasets, protocol.bases):
+        left = [f"{density:g}" for density in protocol.densities if (data, base, density) not in cells]
+        if left:
+            missing.setdefault(data, []).append(f"{base} at {' and '.join(left)}")
+    each = "; ".join(f"{data} with {', '.join(those)}" for data, those in missing.items())
+    return f"Of what the command does without options: {each}." if missing else ""
 
 
 def _plain(candidate: Mapping[str, Any]) -> dict[str, float]:
