@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 import statistics
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -75,6 +76,7 @@ class Compared:
         words: what is compared.
         best: the best other mover.
         share: of its NDCG@20 that ours has more.
+        valid: the same on validation.
         apart: the difference over seeds; None where either side has too few of them.
         seeds: the fewest of both.
         others: how many other movers were measured.
@@ -85,6 +87,7 @@ class Compared:
     words: str
     best: str
     share: float
+    valid: float
     apart: Difference | None
     seeds: int
     others: int
@@ -239,8 +242,10 @@ def gains(lines: Lines, longest: Lines) -> list[Compared]:
         seeds = min(len(ours), len(known[best]))
         apart = difference(ours, known[best]) if seeds >= FEWEST_SEEDS else None
         share = statistics.mean(ours) / statistics.mean(known[best]) - 1
+        on_valid = (_values(lines, *pair, "valid") for pair in ((OURS, start), (best, theirs[best])))
+        valid = operator.truediv(*map(statistics.mean, on_valid)) - 1
         still = rising(longest[name_of(best, theirs[best])])
-        found.append(Compared(words, best, share, apart, seeds, len(known), still))
+        found.append(Compared(words, best, share, valid, apart, seeds, len(known), still))
     return found
 
 
@@ -251,13 +256,14 @@ def _gains(lines: Lines, longest: Lines) -> list[str]:
             one.best,
             one.others,
             percent(one.share, 2),
+            percent(one.valid, 2),
             f"{one.apart.errors:+.1f}" if one.apart else "-",
             one.seeds,
             percent(one.rising, 2),
         ]
         for one in gains(lines, longest)
     ]
-    head = ["compared", f"best other than {OURS}", "of", "gain in NDCG@20", "standard errors", "seeds"]
+    head = ["compared", f"best other than {OURS}", "of", "gain in NDCG@20", "on validation", "standard errors", "seeds"]
     head.append("the other's gain in its last tenth")
     words = f"The paper's abstract claims up to {PUBLISHED_GAIN} % over earlier methods, each as published."
     return ["", *table(head, rows), "", *wrap(words)] if rows else []

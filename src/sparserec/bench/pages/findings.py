@@ -132,12 +132,13 @@ def _from_to(found: Sequence[tuple[convergence.Cell, convergence.Compared]]) -> 
 
 
 def _gain(cell: convergence.Cell, gain: convergence.Compared) -> str:
-    """A gain with where it was found, and whether it is clear."""
+    """A gain with where it was found, whether it is clear, and what it is on validation."""
     data, base, density = cell
     assert gain.apart is not None
     clear = "clear" if gain.apart.clear else "not clear"
     best = f"{gain.best}, {gain.words.removeprefix('all ')}" if gain.words.startswith("all ") else gain.best
-    return f"{percent(gain.share, 2)} ({best}; {data}, {base}, density {density:g}; {clear})"
+    where = f"{best}; {data}, {base}, density {density:g}; {clear}; on validation {percent(gain.valid, 2)}"
+    return f"{percent(gain.share, 2)} ({where})"
 
 
 def method(folder: Path, _: str) -> list[str]:
