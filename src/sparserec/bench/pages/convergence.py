@@ -46,7 +46,8 @@ METHOD = (
     f"{' and then '.join(f'{times:g}' for times in LONGER)} times as many, as far as the table above says so; the "
     "length with the best mean validation NDCG@20 counts, the gain of the last tenth is that of the longest.",
     "Means over seeds with standard deviations. A gain is told with its standard errors where both sides have three "
-    f"seeds; it is clear from {CLEAR} of them on, with every seed on one side, and else a tie.",
+    f"seeds; it is clear from {CLEAR} of them on, with every seed on one side, and else a tie. Seeds are those of the "
+    "training: all share one cut of the data, whose chance they don't show.",
     'What lacks a part of the method and has settings "of the whole" was not tuned itself, which favours the whole; '
     "where a start was run in this way alone, so are its curves.",
     "mf is measured from the exported file; of lightgcn the tables of layer 0 and the graph are what a device needs.",
