@@ -300,8 +300,8 @@ def _of_dense(lines: Lines, dense: Lines) -> list[str]:
     on_valid = statistics.mean(_values(lines, *best, "valid"))
     on_valid /= statistics.mean(entry.figures["valid"] for entry in dense[DENSE])
     words = f"A dense table trained to its end has NDCG@20 {spread(whole)}; the best by validation, {name_of(*best)}, "
-    words += f"keeps {100 * share:.1f} % of it, and {100 * on_valid:.1f} % on validation ({100 * KEPT:.0f} % is what the "
-    words += "paper's public summary claims at least)."
+    words += f"keeps {100 * share:.1f} % of it, and {100 * on_valid:.1f} % on validation ({100 * KEPT:.0f} % is what "
+    words += "the paper's public summary claims at least)."
     return ["", *wrap(words)]
 
 
