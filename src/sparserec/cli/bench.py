@@ -107,6 +107,8 @@ def paper_command(
         sparserec bench paper --quick --out bench
 
         sparserec bench paper --dataset ml-latest-small --base mf --density 0.1 --workers 2
+
+        sparserec bench paper --dataset gowalla-again --base mf --density 0.1 --settings-of gowalla:0.1 --few-users
     """
     from sparserec.bench.convergence import Protocol
     from sparserec.bench.grids import to_the_end
