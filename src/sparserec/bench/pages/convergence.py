@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import operator
 import statistics
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -50,6 +49,8 @@ METHOD = (
     "training: all share one cut of the data, whose chance they don't show.",
     'What lacks a part of the method and has settings "of the whole" was not tuned itself, which favours the whole; '
     "where a start was run in this way alone, so are its curves.",
+    "gowalla-again and yelp2018-again hold the interactions of gowalla and yelp2018: settings that trials on those "
+    "chose were judged by interactions of which some are in the test part here.",
     "mf is measured from the exported file; of lightgcn the tables of layer 0 and the graph are what a device needs.",
 )
 ON_FEW = (
@@ -83,6 +84,7 @@ class Compared:
         others: how many other movers were measured.
         rising: by what share of its validation NDCG@20 the best other was still rising in the last tenth of the epochs
             of its longest runs.
+        job: one of the runs of ours.
     """
 
     words: str
@@ -93,6 +95,7 @@ class Compared:
     seeds: int
     others: int
     rising: float
+    job: Job
 
 
 def page(entries: Sequence[Entry], command: str) -> str:
@@ -158,7 +161,7 @@ def _counted(entries: Sequence[Entry], ways: Sequence[list[Entry]]) -> list[Entr
 
     def worth(way: list[Entry]) -> tuple[bool, int, float, int]:
         valid = statistics.mean(run.figures["valid"] for run in way)
-        return _whose(entries, way[0].job) == OWN, len(way), valid, entries.index(way[-1])
+        return whose(entries, way[0].job) == OWN, len(way), valid, entries.index(way[-1])
 
     return max(ways, key=worth)
 
@@ -175,7 +178,7 @@ def ends(entries: Sequence[Entry]) -> dict[Cell, dict[str, list[Entry]]]:
     return found
 
 
-def _whose(entries: Sequence[Entry], job: Job) -> str:
+def whose(entries: Sequence[Entry], job: Job) -> str:
     """Whose trials chose the settings of a run: its own, those of the whole of which it is a part, of another cell."""
     if _chose(entries, job, job):
         return OWN
@@ -242,12 +245,17 @@ def gains(lines: Lines, longest: Lines) -> list[Compared]:
         best = max(known, key=lambda mover: statistics.mean(known[mover]))
         seeds = min(len(ours), len(known[best]))
         apart = difference(ours, known[best]) if seeds >= FEWEST_SEEDS else None
-        share = statistics.mean(ours) / statistics.mean(known[best]) - 1
-        on_valid = (_values(lines, *pair, "valid") for pair in ((OURS, start), (best, theirs[best])))
-        valid = operator.truediv(*map(statistics.mean, on_valid)) - 1
-        still = rising(longest[name_of(best, theirs[best])])
-        found.append(Compared(words, best, share, valid, apart, seeds, len(known), still))
+        pair = name_of(OURS, start), name_of(best, theirs[best])
+        more, on_valid = (_more(lines, *pair, figure) for figure in ("ndcg@20", "valid"))
+        job, still = lines[pair[0]][0].job, rising(longest[pair[1]])
+        found.append(Compared(words, best, more, on_valid, apart, seeds, len(known), still, job))
     return found
+
+
+def _more(lines: Lines, ours: str, theirs: str, figure: str) -> float:
+    """By what share the mean of a figure is higher for one method than for another."""
+    one, other = (statistics.mean(run.figures[figure] for run in lines[method]) for method in (ours, theirs))
+    return one / other - 1
 
 
 def _gains(lines: Lines, longest: Lines) -> list[str]:
@@ -284,7 +292,7 @@ def _parts(entries: Sequence[Entry], lines: Lines) -> list[str]:
         gain = percent(statistics.mean(less) / statistics.mean(whole) - 1, 2)
         errors = f"{apart.errors:+.1f}" if apart else "-"
         seeds = min(len(whole), len(less))
-        settings = _whose(entries, lines[name_of(part, other)][0].job)
+        settings = whose(entries, lines[name_of(part, other)][0].job)
         rows.append([name_of(ours, start), title_of(name_of(part, other)), settings, spread(less), gain, errors, seeds])
     head = ["", "with one part taken away", "settings", "test NDCG@20", "to the whole", "standard errors", "seeds"]
     return ["", *table(head, rows)] if rows else []
@@ -317,7 +325,7 @@ def _chosen(entries: Sequence[Entry]) -> list[str]:
             gained = percent(rising(last), 2)
             epochs, most = (statistics.mean(len(run.figures["curve"]) for run in each) for each in (runs, last))
             cells = [data, base, "-" if density is None else f"{density:g}", title_of(method)]
-            cells += [settings, _whose(entries, job)]
+            cells += [settings, whose(entries, job)]
             cells += [*(f"{value:.4f}" for value in best), *["-"] * (2 - len(best))]
             rows.append([*cells, len(on_few) + len(on_all), f"{epochs:.0f}", f"{most:.0f}", gained])
     head = ["data", "base", "density", "method", "chosen", "settings", "valid NDCG@20", "of the next trial", "trials"]
@@ -360,7 +368,7 @@ def _elsewhere(entries: Sequence[Entry]) -> list[str]:
     for ((data, base, density), method), ways in _ways(entries).items():
         by_source: dict[str, list[list[Entry]]] = {}
         for way in ways:
-            by_source.setdefault(_whose(entries, way[0].job), []).append(way)
+            by_source.setdefault(whose(entries, way[0].job), []).append(way)
         own = by_source.pop(OWN, None)
         for source, others in by_source.items():
             if own and source.startswith("of ") and source != WHOLE:

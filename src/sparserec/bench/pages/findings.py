@@ -12,7 +12,7 @@ from sparserec.bench.pages.files import result
 from sparserec.bench.pages.markdown import percent, table, wrap
 from sparserec.bench.pages.paper import PUBLISHED_GAIN, SEEDS, Gain, gains_by_part
 from sparserec.bench.paper import OURS
-from sparserec.bench.results import Results
+from sparserec.bench.results import Entry, Results
 
 BUDGET = 12.0
 """Bytes an item that the findings are about."""
@@ -84,16 +84,15 @@ def _method(folder: Path) -> list[tuple[str, str]]:
     first, best, where, fewest, behind = _paper(folder)
     words = f"The paper's method, in short trainings from a shared start: {first}; {percent(best.share, 2)} at most "
     last = f"At density {fewest}, about one parameter a row, a mask that never moves ranks better in short trainings "
-    ended = _ended(folder)
     return [
-        *([(f"The paper's method, all trained to the end: {ended}.", "paper.md")] if ended else []),
+        (f"The paper's method, all trained to the end: {_ended(folder)}.", "paper.md"),
         (f"{words}({where}, density {best.density:g}).", "short_training.md"),
         (f"{last}of matrix factorisation: {behind} for the method{_fixed(folder, float(fewest))}.", "trials.md"),
     ]
 
 
 def _ended(folder: Path) -> str:
-    """What ours is worth where each method was trained to its end with settings of its own; empty where none was."""
+    """What ours is worth where each method was trained to its end."""
     entries = Results(folder / "paper.jsonl").entries()
     cells, longest = convergence.cells_of(entries), convergence.ends(entries)
     found = {cell: convergence.gains(known, longest[cell]) for cell, known in cells.items()}
@@ -106,12 +105,10 @@ def _ended(folder: Path) -> str:
         for cell, gain in every
         if gain.words not in as_published and (gain.others > 1 or gain.best != FIXED)
     ]
-    if not moving or not equal:
-        return ""
     signs = [gain.apart.clear for _, gain in equal if gain.apart]
     words = f"from equal starts clearly ahead in {signs.count(1)} of {len(signs)} comparisons, clearly behind in "
-    words += f"{signs.count(-1)}, NDCG@20 {_from_to(equal)}. Each as published, beside the best other that moves its "
-    words += f"mask: {_from_to(moving)}"
+    words += f"{signs.count(-1)}, NDCG@20 {_from_to(equal, entries)}. Each as published, beside the best other that "
+    words += f"moves its mask: {_from_to(moving, entries)}"
     most, gain = max(moving, key=_share)
     start = AS_PUBLISHED[OURS]
     if beside := dict(convergence.beside_fixed(cells[most])).get(start):
@@ -125,33 +122,30 @@ def _share(found: tuple[convergence.Cell, convergence.Compared]) -> float:
     return found[1].share
 
 
-def _from_to(found: Sequence[tuple[convergence.Cell, convergence.Compared]]) -> str:
+def _from_to(found: Sequence[tuple[convergence.Cell, convergence.Compared]], entries: Sequence[Entry]) -> str:
     """The least and the largest gain."""
-    least, most = min(found, key=_share), max(found, key=_share)
-    return _gain(*most) if least == most else f"{_gain(*least)} to {_gain(*most)}"
+    ends = min(found, key=_share), max(found, key=_share)
+    return " to ".join(dict.fromkeys(_gain(*each, entries) for each in ends))
 
 
-def _gain(cell: convergence.Cell, gain: convergence.Compared) -> str:
-    """A gain with where it was found, whether it is clear, and what it is on validation."""
+def _gain(cell: convergence.Cell, gain: convergence.Compared, entries: Sequence[Entry]) -> str:
+    """A gain with where it was found, whether it is clear, that on validation, and whose settings if not its own."""
     data, base, density = cell
     assert gain.apart is not None
     clear = "clear" if gain.apart.clear else "not clear"
     best = f"{gain.best}, {gain.words.removeprefix('all ')}" if gain.words.startswith("all ") else gain.best
     where = f"{best}; {data}, {base}, density {density:g}; {clear}; on validation {percent(gain.valid, 2)}"
+    if (settings := convergence.whose(entries, gain.job)) != convergence.OWN:
+        where += f"; settings {settings}"
     return f"{percent(gain.share, 2)} ({where})"
 
 
 def method(folder: Path, _: str) -> list[str]:
     """What the paper's method gives, for the README."""
-    first, best, where, *_rest = _paper(folder)
-    short = f"[in short trainings](docs/results/short_training.md) from one start: {first}; NDCG@20 "
-    short += f"{percent(best.share, 2)} at most ({where}, density {best.density:g})"
-    ended = _ended(folder)
-    whole = f"[trained to the end](docs/results/paper.md): {ended}" if ended else short
     return wrap(
         "**The paper's method**, masks that move to where accumulated gradients of sampled rows point, beside other "
-        f"methods of dynamic sparse training, {whole}. The abstract claims up to {PUBLISHED_GAIN} % over methods as "
-        "published."
+        f"methods of dynamic sparse training, [trained to the end](docs/results/paper.md): {_ended(folder)}. The "
+        f"abstract claims up to {PUBLISHED_GAIN} % over methods as published."
     )
 
 
