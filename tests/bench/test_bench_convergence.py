@@ -29,6 +29,7 @@ from sparserec.bench.convergence import (
     pair_of,
     rising,
     second_round,
+    trained,
 )
 from sparserec.bench.pages.convergence import cells_of, curves, page
 from sparserec.bench.results import Entry, Results
@@ -111,6 +112,24 @@ def test_the_mean_over_seeds_of_trials_decides():
 
     runs = [entry.job for entry in done(protocol, worth) if entry.job.phase == "run"]
     assert {job.settings["lr"] for job in runs} == {0.03}
+
+
+def test_a_trial_that_a_run_has_done_is_not_done_again():
+    entries = done(SMALL, lambda job: job.settings["lr"])
+    about = {"valid_recall": 0.3, "epoch": 4, "threads": 1, "device": "cpu", "workers": 2}
+    entries = [replace(entry, figures={**entry.figures, **about, "peak_rss": 5}) for entry in entries]
+    runs = [entry for entry in entries if entry.job.phase == "run"]
+    trials = {entry.job.key: entry for entry in entries if entry.job.phase == "tune"}
+    jobs = [entry.job for entry in entries]
+    assert trained(jobs, entries) == []
+    found = trained(jobs, runs)
+    assert {entry.job.key for entry in found} == {replace(e.job, phase="tune").key for e in runs} & trials.keys()
+    assert len(found) == 5
+    for entry in found:
+        assert entry.figures["curve"] == trials[entry.job.key].figures["curve"]
+        assert entry.figures.keys() == {"valid", "curve", "seconds", "resumed", *about}
+    on_few = [replace(job, dataset="synthetic, few users") for job in jobs]
+    assert trained(on_few, runs) == []
 
 
 def test_trials_may_have_a_fifth_of_the_users():
@@ -445,6 +464,17 @@ def test_a_small_one_from_the_command_line(sparserec, tmp_path, monkeypatch):
     assert code == 0
     assert "seed 0" not in out  # nothing was done again
     assert (tmp_path / "paper.md").read_text() == text
+    runs = Results(tmp_path / "runs-alone" / "paper.jsonl")
+    for entry in entries:
+        if entry.job.phase == "run":
+            runs.append(entry)
+    code, out, err = sparserec(*call[:4], runs.path.parent, "--runs", tmp_path / "runs-again")
+    assert code == 0, err
+    again = {entry.job.key: dict(entry.figures, seconds=0, peak_rss=0) for entry in runs.entries()}
+    known = {entry.job.key: dict(entry.figures, seconds=0, peak_rss=0) for entry in entries}
+    spared = [key for key, figures in again.items() if figures["resumed"] and '"phase": "tune"' in key]
+    assert len(spared) == 5  # what was chosen
+    assert again == {key: {**known[key], "resumed": again[key]["resumed"]} for key in known}
     part = ["--no-dense", "--start", "random", "--mover", "SparseRec, all rows"]
     code, out, err = sparserec(*call[:4], tmp_path / "part", *call[5:], *part)
     assert code == 0, err

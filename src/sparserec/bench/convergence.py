@@ -196,6 +196,27 @@ def next_jobs(protocol: Protocol, entries: Sequence[Entry]) -> list[Job]:
     return list({job.key: job for job in jobs}.values())
 
 
+TRAINED = ("valid", "valid_recall", "epoch", "curve", "threads", "device", "workers")
+"""What a run says of its training; the rest of its figures are of the test part or of what it took."""
+
+
+def trained(jobs: Sequence[Job], entries: Sequence[Entry]) -> list[Entry]:
+    """What is known of those of these jobs that are trials not done, whose very training a run has done.
+
+    Args:
+        jobs: any.
+        entries: results so far.
+    """
+    known = {entry.job.key: entry for entry in entries}
+    todo = [job for job in jobs if job.phase == "tune" and job.key not in known]
+    twins = [(job, known.get(replace(job, phase="run").key)) for job in todo]
+    return [
+        Entry(job, {"seconds": 0.0, "resumed": True, **{name: run.figures[name] for name in TRAINED}})
+        for job, run in twins
+        if run is not None
+    ]
+
+
 def first_round(base: str, mover: str) -> list[dict[str, Any]]:
     """Step sizes x decays."""
     name, decays, _ = DECAYS[base]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sparserec.bench import factorisation as mf
 from sparserec.bench.ablations import ablation_jobs, ablations_page
-from sparserec.bench.convergence import Protocol, next_jobs
+from sparserec.bench.convergence import Protocol, next_jobs, trained
 from sparserec.bench.one import one
 from sparserec.bench.pages.convergence import curves
 from sparserec.bench.pages.convergence import page as converged_page
@@ -43,7 +43,10 @@ def to_the_end(
     for cell in protocol.cells() if not report_only else ():
         done = -1
         while done < (done := len(results.entries())):  # each round tells the next
-            work(next_jobs(cell, results.entries()), results, conditions, tell, one)
+            jobs = next_jobs(cell, results.entries())
+            for entry in trained(jobs, results.entries()):
+                results.append(entry)
+            work(jobs, results, conditions, tell, one)
         _write(results, paths)
     _write(results, paths)
     return [path for path in paths if path.exists()]
