@@ -14,6 +14,7 @@ from sparserec.bench.convergence import (
     AS_PUBLISHED,
     COMMON,
     DENSE,
+    FINALISTS,
     LONGER,
     MOVERS,
     OURS,
@@ -30,8 +31,9 @@ from sparserec.bench.convergence import (
     rising,
     second_round,
     trained,
+    valid_of_candidates,
 )
-from sparserec.bench.pages.convergence import cells_of, curves, page
+from sparserec.bench.pages.convergence import OWN, cells_of, curves, page, whose
 from sparserec.bench.results import Entry, Results
 from sparserec.errors import SparserecError
 from sparserec.interactions import Dataset, Interactions
@@ -103,15 +105,36 @@ def test_a_trial_that_is_missing_holds_up_its_pair_alone():
     assert "fixed from NMF mask" in {job.method for job in jobs if job.phase == "run"}
 
 
-def test_the_mean_over_seeds_of_trials_decides():
-    protocol = Protocol(("synthetic",), ("mf",), (0.25,), ("random",), ("fixed",), tuning_seeds=(0, 1), dense=False)
+def test_the_best_few_trials_are_tried_with_more_seeds_and_their_mean_decides():
+    protocol = Protocol(("synthetic",), ("mf",), (0.25,), ("random",), ("fixed",), tuning_seeds=(4, 5), dense=False)
 
     def worth(job):
-        lucky = job.settings["lr"] == 0.01 and job.settings["seed"] == 0 and job.settings["weight_decay"] == 1e-4
-        return 0.5 if lucky else {0.003: 0.1, 0.01: 0.1, 0.03: 0.4}.get(job.settings["lr"], 0.2)
+        lucky = job.settings["lr"] == 0.01 and job.settings["seed"] == 4 and job.settings["weight_decay"] == 1e-4
+        return 0.5 if lucky else {0.003: 0.3, 0.01: 0.1, 0.03: 0.4}.get(job.settings["lr"], 0.2)
 
-    runs = [entry.job for entry in done(protocol, worth) if entry.job.phase == "run"]
+    entries = done(protocol, worth)
+    trials = [entry.job for entry in entries if entry.job.phase == "tune"]
+    again = [candidate_of(job) for job in trials if job.settings["seed"] == 5]
+    assert sum(job.settings["seed"] == 4 for job in trials) == 10
+    assert again == [
+        {"lr": 0.01, "weight_decay": 1e-4},
+        {"lr": 0.03, "weight_decay": 1e-4},
+        {"lr": 0.03, "weight_decay": 3e-4},
+    ]
+    assert len(again) == FINALISTS
+    runs = [entry.job for entry in entries if entry.job.phase == "run"]
     assert {job.settings["lr"] for job in runs} == {0.03}
+    assert whose(entries, runs[0]) == OWN
+
+
+def test_what_only_one_seed_has_tried_does_not_count_beside_what_several_have():
+    line = Line(SMALL, "synthetic", "mf", "fixed", "random", 0.25)
+    once, often = {"lr": 0.01, "weight_decay": 1e-4}, {"lr": 0.03, "weight_decay": 1e-4}
+    entries = [Entry(line.job("tune", "synthetic", once, 0), {"valid": 0.9})]
+    assert valid_of_candidates(entries) == [(once, [0.9])]
+    entries += [Entry(line.job("tune", "synthetic", often, seed), {"valid": 0.1 + seed}) for seed in (0, 1)]
+    assert valid_of_candidates(entries) == [(often, [0.1, 1.1])]
+    assert valid_of_candidates([]) == []
 
 
 def test_a_trial_that_a_run_has_done_is_not_done_again():
@@ -124,7 +147,7 @@ def test_a_trial_that_a_run_has_done_is_not_done_again():
     assert trained(jobs, entries) == []
     found = trained(jobs, runs)
     assert {entry.job.key for entry in found} == {replace(e.job, phase="tune").key for e in runs} & trials.keys()
-    assert len(found) == 5
+    assert len(found) == 15  # five lines, three seeds of what each has chosen
     for entry in found:
         assert entry.figures["curve"] == trials[entry.job.key].figures["curve"]
         assert entry.figures.keys() == {"valid", "curve", "seconds", "resumed", *about}
@@ -144,7 +167,11 @@ def test_trials_may_have_a_fifth_of_the_users():
     by_phase = {(entry.job.phase, entry.job.dataset) for entry in entries}
     assert by_phase == {("tune", "gowalla-fifth"), ("tune", "gowalla"), ("run", "gowalla")}
     on_all = [entry.job.settings for entry in entries if (entry.job.phase, entry.job.dataset) == ("tune", "gowalla")]
-    assert [(settings["weight_decay"], settings["lr"]) for settings in on_all] == [(1e-3, 0.003), (3e-4, 0.003)]
+    assert [(each["weight_decay"], each["lr"], each["seed"]) for each in on_all] == [
+        (decay, 0.003, seed) for decay in (1e-3, 3e-4) for seed in (0, 1, 2)
+    ]
+    on_few = [entry.job.settings["seed"] for entry in entries if entry.job.dataset == "gowalla-fifth"]
+    assert on_few == [0] * 10
     assert {entry.job.settings["weight_decay"] for entry in entries if entry.job.phase == "run"} == {3e-4}
 
 
@@ -159,6 +186,7 @@ def test_less_decay_is_the_next_smaller_one():
 
 def test_the_page_tells_what_a_choice_on_few_users_would_have_cost():
     few = Protocol(("gowalla",), ("mf",), (0.1,), ("random",), ("fixed",), few_users=True, dense=False)
+    few = replace(few, tuning_seeds=(0,))
     decay = {"gowalla-fifth": 3e-4, "gowalla": 1e-4}
 
     def worth(job):
@@ -167,7 +195,7 @@ def test_the_page_tells_what_a_choice_on_few_users_would_have_cost():
     text = page(done(few, worth), "a command")
     assert "| gowalla | mf | 0.1 | fixed from random | 0.0003 | 0.1500 | 0.0001 | 0.2000 | -25.0 % |" in text
     chosen = next(line for line in text.splitlines() if "lr 0.003, weight_decay 0.0001" in line)
-    assert "| 0.2000 | 0.1500 | 12 |" in chosen
+    assert "| 0.2000 | 0.1500 | - | 12 |" in chosen
     assert "fifth" not in page(done(replace(few, few_users=False), worth), "a command")
 
 
@@ -395,7 +423,7 @@ def test_settings_of_another_cell_take_the_place_of_trials():
     text = page(done(carried, worth), "do it")
     row = next(line for line in text.splitlines() if line.startswith("| yelp2018 | mf | 0.05 | SparseRec"))
     assert "weight_decay 0.0001, rounds 60" in row
-    assert "| of gowalla, 0.1 | - | - | 0 |" in row
+    assert "| of gowalla, 0.1 | - | - | - | 0 |" in row
     assert "| yelp2018 | mf | - | dense | lr 0.003, weight_decay 3e-05 | of gowalla |" in text
     assert "Settings of another cell" not in text  # none was run with its own
 

@@ -77,6 +77,8 @@ OTHER_MOVES = (
     {"rounds": 60, "drop_fraction": 0.5},
 )
 """The second round of what moves."""
+FINALISTS = 3
+"""Of all trials of a pair, each with the first tuning seed: as many are tried with the other tuning seeds too."""
 OTHER_STEPS = (0.5, 2.0)
 """Times the best step size: half of the second round of what does not move, the other half are decays."""
 CUT_AT_RANDOM = {"data": {"split": "random"}}
@@ -93,8 +95,8 @@ class Protocol:
         datasets, bases, densities: the cells, in this order.
         starts, movers: the pairs.
         seeds: of the runs that read the test part.
-        tuning_seeds: of each trial.
-        few_users: whether trials are done on a fifth of the users, and two of each pair again on all.
+        tuning_seeds: the first is that of every trial; the best few of a pair are tried with all.
+        few_users: whether trials are done on a fifth of the users, and two of each pair, these few, again on all.
         tune_parts: whether what lacks a part of the method has trials of its own; else it is run with what the whole
             chose from the same start.
         settings_of: data set and density of the cell whose trials choose the settings of all pairs, each its own; None
@@ -112,7 +114,7 @@ class Protocol:
     starts: Sequence[str] = tuple(STARTS)
     movers: Sequence[str] = tuple(MOVERS)
     seeds: Sequence[int] = (0, 1, 2)
-    tuning_seeds: Sequence[int] = (0,)
+    tuning_seeds: Sequence[int] = (0, 1, 2)
     few_users: bool = False
     tune_parts: bool = True
     settings_of: tuple[str, float] | None = None
@@ -131,7 +133,8 @@ class Protocol:
     def quick(cls, **given: Any) -> Protocol:
         """One of seconds, to see that everything works: its figures mean nothing."""
         tiny = {"datasets": (SYNTHETIC,), "bases": ("mf",), "densities": (0.25,), "starts": ("random", "NMF mask")}
-        tiny |= {"movers": (FIXED, OURS), "seeds": (0,), "dim": 16, "trials": 1, "longer": False}
+        tiny |= {"movers": (FIXED, OURS), "seeds": (0,), "tuning_seeds": (0,)}
+        tiny |= {"dim": 16, "trials": 1, "longer": False}
         known = {name: value for name, value in given.items() if value is not None}
         return cls(**{**tiny, **known, "extra": {**QUICK, **known.get("extra", {})}})
 
@@ -298,21 +301,23 @@ class Line:
         """The trials that can be told by now, and what they chose, once all of them are done."""
         most = self.protocol.trials
         jobs = self.trials(first_round(self.base, self.mover)[:most])
-        best = self.best(entries, jobs)
-        if best is None:
+        ranked = self.ranked(entries, jobs)
+        if ranked is None:
             return jobs, None
-        jobs += self.trials(second_round(self.base, self.mover, best)[:most])
-        chosen = self.best(entries, jobs)
-        if chosen is None or not self.protocol.few_users:
-            return jobs, chosen
-        on_all = self.trials(less_decay(self.base, chosen), few_users=False)
-        return jobs + on_all, self.best(entries, on_all)
+        jobs += self.trials(second_round(self.base, self.mover, ranked[0])[:most])
+        ranked = self.ranked(entries, jobs)
+        if ranked is None:
+            return jobs, None
+        few = self.protocol.few_users
+        finalists = less_decay(self.base, ranked[0]) if few else ranked[:FINALISTS]
+        last = [self.job("tune", self.dataset, each, seed) for each in finalists for seed in self.protocol.tuning_seeds]
+        ranked = self.ranked(entries, last)
+        return jobs + last, ranked[0] if ranked else None
 
-    def trials(self, candidates: Sequence[Mapping[str, Any]], few_users: bool | None = None) -> list[Job]:
-        """The jobs of candidates, each with every tuning seed; on few users where the protocol says so, or this."""
-        few = self.protocol.few_users if few_users is None else few_users
-        dataset = self.dataset + (FEW_USERS if few else "")
-        return [self.job("tune", dataset, each, seed) for each in candidates for seed in self.protocol.tuning_seeds]
+    def trials(self, candidates: Sequence[Mapping[str, Any]]) -> list[Job]:
+        """The jobs of candidates, with the first tuning seed; on few users where the protocol says so."""
+        dataset = self.dataset + (FEW_USERS if self.protocol.few_users else "")
+        return [self.job("tune", dataset, each, self.protocol.tuning_seeds[0]) for each in candidates]
 
     def job(self, phase: str, dataset: str, candidate: Mapping[str, Any], seed: int, times: float = 1.0) -> Job:
         """One training, of so many times the epochs of its base."""
@@ -327,23 +332,29 @@ class Line:
         name = DENSE if self.mover == DENSE else name_of(self.mover, self.start)
         return Job(phase, dataset, self.base, name, self.density, settings)
 
-    def best(self, entries: Sequence[Entry], jobs: Sequence[Job]) -> dict[str, Any] | None:
-        """The candidate of these jobs with the best mean validation NDCG@20, the first of equals; None until all are
+    def ranked(self, entries: Sequence[Entry], jobs: Sequence[Job]) -> list[dict[str, Any]] | None:
+        """The candidates of these jobs by their mean validation NDCG@20, the first of equals first; None until all are
         done."""
         found = {entry.job.key: entry for entry in entries}
         if not all(job.key in found for job in jobs):
             return None
-        return max(mean_valid([found[job.key] for job in jobs]), key=lambda each: each[1])[0]
+        tried = valid_of_candidates([found[job.key] for job in jobs])
+        return [candidate for candidate, _ in sorted(tried, key=lambda each: -statistics.mean(each[1]))]
 
 
-def mean_valid(entries: Sequence[Entry]) -> list[tuple[dict[str, Any], float]]:
-    """Each candidate of these trials with its mean validation NDCG@20 over the seeds, in the order they were tried."""
+def valid_of_candidates(entries: Sequence[Entry]) -> list[tuple[dict[str, Any], list[float]]]:
+    """Each candidate of these trials with its validation NDCG@20, a value a seed, in the order they were tried.
+
+    Those with fewer seeds than others are left out: they were not among the best with the first one.
+    """
     tried: dict[str, list[Entry]] = {}
     for entry in entries:
         tried.setdefault(repr(sorted(candidate_of(entry.job).items())), []).append(entry)
+    most = max(map(len, tried.values()), default=0)
     return [
-        (candidate_of(alike[0].job), statistics.mean(entry.figures["valid"] for entry in alike))
+        (candidate_of(alike[0].job), [entry.figures["valid"] for entry in alike])
         for alike in tried.values()
+        if len(alike) == most
     ]
 
 

@@ -59,7 +59,12 @@ def paper_command(
     ] = None,
     seeds: _Seeds = None,
     tuning_seeds: Annotated[
-        list[int] | None, typer.Option("--tuning-seed", help="Of each trial; may be repeated.")
+        list[int] | None,
+        typer.Option(
+            "--tuning-seed",
+            help="May be repeated: the first is that of all trials, the best three of a pair are tried with each. "
+            "[default: 0, 1, 2]",
+        ),
     ] = None,
     few_users: Annotated[
         bool, typer.Option("--few-users", help="Trials on a fifth of the users, two of each pair again on all.")
@@ -108,7 +113,10 @@ def paper_command(
 
         sparserec bench paper --dataset ml-latest-small --base mf --density 0.1 --workers 2
 
-        sparserec bench paper --dataset gowalla-again --base mf --density 0.1 --settings-of gowalla:0.1 --few-users
+        sparserec bench paper --dataset gowalla --base mf --density 0.1 --few-users --tuning-seed 0
+
+        sparserec bench paper --dataset yelp2018 --base mf --density 0.1 --settings-of gowalla:0.1 --few-users
+        --tuning-seed 0
     """
     from sparserec.bench.convergence import Protocol
     from sparserec.bench.grids import to_the_end

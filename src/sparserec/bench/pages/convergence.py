@@ -12,6 +12,7 @@ from sparserec.bench.convergence import (
     AS_PUBLISHED,
     DECAYS,
     DENSE,
+    FINALISTS,
     FIXED,
     LONGER,
     MOVERS,
@@ -21,11 +22,11 @@ from sparserec.bench.convergence import (
     STILL_RISING,
     Protocol,
     candidate_of,
-    mean_valid,
     name_of,
     pair_of,
     rising,
     title_of,
+    valid_of_candidates,
 )
 from sparserec.bench.data import FEW_USERS
 from sparserec.bench.pages.markdown import percent, table, wrap
@@ -38,8 +39,10 @@ FEWEST_SEEDS = 3
 METHOD = (
     "Each pair of start and mover has settings of its own from as many trials (step size, decay, how often and how "
     'much the mask moves; a fixed mask has more of the first two), by mean validation NDCG@20; or, where "settings" '
-    "names another cell, those that its own trials chose there. The test part is read by runs alone, not by trials "
-    "([more](../guide/benchmarks.md)).",
+    f"names another cell, those that its own trials chose there. All trials have one seed, the best {FINALISTS} two "
+    "more, and the mean of three decides: less than one standard error between it and the next is a tie, which other "
+    "seeds might have decided otherwise. Where no errors are given, one seed decided. The test part is read by runs "
+    "alone, not by trials ([more](../guide/benchmarks.md)).",
     "A run ends when validation has not risen for many epochs, and its best epoch counts. Where a pair still gained "
     f"{100 * STILL_RISING:g} % in the last tenth of its epochs, those from that start were run again with "
     f"{' and then '.join(f'{times:g}' for times in LONGER)} times as many, as far as the table above says so; the "
@@ -197,9 +200,13 @@ def whose(entries: Sequence[Entry], job: Job) -> str:
 
 def _chose(entries: Sequence[Entry], line: Job, job: Job) -> bool:
     """Whether the trials of this job's line chose the settings of that one: those on all users where there are such."""
-    tried = mean_valid(_tried(entries, line) or _tried(entries, line, FEW_USERS))
+    tried = _means(_tried(entries, line) or _tried(entries, line, FEW_USERS))
     best = max((valid for _, valid in tried), default=0.0)
     return (candidate_of(job), best) in tried
+
+
+def _means(trials: Sequence[Entry]) -> list[tuple[dict[str, Any], float]]:
+    return [(candidate, statistics.mean(values)) for candidate, values in valid_of_candidates(trials)]
 
 
 def _values(lines: Lines, mover: str, start: str, figure: str = "ndcg@20") -> list[float]:
@@ -320,16 +327,20 @@ def _chosen(entries: Sequence[Entry]) -> list[str]:
         for method, runs in known.items():
             job, last = runs[0].job, longest[data, base, density][method]
             on_few, on_all = _tried(entries, job, FEW_USERS), _tried(entries, job)
-            best = sorted((valid for _, valid in mean_valid(on_all)), reverse=True)[:2]
+            best = sorted((values for _, values in valid_of_candidates(on_all)), key=statistics.mean, reverse=True)[:2]
             settings = ", ".join(f"{name} {value:g}" for name, value in _plain(candidate_of(job)).items())
             gained = percent(rising(last), 2)
             epochs, most = (statistics.mean(len(run.figures["curve"]) for run in each) for each in (runs, last))
             cells = [data, base, "-" if density is None else f"{density:g}", title_of(method)]
             cells += [settings, whose(entries, job)]
-            cells += [*(f"{value:.4f}" for value in best), *["-"] * (2 - len(best))]
-            rows.append([*cells, len(on_few) + len(on_all), f"{epochs:.0f}", f"{most:.0f}", gained])
-    head = ["data", "base", "density", "method", "chosen", "settings", "valid NDCG@20", "of the next trial", "trials"]
-    return table([*head, "epochs", "most epochs tried", "gained in the last tenth of these"], rows)
+            cells += [*(spread(values) for values in best), *["-"] * (2 - len(best))]
+            several = len(best) == 2 and len(best[0]) > 1
+            cells.append(f"{difference(*best).errors:.1f}" if several else "-")
+            trials = sum(len({repr(candidate_of(entry.job)) for entry in each}) for each in (on_few, on_all))
+            rows.append([*cells, trials, f"{epochs:.0f}", f"{most:.0f}", gained])
+    head = ["data", "base", "density", "method", "chosen", "settings", "valid NDCG@20", "of the next trial"]
+    head += ["standard errors between", "trials", "epochs", "most epochs tried", "gained in the last tenth of these"]
+    return table(head, rows)
 
 
 def _tried(entries: Sequence[Entry], job: Job, on: str = "") -> list[Entry]:
@@ -347,7 +358,7 @@ def _few_users(entries: Sequence[Entry]) -> list[str]:
     rows = []
     for (data, base, density), known in cells_of(entries).items():
         for method, runs in known.items():
-            few, every = (mean_valid(_tried(entries, runs[0].job, end)) for end in (FEW_USERS, ""))
+            few, every = (_means(_tried(entries, runs[0].job, end)) for end in (FEW_USERS, ""))
             if not few or not every:
                 continue
             best, _ = max(few, key=lambda each: each[1])
