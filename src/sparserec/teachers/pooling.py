@@ -18,7 +18,7 @@ SHORTEST = np.float32(1e-12)
 # Reassociation lets the compiler use vector instructions for the sums; their order is the same in each run.
 @kernel(parallel=True, fastmath={"reassoc", "contract", "nsz"})
 def cosines(pooled, owner, into, known, weights, out, ranked, cosines_of, lengths):
-    """Write the cosine of pooled[owner] - weights * into[known] with out[ranked] into `found`, for each entry.
+    """Write the cosine of pooled[owner] - weights * into[known] with out[ranked] into `cosines_of`, for each entry.
 
     Args:
         pooled: (B, dim) float32.
@@ -28,7 +28,7 @@ def cosines(pooled, owner, into, known, weights, out, ranked, cosines_of, length
         weights: (N,) float32.
         out: (R, dim) float32.
         ranked: (N,) int64, rows of `out`.
-        found: (N,) float32.
+        cosines_of: (N,) float32.
         lengths: (2, N) float32, of the differences and of the rows of `out`.
     """
     for e in prange(len(owner)):

@@ -55,6 +55,7 @@ METHOD = (
     "gowalla-again and yelp2018-again hold the interactions of gowalla and yelp2018: settings that trials on those "
     "chose were judged by interactions of which some are in the test part here.",
     "mf is measured from the exported file; of lightgcn the tables of layer 0 and the graph are what a device needs.",
+    "Peak memory of each start and of training, beside a dense table: [memory](memory.md#where-tables-start).",
 )
 ON_FEW = (
     "Where trials had a fifth of the users, the best of them and the same with the next smaller decay were tried on "
