@@ -428,6 +428,22 @@ def test_settings_of_another_cell_take_the_place_of_trials():
     assert "Settings of another cell" not in text  # none was run with its own
 
 
+def test_settings_come_from_a_cell_whose_trials_chose_them_with_one_seed_or_with_all():
+    here = Line(SMALL, "synthetic", "mf", "fixed", "random", 0.25)
+    there = replace(here, density=0.5)
+    first, later, neither = ({"lr": lr, "weight_decay": 1e-4} for lr in (0.01, 0.03, 0.003))
+    valid = {0.01: (0.3, 0.1), 0.03: (0.2, 0.4), 0.003: (0.1,)}
+    entries = [
+        Entry(there.job("tune", "synthetic", each, seed), {"valid": worth})
+        for each in (first, later, neither)
+        for seed, worth in enumerate(valid[each["lr"]])
+    ]
+    said = [whose(entries, here.job("run", "synthetic", each, 0)) for each in (first, later, neither)]
+    assert said == ["of synthetic, 0.5", "of synthetic, 0.5", "given"]
+    said = [whose(entries, there.job("run", "synthetic", each, 0)) for each in (first, later, neither)]
+    assert said == ["given", OWN, "given"]
+
+
 def test_the_page_tells_what_settings_of_another_cell_cost():
     protocol = Protocol(("gowalla",), ("mf",), (0.1, 0.05), ("NMF mask",), ("fixed",), dense=False)
     best = {0.1: 3e-4, 0.05: 1e-4}

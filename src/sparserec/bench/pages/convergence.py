@@ -194,14 +194,24 @@ def whose(entries: Sequence[Entry], job: Job) -> str:
     for (data, density), other in others.items():
         if data.endswith(FEW_USERS) or (data, density) == (job.dataset, job.density):
             continue
-        if _chose(entries, other, job):
+        if _chose(entries, other, job) or _chose_first(entries, other, job):
             return f"of {data}" + ("" if density is None else f", {density:g}")
     return "given"
 
 
 def _chose(entries: Sequence[Entry], line: Job, job: Job) -> bool:
     """Whether the trials of this job's line chose the settings of that one: those on all users where there are such."""
-    tried = _means(_tried(entries, line) or _tried(entries, line, FEW_USERS))
+    return _is_best(job, _tried(entries, line) or _tried(entries, line, FEW_USERS))
+
+
+def _chose_first(entries: Sequence[Entry], line: Job, job: Job) -> bool:
+    """The same of what these trials chose before the best of them had more seeds than the first."""
+    trials = _tried(entries, line)
+    return _is_best(job, [entry for entry in trials if entry.job.settings["seed"] == trials[0].job.settings["seed"]])
+
+
+def _is_best(job: Job, trials: Sequence[Entry]) -> bool:
+    tried = _means(trials)
     best = max((valid for _, valid in tried), default=0.0)
     return (candidate_of(job), best) in tried
 
