@@ -341,7 +341,7 @@ def test_a_part_may_have_a_start_of_its_own():
     assert found == {"NMF mask": [[0.2] * 100] * 3, "random": [[0.1] * 100] * 3}
 
 
-def test_of_several_settings_its_own_count_then_those_of_most_seeds_then_the_longest():
+def test_of_several_ways_those_of_trials_count_then_most_seeds_then_validation():
     runs = [entry for entry in done(SMALL, lambda job: 0.1) if entry.job.phase == "run"]
     method = runs[-1].job.method
     own = [entry for entry in runs if entry.job.method == method]
@@ -361,6 +361,11 @@ def test_of_several_settings_its_own_count_then_those_of_most_seeds_then_the_lon
     assert counted([*own, *others]) == others  # of none are trials known
     assert counted([*trials, *longer, *own, *others]) == longer
     assert counted([*trials, *own, *fewer]) == own
+    elsewhere = [  # the trials of another cell chose what validation prefers here
+        Entry(replace(run.job, phase="tune", density=0.5), {"valid": 0.9}) for run in with_settings(1, lr=0.7)
+    ]
+    assert counted([*trials, *elsewhere, *own, *others]) == others
+    assert counted([*trials, *elsewhere, *own, *others[:2]]) == own
 
 
 def test_where_one_is_still_rising_all_from_its_start_are_run_for_longer():

@@ -39,7 +39,8 @@ FEWEST_SEEDS = 3
 METHOD = (
     "Each pair of start and mover has settings of its own from as many trials (step size, decay, how often and how "
     'much the mask moves; a fixed mask has more of the first two), by mean validation NDCG@20; or, where "settings" '
-    f"names another cell, those that its own trials chose there. All trials have one seed, the best {FINALISTS} two "
+    "names another cell, those that its own trials chose there, and where a pair was run with both, those that "
+    f"validation prefers. All trials have one seed, the best {FINALISTS} two "
     "more, and the mean of three decides: less than one standard error between it and the next is a tie, which other "
     "seeds might have decided otherwise. Where no errors are given, one seed decided. The test part is read by runs "
     "alone, not by trials ([more](../guide/benchmarks.md)).",
@@ -63,9 +64,10 @@ ON_FEW = (
 )
 ELSEWHERE = (
     "Each line with the settings that its own trials chose, and with those that the trials of the same line chose in "
-    "another cell. A line that chose the same in both is left out."
+    "another cell, over the seeds that both have. A line that chose the same in both is left out; of both, those count "
+    "that have more seeds, then those that are better."
 )
-OWN, WHOLE = "its own", "of the whole"
+OWN, WHOLE, GIVEN = "its own", "of the whole", "given"
 """Whose settings a line was run with."""
 PUBLISHED = "each as published"
 PUBLISHED_MOVING = "each as published, moving masks"
@@ -136,8 +138,9 @@ def page(entries: Sequence[Entry], command: str) -> str:
 def cells_of(entries: Sequence[Entry]) -> dict[Cell, dict[str, list[Entry]]]:
     """Runs of the run phase by data set, base and density, and there by method; dense tables in a cell of their own.
 
-    Of a method that was run several times, those runs count whose settings its own trials chose, of these the ones of
-    most seeds, of these the best by mean validation NDCG@20, of these the last. Data sets stand in the order in which
+    Of a method that was run in several ways, those count whose settings came of trials, here or in another cell, of
+    these the ones of most seeds, of these the best by mean validation NDCG@20, of these the last: settings of another
+    cell are one more trial, and harm no rival. Data sets stand in the order in which
     they were first run, bases likewise, dense tables and high densities before low ones.
     """
     cells: dict[Cell, dict[str, list[Entry]]] = {}
@@ -165,7 +168,7 @@ def _counted(entries: Sequence[Entry], ways: Sequence[list[Entry]]) -> list[Entr
 
     def worth(way: list[Entry]) -> tuple[bool, int, float, int]:
         valid = statistics.mean(run.figures["valid"] for run in way)
-        return whose(entries, way[0].job) == OWN, len(way), valid, entries.index(way[-1])
+        return whose(entries, way[0].job) != GIVEN, len(way), valid, entries.index(way[-1])
 
     return max(ways, key=worth)
 
@@ -196,7 +199,7 @@ def whose(entries: Sequence[Entry], job: Job) -> str:
             continue
         if _chose(entries, other, job) or _chose_first(entries, other, job):
             return f"of {data}" + ("" if density is None else f", {density:g}")
-    return "given"
+    return GIVEN
 
 
 def _chose(entries: Sequence[Entry], line: Job, job: Job) -> bool:
@@ -338,12 +341,14 @@ def _chosen(entries: Sequence[Entry]) -> list[str]:
         for method, runs in known.items():
             job, last = runs[0].job, longest[data, base, density][method]
             on_few, on_all = _tried(entries, job, FEW_USERS), _tried(entries, job)
-            best = sorted((values for _, values in valid_of_candidates(on_all)), key=statistics.mean, reverse=True)[:2]
+            source = whose(entries, job)
+            tried = valid_of_candidates(on_all) if source == OWN else []
+            best = sorted((values for _, values in tried), key=statistics.mean, reverse=True)[:2]
             settings = ", ".join(f"{name} {value:g}" for name, value in _plain(candidate_of(job)).items())
             gained = percent(rising(last), 2)
             epochs, most = (statistics.mean(len(run.figures["curve"]) for run in each) for each in (runs, last))
             cells = [data, base, "-" if density is None else f"{density:g}", title_of(method)]
-            cells += [settings, whose(entries, job)]
+            cells += [settings, source]
             cells += [*(spread(values) for values in best), *["-"] * (2 - len(best))]
             several = len(best) == 2 and len(best[0]) > 1
             cells.append(f"{difference(*best).errors:.1f}" if several else "-")
@@ -394,8 +399,9 @@ def _elsewhere(entries: Sequence[Entry]) -> list[str]:
         own = by_source.pop(OWN, None)
         for source, others in by_source.items():
             if own and source.startswith("of ") and source != WHOLE:
-                pair = [_counted(entries, way) for way in (own, others)]
-                valid, there = ([run.figures["valid"] for run in runs] for runs in pair)
+                by_seed = [{run.job.settings["seed"]: run for run in _counted(entries, way)} for way in (own, others)]
+                shared = by_seed[0].keys() & by_seed[1].keys()
+                valid, there = ([runs[seed].figures["valid"] for seed in sorted(shared)] for runs in by_seed)
                 cost = statistics.mean(there) / statistics.mean(valid) - 1
                 cells = [data, base, f"{density:g}" if density else "-", title_of(method), spread(valid), source[3:]]
                 rows.append([*cells, spread(there), percent(cost, 1)])
