@@ -105,10 +105,11 @@ def _ended(folder: Path) -> str:
         for cell, gain in every
         if gain.words not in as_published and (gain.others > 1 or gain.best != FIXED)
     ]
-    signs = [gain.apart.clear for _, gain in equal if gain.apart]
-    words = f"from equal starts clearly ahead in {signs.count(1)} of {len(signs)} comparisons, clearly behind in "
-    words += f"{signs.count(-1)}, NDCG@20 {_from_to(equal, entries)}. Each as published, beside the best other that "
-    words += f"moves its mask: {_from_to(moving, entries)}"
+    of_sign = {sign: [each for each in equal if each[1].apart and each[1].apart.clear == sign] for sign in (1, -1, 0)}
+    ahead, behind = (_each(of_sign[sign], entries) for sign in (1, -1))
+    words = f"from equal starts, NDCG@20 in {len(equal)} comparisons: clearly ahead in {ahead}; clearly behind in "
+    words += behind + (f"; in the others {_from_to(of_sign[0], entries)}" if of_sign[0] else "")
+    words += f". Each as published, beside the best other that moves its mask: {_from_to(moving, entries)}"
     most, gain = max(moving, key=_share)
     start = AS_PUBLISHED[OURS]
     if beside := dict(convergence.beside_fixed(cells[most])).get(start):
@@ -122,19 +123,25 @@ def _share(found: tuple[convergence.Cell, convergence.Compared]) -> float:
     return found[1].share
 
 
+def _each(found: Sequence[tuple[convergence.Cell, convergence.Compared]], entries: Sequence[Entry]) -> str:
+    """How many there are, and the gain of each."""
+    gains = ", ".join(_gain(*each, entries, verdict=False) for each in found)
+    return f"{len(found)}, {gains}" if found else "0"
+
+
 def _from_to(found: Sequence[tuple[convergence.Cell, convergence.Compared]], entries: Sequence[Entry]) -> str:
     """The least and the largest gain."""
     ends = min(found, key=_share), max(found, key=_share)
     return " to ".join(dict.fromkeys(_gain(*each, entries) for each in ends))
 
 
-def _gain(cell: convergence.Cell, gain: convergence.Compared, entries: Sequence[Entry]) -> str:
+def _gain(cell: convergence.Cell, gain: convergence.Compared, entries: Sequence[Entry], verdict: bool = True) -> str:
     """A gain with where it was found, whether it is clear, that on validation, and whose settings if not its own."""
     data, base, density = cell
     assert gain.apart is not None
-    clear = "clear" if gain.apart.clear else "not clear"
+    clear = ("; clear" if gain.apart.clear else "; not clear") if verdict else ""
     best = f"{gain.best}, {gain.words.removeprefix('all ')}" if gain.words.startswith("all ") else gain.best
-    where = f"{best}; {data}, {base}, density {density:g}; {clear}; on validation {percent(gain.valid, 2)}"
+    where = f"{best}; {data}, {base}, density {density:g}{clear}; on validation {percent(gain.valid, 2)}"
     if (settings := convergence.whose(entries, gain.job)) != convergence.OWN:
         where += f"; settings {settings}"
     return f"{percent(gain.share, 2)} ({where})"
