@@ -225,7 +225,11 @@ def test_the_page_says_what_was_not_run():
     text = " ".join(page(done(one, lambda job: 0.1), "do it").split())
     assert "## What was not run Of what the command does without options: ml-latest-small with mf at 0.1 and" in text
     assert "; gowalla with mf at 0.05, lightgcn at 0.1 and 0.05; gowalla-again with mf" in text
+    assert "lightgcn at 0.1 and 0.05. With options: neumf on any data." in text
     every = replace(Protocol(), starts=("random",), movers=("fixed",), dense=False, seeds=(0,), longer=False)
+    text = page(done(every, lambda job: 0.1), "do it")
+    assert "## What was not run\n\nWith options: neumf on any data.\n" in text
+    every = replace(every, bases=tuple(COMMON))
     assert "What was not run" not in page(done(every, lambda job: 0.1), "do it")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from sparserec.bench.convergence import (
     AS_PUBLISHED,
+    COMMON,
     DECAYS,
     DENSE,
     FINALISTS,
@@ -410,14 +411,16 @@ def _elsewhere(entries: Sequence[Entry]) -> list[str]:
 
 
 def _not_run(cells: Collection[Cell]) -> str:
-    """The cells that the command has without options and nothing is known of."""
+    """The cells that the command has without options and nothing is known of, and bases that it has with options."""
     protocol, missing = Protocol(), dict[str, list[str]]()
     for data, base in itertools.product(protocol.datasets, protocol.bases):
         left = [f"{density:g}" for density in protocol.densities if (data, base, density) not in cells]
         if left:
             missing.setdefault(data, []).append(f"{base} at {' and '.join(left)}")
     each = "; ".join(f"{data} with {', '.join(those)}" for data, those in missing.items())
-    return f"Of what the command does without options: {each}." if missing else ""
+    bases = [base for base in COMMON if base not in protocol.bases and base not in {cell[1] for cell in cells}]
+    words = [f"Of what the command does without options: {each}."] if missing else []
+    return " ".join([*words, *(f"With options: {base} on any data." for base in bases)])
 
 
 def _plain(candidate: Mapping[str, Any]) -> dict[str, float]:
