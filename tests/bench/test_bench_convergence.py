@@ -450,7 +450,7 @@ def test_settings_come_from_a_cell_whose_trials_chose_them_with_one_seed_or_with
     said = [whose(entries, here.job("run", "synthetic", each, 0)) for each in (first, later, neither)]
     assert said == ["of synthetic, 0.5", "of synthetic, 0.5", "given"]
     said = [whose(entries, there.job("run", "synthetic", each, 0)) for each in (first, later, neither)]
-    assert said == ["given", OWN, "given"]
+    assert said == [OWN, OWN, "given"]
 
 
 def test_the_page_tells_what_settings_of_another_cell_cost():

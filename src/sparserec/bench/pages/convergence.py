@@ -40,8 +40,8 @@ FEWEST_SEEDS = 3
 METHOD = (
     "Each pair of start and mover has settings of its own from as many trials (step size, decay, how often and how "
     'much the mask moves; a fixed mask has more of the first two), by mean validation NDCG@20; or, where "settings" '
-    "names another cell, those that its own trials chose there, and where a pair was run with both, those that "
-    f"validation prefers. All trials have one seed, the best {FINALISTS} two "
+    "names another cell, those that its own trials chose there. Where a pair was run with several of these (what one "
+    f"seed had chosen, what three chose, those of another cell), validation decides. All trials have one seed, the best {FINALISTS} two "
     "more, and the mean of three decides: less than one standard error between it and the next is a tie, which other "
     "seeds might have decided otherwise. Where no errors are given, one seed decided. The test part is read by runs "
     "alone, not by trials ([more](../guide/benchmarks.md)).",
@@ -188,7 +188,7 @@ def ends(entries: Sequence[Entry]) -> dict[Cell, dict[str, list[Entry]]]:
 
 def whose(entries: Sequence[Entry], job: Job) -> str:
     """Whose trials chose the settings of a run: its own, those of the whole of which it is a part, of another cell."""
-    if _chose(entries, job, job):
+    if _chose(entries, job, job) or _chose_first(entries, job, job):
         return OWN
     mover, start = pair_of(job.method)
     if mover in PARTS and _chose(entries, replace(job, method=name_of(OURS, start)), job):
@@ -209,7 +209,7 @@ def _chose(entries: Sequence[Entry], line: Job, job: Job) -> bool:
 
 
 def _chose_first(entries: Sequence[Entry], line: Job, job: Job) -> bool:
-    """The same of what these trials chose before the best of them had more seeds than the first."""
+    """The same of what these trials chose with the first seed alone: what was run with it stays one of its own."""
     trials = _tried(entries, line)
     return _is_best(job, [entry for entry in trials if entry.job.settings["seed"] == trials[0].job.settings["seed"]])
 
