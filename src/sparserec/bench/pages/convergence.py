@@ -42,8 +42,8 @@ METHOD = (
     'much the mask moves; a fixed mask has more of the first two), by mean validation NDCG@20; or, where "settings" '
     "names another cell, those that its own trials chose there. Where a pair was run with several of these (what one "
     "seed had chosen, what three chose, those of another cell), validation decides. All trials have one seed, the best "
-    f"{FINALISTS} two more, and the mean of three decides: less than one standard error between it and the next is a tie, which other "
-    "seeds might have decided otherwise. Where no errors are given, one seed decided. The test part is read by runs "
+    f"{FINALISTS} two more, and the mean of three decides: less than one standard error between it and the next is a tie, "
+    "which other seeds might have decided otherwise. Where no errors are given, one seed decided. The test part is read by runs "
     "alone, not by trials ([more](../guide/benchmarks.md)).",
     "A run ends when validation has not risen for many epochs, and its best epoch counts. Where a pair still gained "
     f"{100 * STILL_RISING:g} % in the last tenth of its epochs, those from that start were run again with "
