@@ -42,9 +42,9 @@ METHOD = (
     'much the mask moves; a fixed mask has more of the first two), by mean validation NDCG@20; or, where "settings" '
     "names another cell, those that its own trials chose there. Where a pair was run with several of these (what one "
     "seed had chosen, what three chose, those of another cell), validation decides. All trials have one seed, the best "
-    f"{FINALISTS} two more, and the mean of three decides: less than one standard error between it and the next is a tie, "
-    "which other seeds might have decided otherwise. Where no errors are given, one seed decided. The test part is read by runs "
-    "alone, not by trials ([more](../guide/benchmarks.md)).",
+    f"{FINALISTS} two more, and the mean of three decides: less than one standard error between it and the next is a "
+    "tie, which other seeds might have decided otherwise. Where no errors are given, one seed decided. The test part "
+    "is read by runs alone, not by trials ([more](../guide/benchmarks.md)).",
     "A run ends when validation has not risen for many epochs, and its best epoch counts. Where a pair still gained "
     f"{100 * STILL_RISING:g} % in the last tenth of its epochs, those from that start were run again with "
     f"{' and then '.join(f'{times:g}' for times in LONGER)} times as many, as far as the table above says so; the "
@@ -399,10 +399,11 @@ def _elsewhere(entries: Sequence[Entry]) -> list[str]:
             by_source.setdefault(whose(entries, way[0].job), []).append(way)
         own = by_source.pop(OWN, None)
         for source, others in by_source.items():
-            if own and source.startswith("of ") and source != WHOLE:
-                by_seed = [{run.job.settings["seed"]: run for run in _counted(entries, way)} for way in (own, others)]
-                shared = by_seed[0].keys() & by_seed[1].keys()
-                valid, there = ([runs[seed].figures["valid"] for seed in sorted(shared)] for runs in by_seed)
+            if not own or not source.startswith("of ") or source == WHOLE:
+                continue
+            by_seed = [{run.job.settings["seed"]: run for run in _counted(entries, way)} for way in (own, others)]
+            if shared := sorted(by_seed[0].keys() & by_seed[1].keys()):
+                valid, there = ([runs[seed].figures["valid"] for seed in shared] for runs in by_seed)
                 cost = statistics.mean(there) / statistics.mean(valid) - 1
                 cells = [data, base, f"{density:g}" if density else "-", title_of(method), spread(valid), source[3:]]
                 rows.append([*cells, spread(there), percent(cost, 1)])
