@@ -133,8 +133,8 @@ class Protocol:
     def quick(cls, **given: Any) -> Protocol:
         """One of seconds, to see that everything works: its figures mean nothing."""
         tiny = {"datasets": (SYNTHETIC,), "bases": ("mf",), "densities": (0.25,), "starts": ("random", "NMF mask")}
-        tiny |= {"movers": (FIXED, OURS), "seeds": (0,), "tuning_seeds": (0,)}
-        tiny |= {"dim": 16, "trials": 1, "longer": False}
+        tiny |= {"movers": (FIXED, OURS), "seeds": (0,), "tuning_seeds": (0,), "dim": 16}
+        tiny |= {"trials": 1, "longer": False}
         known = {name: value for name, value in given.items() if value is not None}
         return cls(**{**tiny, **known, "extra": {**QUICK, **known.get("extra", {})}})
 
