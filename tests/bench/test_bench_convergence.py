@@ -33,7 +33,16 @@ from sparserec.bench.convergence import (
     trained,
     valid_of_candidates,
 )
-from sparserec.bench.pages.convergence import OWN, cells_of, curves, page, whose
+from sparserec.bench.pages.convergence import (
+    OWN,
+    VERDICTS,
+    by_verdict,
+    cells_of,
+    curves,
+    from_equal_starts,
+    page,
+    whose,
+)
 from sparserec.bench.results import Entry, Results
 from sparserec.errors import SparserecError
 from sparserec.interactions import Dataset, Interactions
@@ -265,15 +274,56 @@ def test_the_page_compares_from_equal_starts_and_as_published():
     assert "| all from NMF mask | fixed | 1 | +24.84 % | +24.84 % | +49.0 | 3 |" in text
     assert "| each as published | fixed | 1 |" in text
     assert "moving masks" not in text  # no other one was run from random
-    assert "keeps 80.1 % of it" in " ".join(text.split())
+    row = (
+        "| synthetic | mf | 0.25 | SparseRec from NMF mask | 0.2010 ± 0.0010 | 0.2510 ± 0.0010 | 80.1 % | 80.1 % | - |"
+    )
+    assert row in text
+    assert "on the test part: synthetic with mf none (on validation none)." in " ".join(text.split())
+    assert "comparisons from equal starts" not in text  # beside a fixed mask alone nothing is said of how masks move
     assert "## synthetic, mf, density 0.25" in text
     worse = [
         replace(e, figures={**e.figures, "valid": e.figures["valid"] / (2 if OURS in e.job.method else 1)})
         for e in done(SMALL, worth)
     ]
-    assert "| all from random | fixed | 1 | +19.80 % | -40.10 % | +24.5 | 3 |" in page(worse, "do it")
+    assert "| all from random | fixed | 1 | +19.80 % | -40.10 % | +24.5 | 3 | ahead |" in page(worse, "do it")
     two = page([e for e in done(SMALL, worth) if e.job.settings["seed"] < 2], "do it")
-    assert "| all from random | fixed | 1 | +19.90 % | +19.90 % | - | 2 |" in two
+    assert "| all from random | fixed | 1 | +19.90 % | +19.90 % | - | 2 | - |" in two
+
+
+def test_the_page_says_down_to_which_density_a_dense_table_is_matched():
+    protocol = Protocol(("synthetic",), ("mf",), (0.5, 0.25, 0.1), ("NMF mask",), (OURS,))
+    ours, on_valid = {0.5: 0.199, 0.25: 0.191, 0.1: 0.1}, {0.5: 0.198, 0.25: 0.1, 0.1: 0.1}
+
+    def figures(entry):
+        density = entry.job.density
+        test, valid = ours.get(density, 0.2), on_valid.get(density, 0.2)
+        return {**entry.figures, "ndcg@20": test, "valid": valid, "bytes": round(1000 * (density or 1))}
+
+    entries = [replace(entry, figures=figures(entry)) for entry in done(protocol, lambda job: 0.1)]
+    text = page(entries, "do it")
+    assert "| 0.1910 ± 0.0000 | 0.2000 ± 0.0000 | 95.5 % | 50.0 % | 25 % |" in text
+    assert "on the test part: synthetic with mf 0.25 (on validation 0.5)." in " ".join(text.split())
+    without = page([entry for entry in entries if entry.job.density is not None], "do it")
+    assert "dense table's" not in without
+
+
+def test_verdicts_are_counted_where_another_mask_moves():
+    figures = {"RigL from random": 0.3, "RigL from NMF mask": 0.1, OURS + " from NMF mask": 0.2}
+
+    def worth(job):
+        random = 0 if job.method == OURS + " from random" else figures.get(job.method, 0.1)
+        return random + job.settings["seed"] / 1000 * (job.phase == "run") + 0.01
+
+    entries = done(replace(SMALL, starts=("random", "NMF mask", "NMF"), movers=("fixed", "RigL", OURS)), worth)
+    equal = from_equal_starts(entries)
+    assert [(one.words, one.best) for _, one in equal] == [
+        ("all from random", "RigL"),
+        ("all from NMF mask", "fixed"),
+        ("all from NMF", "fixed"),
+    ]
+    found = {verdict: [one.words for _, one in by_verdict(equal, verdict)] for verdict in VERDICTS.values()}
+    assert found == {"ahead": ["all from NMF mask"], "behind": ["all from random"], "not clear": ["all from NMF"]}
+    assert "is clearly ahead in 1, clearly behind in 1; 1 are not clear." in " ".join(page(entries, "do it").split())
 
 
 def test_parts_taken_away_have_trials_of_their_own_and_a_table():
@@ -294,7 +344,7 @@ def test_parts_taken_away_have_trials_of_their_own_and_a_table():
     ] * 3
     text = page(entries, "do it")
     row = "| SparseRec from NMF mask | SparseRec, last batch from NMF mask | its own | 0.1110 ± 0.0010 | -47.39 % | "
-    assert row + "-122.5 | 3 |" in text
+    assert row + "-122.5 | 3 | behind |" in text
     assert "| SparseRec from random | its own | 0.2110 ± 0.0010 | +0.00 % | +0.0 | 3 |" in text
     assert "| all from" not in text  # a part of ours is no rival
 
@@ -331,7 +381,7 @@ def test_moving_masks_as_published_are_compared_without_the_fixed_one():
 
     text = page(done(replace(SMALL, movers=("fixed", "RigL", OURS)), worth), "do it")
     assert "| each as published | fixed | 2 | -33.22 % |" in text
-    assert "| each as published, moving masks | RigL | 1 | +99.01 % | +99.01 % | +122.5 | 3 | +0.00 % |" in text
+    assert "| each as published, moving masks | RigL | 1 | +99.01 % | +99.01 % | +122.5 | 3 | ahead | +0.00 % |" in text
 
 
 def test_a_part_may_have_a_start_of_its_own():

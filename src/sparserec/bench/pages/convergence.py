@@ -50,7 +50,7 @@ METHOD = (
     f"{' and then '.join(f'{times:g}' for times in LONGER)} times as many, as far as the table above says so; the "
     "length with the best mean validation NDCG@20 counts, the gain of the last tenth is that of the longest.",
     "Means over seeds with standard deviations. A gain is told with its standard errors where both sides have three "
-    f"seeds; it is clear from {CLEAR} of them on, with every seed on one side, and else a tie. Seeds are those of the "
+    f"seeds; it is clear from {CLEAR} of them on, with every seed on one side. Seeds are those of the "
     "training: all share one cut of the data, whose chance they don't show.",
     'What lacks a part of the method and has settings "of the whole" was not tuned itself, which favours the whole; '
     "where a start was run in this way alone, so are its curves.",
@@ -70,6 +70,8 @@ ELSEWHERE = (
 )
 OWN, WHOLE, GIVEN = "its own", "of the whole", "given"
 """Whose settings a line was run with."""
+VERDICTS = {1: "ahead", -1: "behind", 0: "not clear"}
+"""What a difference says that is clear or not."""
 PUBLISHED = "each as published"
 PUBLISHED_MOVING = "each as published, moving masks"
 Cell = tuple[str, str, float | None]
@@ -91,7 +93,6 @@ class Compared:
         others: how many other movers were measured.
         rising: by what share of its validation NDCG@20 the best other was still rising in the last tenth of the epochs
             of its longest runs.
-        job: one of the runs of ours.
     """
 
     words: str
@@ -102,7 +103,6 @@ class Compared:
     seeds: int
     others: int
     rising: float
-    job: Job
 
 
 def page(entries: Sequence[Entry], command: str) -> str:
@@ -112,19 +112,28 @@ def page(entries: Sequence[Entry], command: str) -> str:
         entries: of both phases.
         command: that made them, for the reader.
     """
-    cells, longest = cells_of(entries), ends(entries)
+    cells = cells_of(entries)
     lines = ["# The paper's method, trained to the end", "", f"Made by `{command}`."]
     if curves(entries):
         lines += ["", "![Validation NDCG@20 by epoch, a line a start](paper_curves.png)"]
-    for cell, known in cells.items():
-        if cell[2] is None:
-            continue
-        data, base, density = cell
-        lines += ["", f"## {data}, {base}, density {density:g}", "", "Test NDCG@20:", "", *_crossed(known, "ndcg@20")]
-        lines += ["", "Validation NDCG@20:", "", *_crossed(known, "valid")]
-        lines += _gains(known, longest[cell])
-        lines += _parts(entries, known)
-        lines += _of_dense(known, cells.get((data, base, None), {}))
+    for title, section in (
+        ("Beside other methods", _gains(entries)),
+        ("With one part taken away", _parts(entries, cells)),
+        ("Beside a dense table", _of_dense(cells)),
+    ):
+        if section:
+            lines += ["", f"## {title}", "", *section]
+    for (data, base, density), known in cells.items():
+        if density is not None:
+            lines += [
+                "",
+                f"## {data}, {base}, density {density:g}",
+                "",
+                "Test NDCG@20:",
+                "",
+                *_crossed(known, "ndcg@20"),
+            ]
+            lines += ["", "Validation NDCG@20:", "", *_crossed(known, "valid")]
     lines += ["", "## What was chosen", "", *_chosen(entries)]
     if costs := _few_users(entries):
         lines += ["", "### Trials on a fifth of the users", "", *costs, "", *wrap(ON_FEW)]
@@ -269,8 +278,8 @@ def gains(lines: Lines, longest: Lines) -> list[Compared]:
         apart = difference(ours, known[best]) if seeds >= FEWEST_SEEDS else None
         pair = name_of(OURS, start), name_of(best, theirs[best])
         more, on_valid = (_more(lines, *pair, figure) for figure in ("ndcg@20", "valid"))
-        job, still = lines[pair[0]][0].job, rising(longest[pair[1]])
-        found.append(Compared(words, best, more, on_valid, apart, seeds, len(known), still, job))
+        still = rising(longest[pair[1]])
+        found.append(Compared(words, best, more, on_valid, apart, seeds, len(known), still))
     return found
 
 
@@ -280,9 +289,41 @@ def _more(lines: Lines, ours: str, theirs: str, figure: str) -> float:
     return one / other - 1
 
 
-def _gains(lines: Lines, longest: Lines) -> list[str]:
+def compared(entries: Sequence[Entry]) -> list[tuple[Cell, Compared]]:
+    """The comparisons of `gains` of all cells."""
+    longest = ends(entries)
+    return [(cell, one) for cell, known in cells_of(entries).items() for one in gains(known, longest[cell])]
+
+
+def from_equal_starts(entries: Sequence[Entry]) -> list[tuple[Cell, Compared]]:
+    """Those of `compared` in which all have one start and enough seeds, and another mask moves too: beside a fixed one
+    alone nothing is said of how masks move."""
+    return [
+        (cell, one)
+        for cell, one in compared(entries)
+        if one.words not in (PUBLISHED, PUBLISHED_MOVING) and one.apart and (one.others > 1 or one.best != FIXED)
+    ]
+
+
+def by_verdict(found: Sequence[tuple[Cell, Compared]], verdict: str) -> list[tuple[Cell, Compared]]:
+    """Those of these comparisons of which `verdict_of` says this."""
+    return [(cell, one) for cell, one in found if verdict_of(one) == verdict]
+
+
+def verdict_of(one: Compared) -> str:
+    """What a comparison says: ahead or behind where it is clear; "-" where there are too few seeds."""
+    return VERDICTS[one.apart.clear] if one.apart else "-"
+
+
+def _gains(entries: Sequence[Entry]) -> list[str]:
+    every, equal = compared(entries), from_equal_starts(entries)
+    if not every:
+        return []
     rows = [
         [
+            data,
+            base,
+            f"{density:g}",
             one.words,
             one.best,
             one.others,
@@ -290,49 +331,84 @@ def _gains(lines: Lines, longest: Lines) -> list[str]:
             percent(one.valid, 2),
             f"{one.apart.errors:+.1f}" if one.apart else "-",
             one.seeds,
+            verdict_of(one),
             percent(one.rising, 2),
         ]
-        for one in gains(lines, longest)
+        for (data, base, density), one in every
     ]
-    head = ["compared", f"best other than {OURS}", "of", "gain in NDCG@20", "on validation", "standard errors", "seeds"]
-    head.append("the other's gain in its last tenth")
+    head = ["data", "base", "density", "compared", f"best other than {OURS}", "of", "gain in NDCG@20", "on validation"]
+    head += ["standard errors", "seeds", "so it is", "the other's gain in its last tenth"]
     words = f"The paper's abstract claims up to {PUBLISHED_GAIN} % over earlier methods, each as published."
-    return ["", *table(head, rows), "", *wrap(words)] if rows else []
+    if equal:
+        ahead, behind, rest = (len(by_verdict(equal, verdict)) for verdict in VERDICTS.values())
+        words = (
+            f"Of {len(equal)} comparisons from equal starts with another mask that moves {OURS} is clearly ahead in "
+            f"{ahead}, clearly behind in {behind}; {rest} are not clear. {words}"
+        )
+    return [*table(head, rows), "", *wrap(words)]
 
 
-def _parts(entries: Sequence[Entry], lines: Lines) -> list[str]:
+def _parts(entries: Sequence[Entry], cells: Mapping[Cell, Lines]) -> list[str]:
     """Ours with a claim of the paper taken away, each beside the whole from the same start, and NMF's mask beside a
     random one; and whether settings were chosen for it or are those of the whole."""
     pairs = [(OURS, start, part, start) for start in STARTS for part in PARTS]
     pairs.append((OURS, "NMF mask", OURS, "random"))
     rows = []
-    for ours, start, part, other in pairs:
+    for ((data, base, density), lines), (ours, start, part, other) in itertools.product(cells.items(), pairs):
         whole, less = _values(lines, ours, start), _values(lines, part, other)
         if not whole or not less:
             continue
-        apart = difference(less, whole) if min(len(whole), len(less)) >= FEWEST_SEEDS else None
-        gain = percent(statistics.mean(less) / statistics.mean(whole) - 1, 2)
-        errors = f"{apart.errors:+.1f}" if apart else "-"
         seeds = min(len(whole), len(less))
+        apart = difference(less, whole) if seeds >= FEWEST_SEEDS else None
+        gain = percent(statistics.mean(less) / statistics.mean(whole) - 1, 2)
         settings = whose(entries, lines[name_of(part, other)][0].job)
-        rows.append([name_of(ours, start), title_of(name_of(part, other)), settings, spread(less), gain, errors, seeds])
-    head = ["", "with one part taken away", "settings", "test NDCG@20", "to the whole", "standard errors", "seeds"]
-    return ["", *table(head, rows)] if rows else []
+        row = [data, base, f"{density:g}", name_of(ours, start), title_of(name_of(part, other)), settings]
+        row += [spread(less), gain, f"{apart.errors:+.1f}" if apart else "-", seeds]
+        rows.append([*row, VERDICTS[apart.clear] if apart else "-"])
+    head = ["data", "base", "density", "the whole", "with one part taken away", "settings", "test NDCG@20"]
+    return table([*head, "to the whole", "standard errors", "seeds", "so it is"], rows) if rows else []
 
 
-def _of_dense(lines: Lines, dense: Lines) -> list[str]:
-    whole = [entry.figures["ndcg@20"] for entry in dense.get(DENSE, ())]
-    pairs = [pair for pair in itertools.product(MOVERS, STARTS) if name_of(*pair) in lines]
-    if not whole or not pairs:
+def _of_dense(cells: Mapping[Cell, Lines]) -> list[str]:
+    """How much of a dense table is left at each density, and down to which it is as much as the paper claims."""
+    rows, lowest = [], []
+    for data, base in dict.fromkeys((data, base) for data, base, density in cells if density is None):
+        dense = cells[data, base, None][DENSE]
+        enough: dict[str, list[float]] = {"ndcg@20": [], "valid": []}
+        known = False
+        for density, lines in ((c[2], lines) for c, lines in cells.items() if c[:2] == (data, base) and c[2]):
+            pairs = [pair for pair in itertools.product(MOVERS, STARTS) if name_of(*pair) in lines]
+            if not pairs:
+                continue
+            best = max(pairs, key=lambda pair: statistics.mean(_values(lines, *pair, "valid")))
+            runs, known = lines[name_of(*best)], True
+            kept, on_valid, size = (_share(runs, dense, figure) for figure in ("ndcg@20", "valid", "bytes"))
+            accuracy = [spread([run.figures["ndcg@20"] for run in each]) for each in (runs, dense)]
+            row = [data, base, f"{density:g}", name_of(*best), *accuracy, f"{100 * kept:.1f} %"]
+            rows.append([*row, f"{100 * on_valid:.1f} %", f"{100 * size:.0f} %" if size else "-"])
+            for figure, share in (("ndcg@20", kept), ("valid", on_valid)):
+                enough[figure] += [density] if share >= KEPT else []
+        if known:
+            on_test, on_valid = (f"{min(each):g}" if each else "none" for each in enough.values())
+            lowest.append(f"{data} with {base} {on_test} (on validation {on_valid})")
+    if not rows:
         return []
-    best = max(pairs, key=lambda pair: statistics.mean(_values(lines, *pair, "valid")))
-    share = statistics.mean(_values(lines, *best)) / statistics.mean(whole)
-    on_valid = statistics.mean(_values(lines, *best, "valid"))
-    on_valid /= statistics.mean(entry.figures["valid"] for entry in dense[DENSE])
-    words = f"A dense table trained to its end has NDCG@20 {spread(whole)}; the best by validation, {name_of(*best)}, "
-    words += f"keeps {100 * share:.1f} % of it, and {100 * on_valid:.1f} % on validation ({100 * KEPT:.0f} % is what "
-    words += "the paper's public summary claims at least)."
-    return ["", *wrap(words)]
+    words = f"The lowest density here with {100 * KEPT:.0f} % of a dense table's NDCG@20 on the test part: "
+    words += f"{'; '.join(lowest)}. The paper's public summary claims at least {100 * KEPT:.0f} %."
+    head = ["data", "base", "density", "best on validation", "test NDCG@20", "of a dense table", "share"]
+    return [
+        *table([*head, "on validation", "bytes of the file, to those of a dense one in int8"], rows),
+        "",
+        *wrap(words),
+    ]
+
+
+def _share(runs: Sequence[Entry], of: Sequence[Entry], figure: str) -> float:
+    """The mean of a figure as a share of that of other runs; zero where either lack it."""
+    if not all(figure in run.figures for run in (*runs, *of)):
+        return 0.0
+    one, other = (statistics.mean(run.figures[figure] for run in each) for each in (runs, of))
+    return one / other
 
 
 def _chosen(entries: Sequence[Entry]) -> list[str]:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sparserec.bench.convergence import AS_PUBLISHED, FIXED, STILL_RISING
+from sparserec.bench.convergence import AS_PUBLISHED, STILL_RISING
 from sparserec.bench.pages import convergence, factorisation, history
 from sparserec.bench.pages.files import result
 from sparserec.bench.pages.markdown import percent, table, wrap
 from sparserec.bench.pages.paper import PUBLISHED_GAIN, SEEDS, Gain, gains_by_part
 from sparserec.bench.paper import OURS
-from sparserec.bench.results import Entry, Results
+from sparserec.bench.results import Results
 
 BUDGET = 12.0
 """Bytes an item that the findings are about."""
@@ -92,66 +92,67 @@ def _method(folder: Path) -> list[tuple[str, str]]:
 
 
 def _ended(folder: Path) -> str:
-    """What ours is worth where each method was trained to its end."""
+    """What ours is worth where each method was trained to its end: sentences."""
     entries = Results(folder / "paper.jsonl").entries()
-    cells, longest = convergence.cells_of(entries), convergence.ends(entries)
-    found = {cell: convergence.gains(known, longest[cell]) for cell, known in cells.items()}
-    every = [(cell, gain) for cell, of_cell in found.items() for gain in of_cell if gain.apart]
-    moving = [(cell, gain) for cell, gain in every if gain.words == convergence.PUBLISHED_MOVING]
-    as_published = (convergence.PUBLISHED, convergence.PUBLISHED_MOVING)
-    # Beside a fixed mask alone nothing is said of how masks move.
-    equal = [
-        (cell, gain)
-        for cell, gain in every
-        if gain.words not in as_published and (gain.others > 1 or gain.best != FIXED)
+    equal = convergence.from_equal_starts(entries)
+    ahead, behind, rest = (convergence.by_verdict(equal, verdict) for verdict in convergence.VERDICTS.values())
+    words = (
+        f"from equal starts clearly ahead in {len(ahead)} of {len(equal)} comparisons{_where(ahead)}, clearly behind "
+    )
+    words += f"in {len(behind)}{_where(behind)}"
+    if rest:
+        words += f"; {len(rest)} are not clear, {' to '.join(dict.fromkeys(_percent(one) for _, one in _ends(rest)))}"
+    moving = [
+        each
+        for each in convergence.compared(entries)
+        if each[1].words == convergence.PUBLISHED_MOVING and each[1].apart
     ]
-    of_sign = {sign: [each for each in equal if each[1].apart and each[1].apart.clear == sign] for sign in (1, -1, 0)}
-    ahead, behind = (_each(of_sign[sign], entries) for sign in (1, -1))
-    words = f"from equal starts, NDCG@20 in {len(equal)} comparisons: clearly ahead in {ahead}; clearly behind in "
-    words += behind + (f"; in the others {_from_to(of_sign[0], entries)}" if of_sign[0] else "")
-    words += f". Each as published, beside the best other that moves its mask: {_from_to(moving, entries)}"
-    most, gain = max(moving, key=_share)
-    start = AS_PUBLISHED[OURS]
-    if beside := dict(convergence.beside_fixed(cells[most])).get(start):
+    if not moving:
+        return words
+    least, most = _ends(moving)
+    words += f". Each as published, beside the best other that moves its mask: {_percent(least[1])} on {least[0][0]} "
+    words += f"({least[1].best}, {_clear(least[1])}) to {_percent(most[1])} on {most[0][0]} ({most[1].best}, "
+    words += _clear(most[1])
+    if most[1].rising >= STILL_RISING:
+        words += f", still gaining {100 * most[1].rising:.1f} % in the last tenth of its epochs"
+    words += ")"
+    start, cells = AS_PUBLISHED[OURS], convergence.cells_of(entries)
+    if beside := dict(convergence.beside_fixed(cells[most[0]])).get(start):
         words += f", where it is {percent(beside.percent / 100, 2)} beside a fixed mask from its own start"
-    if gain.rising >= STILL_RISING:
-        words += f" ({gain.best} was not at its end: {percent(gain.rising, 2)} in the last tenth of its epochs)"
     return words
 
 
-def _share(found: tuple[convergence.Cell, convergence.Compared]) -> float:
-    return found[1].share
+Found = tuple[convergence.Cell, convergence.Compared]
 
 
-def _each(found: Sequence[tuple[convergence.Cell, convergence.Compared]], entries: Sequence[Entry]) -> str:
-    """How many there are, and the gain of each."""
-    gains = ", ".join(_gain(*each, entries, verdict=False) for each in found)
-    return f"{len(found)}, {gains}" if found else "0"
-
-
-def _from_to(found: Sequence[tuple[convergence.Cell, convergence.Compared]], entries: Sequence[Entry]) -> str:
+def _ends(found: Sequence[Found]) -> tuple[Found, Found]:
     """The least and the largest gain."""
-    ends = min(found, key=_share), max(found, key=_share)
-    return " to ".join(dict.fromkeys(_gain(*each, entries) for each in ends))
+
+    def share(each: Found) -> float:
+        return each[1].share
+
+    return min(found, key=share), max(found, key=share)
 
 
-def _gain(cell: convergence.Cell, gain: convergence.Compared, entries: Sequence[Entry], verdict: bool = True) -> str:
-    """A gain with where it was found, whether it is clear, that on validation, and whose settings if not its own."""
-    data, base, density = cell
-    assert gain.apart is not None
-    clear = ("; clear" if gain.apart.clear else "; not clear") if verdict else ""
-    best = f"{gain.best}, {gain.words.removeprefix('all ')}" if gain.words.startswith("all ") else gain.best
-    where = f"{best}; {data}, {base}, density {density:g}{clear}; on validation {percent(gain.valid, 2)}"
-    if (settings := convergence.whose(entries, gain.job)) != convergence.OWN:
-        where += f"; settings {settings}"
-    return f"{percent(gain.share, 2)} ({where})"
+def _where(found: Sequence[Found]) -> str:
+    """The gain of each and its data."""
+    each = ", ".join(f"{_percent(one)} on {data} at density {density:g}" for (data, _, density), one in found)
+    return f" (NDCG@20 {each})" if each else ""
+
+
+def _percent(one: convergence.Compared) -> str:
+    return percent(one.share, 2)
+
+
+def _clear(one: convergence.Compared) -> str:
+    return "clear" if one.apart and one.apart.clear else "not clear"
 
 
 def method(folder: Path, _: str) -> list[str]:
     """What the paper's method gives, for the README."""
     return wrap(
         "**The paper's method**, masks that move to where accumulated gradients of sampled rows point, beside other "
-        f"methods of dynamic sparse training, [trained to the end](docs/results/paper.md): {_ended(folder)}. The "
+        f"methods of dynamic sparse training, [all trained to the end](docs/results/paper.md): {_ended(folder)}. The "
         f"abstract claims up to {PUBLISHED_GAIN} % over methods as published."
     )
 
