@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from sparserec.bench.convergence import AS_PUBLISHED, STILL_RISING
+from sparserec.bench.data import AGAIN
 from sparserec.bench.pages import convergence, factorisation, history
 from sparserec.bench.pages.files import result
 from sparserec.bench.pages.markdown import percent, table, wrap
 from sparserec.bench.pages.paper import PUBLISHED_GAIN, SEEDS, Gain, gains_by_part
 from sparserec.bench.paper import OURS
-from sparserec.bench.results import Results
+from sparserec.bench.results import Entry, Results
 
 BUDGET = 12.0
 """Bytes an item that the findings are about."""
@@ -102,22 +103,23 @@ def _ended(folder: Path) -> str:
     words += f"in {len(behind)}{_where(behind)}"
     if rest:
         words += f"; {len(rest)} are not clear, {' to '.join(dict.fromkeys(_percent(one) for _, one in _ends(rest)))}"
-    moving = [
-        each
-        for each in convergence.compared(entries)
-        if each[1].words == convergence.PUBLISHED_MOVING and each[1].apart
-    ]
+    return words + _published(entries)
+
+
+def _published(entries: Sequence[Entry]) -> str:
+    """What ours is worth beside the best other that moves its mask, each as published: a sentence, or nothing."""
+    every = convergence.compared(entries)
+    moving = [each for each in every if each[1].words == convergence.PUBLISHED_MOVING and each[1].apart]
     if not moving:
-        return words
-    least, most = _ends(moving)
-    words += f". Each as published, beside the best other that moves its mask: {_percent(least[1])} on {least[0][0]} "
-    words += f"({least[1].best}, {_clear(least[1])}) to {_percent(most[1])} on {most[0][0]} ({most[1].best}, "
-    words += _clear(most[1])
-    if most[1].rising >= STILL_RISING:
-        words += f", still gaining {100 * most[1].rising:.1f} % in the last tenth of its epochs"
+        return ""
+    (little, _, _), least = _ends(moving)[0]
+    cell, most = _ends(moving)[1]
+    words = f". Each as published, beside the best other that moves its mask: {_percent(least)} on {_plain(little)} "
+    words += f"({least.best}, {_clear(least)}) to {_percent(most)} on {_plain(cell[0])} ({most.best}, {_clear(most)}"
+    if most.rising >= STILL_RISING:
+        words += f", still gaining {100 * most.rising:.1f} % in the last tenth of its epochs"
     words += ")"
-    start, cells = AS_PUBLISHED[OURS], convergence.cells_of(entries)
-    if beside := dict(convergence.beside_fixed(cells[most[0]])).get(start):
+    if beside := dict(convergence.beside_fixed(convergence.cells_of(entries)[cell])).get(AS_PUBLISHED[OURS]):
         words += f", where it is {percent(beside.percent / 100, 2)} beside a fixed mask from its own start"
     return words
 
@@ -136,8 +138,13 @@ def _ends(found: Sequence[Found]) -> tuple[Found, Found]:
 
 def _where(found: Sequence[Found]) -> str:
     """The gain of each and its data."""
-    each = ", ".join(f"{_percent(one)} on {data} at density {density:g}" for (data, _, density), one in found)
+    each = ", ".join(f"{_percent(one)} on {_plain(data)} at density {density:g}" for (data, _, density), one in found)
     return f" (NDCG@20 {each})" if each else ""
+
+
+def _plain(data: str) -> str:
+    """A data set in words."""
+    return data.replace(AGAIN, " cut anew")
 
 
 def _percent(one: convergence.Compared) -> str:
