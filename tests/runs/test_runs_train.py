@@ -92,9 +92,14 @@ def test_the_number_of_threads_does_not_change_the_result(catalogue, quick, tmp_
     assert_equal_states(*states)
 
 
-@pytest.mark.parametrize("method", ["sparserec", "rigl", "dsl", "dense"])
+@pytest.mark.parametrize(
+    ("method", "samples"), [("sparserec", 1), ("sparserec", 3), ("rigl", 1), ("dsl", 1), ("dense", 1)]
+)
 @pytest.mark.parametrize("stop_at", [1, 7, 20])
-def test_a_resumed_run_ends_like_an_uninterrupted_one(catalogue, quick, tmp_path, monkeypatch, method, stop_at):
+def test_a_resumed_run_ends_like_an_uninterrupted_one(
+    catalogue, quick, tmp_path, monkeypatch, method, samples, stop_at
+):
+    quick["exploration"] = {**quick.get("exploration", {}), "samples": samples}
     whole = sparserec.train(catalogue, tmp_path / "whole", method=method, **quick)
     real, steps = Trainer._step, 0
 

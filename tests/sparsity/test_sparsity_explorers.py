@@ -148,6 +148,7 @@ def same(one, two):
     sample_fraction=st.floats(0.01, 1),
     importance=st.sampled_from(["interactions", "gradient", "uniform"]),
     accumulate=st.sampled_from(["signed", "absolute", "decay", "last"]),
+    samples=st.integers(1, 6),
 )
 @settings(max_examples=15)
 def test_the_budget_is_constant_and_no_row_is_ever_empty(kind, seed, sizes, dim, share, interval, **config):
@@ -181,9 +182,10 @@ def test_the_same_seed_gives_the_same_masks(kind):
 
 @pytest.mark.parametrize("kind", SPARSE)
 @pytest.mark.parametrize("importance", ["interactions", "gradient"])
+@pytest.mark.parametrize("samples", [1, 2, 3])
 @pytest.mark.parametrize("steps", [0, 3, 7, 8, 14, 16])
-def test_a_resumed_run_goes_on_as_before(kind, importance, steps):
-    options = {"importance": importance, "end": 15}
+def test_a_resumed_run_goes_on_as_before(kind, importance, samples, steps):
+    options = {"importance": importance, "end": 15, "samples": samples, "sample_fraction": 1 / (1 + samples)}
     whole, resumed = Setup(kind, 3, **options), Setup(kind, 3, **options)
     whole.run(steps)
     resumed.step = steps
@@ -298,7 +300,7 @@ def test_a_method_may_drop_by_a_score_of_its_own():
 
 
 def test_the_settings_that_an_explorer_has_unless_told_otherwise():
-    assert ExplorerConfig(interval=7, end=9) == ExplorerConfig(7, 9, 0.2, 0.2, "interactions", 0.5, "signed")
+    assert ExplorerConfig(interval=7, end=9) == ExplorerConfig(7, 9, 0.2, 0.2, "interactions", 0.5, "signed", 1)
     plain = Policy(watches="all", grow_scores=max)
     assert (plain.explores, plain.per_table) == (True, False)
 
@@ -398,6 +400,87 @@ def test_dsl_grows_by_the_last_batch_and_each_table_keeps_its_number_of_paramete
         setup.explorer.revise(setup.step)
         assert changes(before, setup.weights()) == (drops, growth)
         assert [table.nnz for table in setup.tables] == sizes
+
+
+# -- several samples in a window ------------------------------------------------------------------------------------
+
+
+@given(
+    seed=st.integers(0, 2**31),
+    samples=st.integers(2, 5),
+    interval=st.integers(2, 6),
+    sample_fraction=st.floats(0.05, 0.6),
+    importance=st.sampled_from(["interactions", "gradient", "uniform"]),
+    share=st.floats(0.05, 0.9),
+)
+@settings(max_examples=30)
+def test_of_several_samples_the_largest_evidence_grows(seed, samples, share, **config):
+    """Beside a reference that keeps the whole evidence of each sample."""
+    setup = Setup("sparserec", seed, share=share, samples=samples, sizes=(12, 9), **config)
+    for _ in range(3):
+        evidence = [np.zeros((size, setup.dim), np.float32) for size in setup.sizes]
+        drawn = [[] for _ in setup.sizes]
+        last = None
+        for step in range(setup.config.interval):
+            gradients = setup.train()
+            part = step * samples // setup.config.interval
+            for own, rows, mine, gradient in zip(drawn, setup.watched(), evidence, gradients, strict=True):
+                if part != last:
+                    own.extend(rows.tolist())
+                mine[rows] += gradient[rows]
+            last = part
+        assert all(len(set(own)) == len(own) for own in drawn), "a row was in two samples of a window"
+        watched = [np.array(sorted(own), dtype=np.int64) for own in drawn]
+        # Scores are compared, not places: among equal ones the earlier sample comes first, whatever its rows.
+        before = setup.weights()
+        growth = expected_growth(before, watched, evidence, setup.count())
+        setup.explorer.revise(setup.step)
+        dropped, grown = changes(before, setup.weights())
+        assert len(grown) == len(growth)
+        scores = [sorted(abs(evidence[table][place]) for table, place in chosen) for chosen in (grown, growth)]
+        assert scores[0] == scores[1]
+        assert all(row in drawn[table] for table, (row, _) in grown)
+        assert dropped == expected_drops(before, len(grown))
+
+
+def test_four_samples_of_a_quarter_see_every_row():
+    setup = Setup("sparserec", 0, sizes=(16, 12), sample_fraction=0.25, samples=4, interval=8)
+    seen = [set(), set()]
+    for _ in range(8):
+        setup.train()
+        for own, rows in zip(seen, setup.watched(), strict=True):
+            own |= set(rows.tolist())
+    assert [len(own) for own in seen] == [16, 12]
+
+
+@pytest.mark.parametrize(("interval", "samples", "expected"), [(8, 4, 4), (7, 3, 3), (2, 5, 2), (4, 1, 1)])
+def test_a_window_has_as_many_samples_as_it_has_steps_for(interval, samples, expected):
+    setup = Setup("sparserec", 0, sizes=(40, 30), sample_fraction=0.1, interval=interval, samples=samples)
+    seen = []
+    for _ in range(interval):
+        setup.train()
+        seen.append(tuple(np.concatenate(setup.watched()).tolist()))
+    assert len(set(seen)) == expected
+    assert {len(rows) for rows in seen} == {7}
+
+
+def test_what_earlier_samples_showed_is_forgotten_at_the_end():
+    setup = Setup("sparserec", 0, interval=4, samples=2, end=7)
+    setup.run(7)
+    assert any(name.startswith("kept") for name in setup.explorer.state())
+    setup.run(1)
+    assert not any(name.startswith(("kept", "watched", "part")) for name in setup.explorer.state())
+
+
+def test_no_more_is_kept_of_earlier_samples_than_may_grow():
+    setup = Setup("sparserec", 0, sizes=(40, 30), interval=8, samples=4, sample_fraction=0.25, drop_fraction=0.1)
+    budget = sum(table.nnz for table in setup.tables) - 70
+    for step in range(1, 9):
+        setup.train()
+        state = setup.explorer.state()
+        kept = sum(len(state[name]) for name in state if name.startswith("kept") and name.endswith("rows"))
+        most = int(0.1 * 0.5 * (1 + math.cos(math.pi * 8 / 1000)) * budget)
+        assert kept == (most if step > 2 else 0)
 
 
 def test_rigl_watches_only_in_the_last_step_of_a_window():

@@ -13,6 +13,8 @@ from hypothesis.extra import numpy as hnp
 from sparserec.errors import SparserecError
 from sparserec.sparsity import budget_of, masks
 from sparserec.sparsity.masks import (
+    Growth,
+    best_growth,
     droppable,
     forget_active,
     largest,
@@ -235,6 +237,45 @@ def test_largest_growable(count, first, second):
 def test_largest_growable_without_watched_rows():
     found = largest_growable([np.zeros((0, 3), np.float32), np.array([[0, 2.0, 0]], np.float32)], 5)
     assert [[part.tolist() for part in pair] for pair in found] == [[[], []], [[0], [1]]]
+
+
+GROWTH = hnp.arrays(np.float32, st.integers(0, 12), elements=st.sampled_from([0.5, 1.0, 2.0, 3.0]))
+
+
+@given(st.lists(st.tuples(GROWTH, GROWTH), min_size=1, max_size=3), st.integers(0, 40))
+def test_the_best_of_two_choices_is_that_of_both_together(scores, count):
+    """Each coordinate has a row that names its table and choice, and a column that names its place."""
+    choices = [
+        [
+            Growth(np.full(len(own), 10 * table + choice), np.arange(len(own), dtype=np.int32), own)
+            for table, own in enumerate(pair[choice] for pair in scores)
+        ]
+        for choice in (0, 1)
+    ]
+    every = [
+        (-score, 10 * table + choice, column)
+        for table, pair in enumerate(scores)
+        for choice, own in enumerate(pair)
+        for column, score in enumerate(own.tolist())
+    ]
+    expected = {(row, column) for _, row, column in sorted(every, key=lambda each: each[0])[:count]}
+    found = best_growth(*choices, count)
+    assert len(found) == len(scores)
+    for table, part in enumerate(found):
+        assert part.rows.dtype == np.int64
+        assert part.columns.dtype == np.int32
+        assert set((part.rows // 10).tolist()) <= {table}
+        assert all(scores[table][row % 10][column] == score for row, column, score in triples(part))
+    assert {(row, column) for part in found for row, column, _ in triples(part)} == expected
+
+
+def triples(part):
+    return list(zip(part.rows.tolist(), part.columns.tolist(), part.scores.tolist(), strict=True))
+
+
+def test_growth_is_ordered_by_row_then_column():
+    part = Growth(np.array([4, 1, 4]), np.array([7, 2, 0], np.int32), np.array([1, 2, 3], np.float32))
+    assert triples(part.ordered()) == [(1, 2, 2), (4, 0, 3), (4, 7, 1)]
 
 
 # -- in general -----------------------------------------------------------------------------------------------------

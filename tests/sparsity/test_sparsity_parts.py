@@ -27,6 +27,22 @@ def test_sampled_rows_are_distinct_ascending_and_as_many_as_asked_for(importance
     assert np.array_equal(rows, sample_rows(importance, count, np.random.default_rng(seed)))
 
 
+@given(
+    hnp.arrays(np.float64, st.integers(1, 30), elements=st.floats(0, 1e6)),
+    st.lists(st.integers(0, 12), max_size=5),
+    st.integers(0, 99),
+)
+def test_samples_after_each_other_are_one_sample_dealt_out(importance, counts, seed):
+    drawn, known = 0, np.zeros(0, dtype=np.int64)
+    for count in counts:
+        rows = sample_rows(importance, count, np.random.default_rng(seed), drawn)
+        assert len(rows) == min(count, max(0, len(importance) - drawn))
+        assert (np.diff(rows) > 0).all()
+        drawn += count
+        known = np.sort(np.concatenate([known, rows]))
+        assert np.array_equal(known, sample_rows(importance, drawn, np.random.default_rng(seed)))
+
+
 def test_a_single_row_is_drawn_in_proportion_to_its_importance():
     importance = np.array([1.0, 2, 5, 12])
     generator = np.random.default_rng(0)

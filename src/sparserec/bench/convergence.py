@@ -42,11 +42,13 @@ MOVERS: dict[str, dict[str, Any]] = {
 PARTS: dict[str, dict[str, Any]] = {
     "SparseRec, last batch": {"method": "sparserec", "exploration": {"accumulate": "last"}},
     "SparseRec, all rows": {"method": "sparserec", "exploration": {"sample_fraction": 1.0}},
+    "SparseRec, 4 samples": {"method": "sparserec", "exploration": {"samples": 4}},
     "SparseRec, random mask": {"method": "sparserec", "init": "random"},
 }
-"""SparseRec with one claim of the paper taken away: by the gradients of the last batch instead of all since the mask
-moved; with gradients of all rows instead of a sample; from a random mask, whatever the start of the whole. Run where
-they are asked for, with settings of their own or those of the whole."""
+"""SparseRec with one part changed: by the gradients of the last batch instead of all since the mask moved; with
+gradients of all rows instead of a sample; with those of four samples, one after the other, of rows that differ; from a
+random mask, whatever the start of the whole. Run where they are asked for, with settings of their own or those of the
+whole."""
 MOVERS_AND_PARTS = MOVERS | PARTS
 AS_PUBLISHED = {FIXED: "NMF mask", "SET": "random", "RigL": "random", "DSL": "random", OURS: "NMF mask"}
 """The start that each mover was published with; a fixed one with what the paper compares itself to."""
@@ -97,8 +99,8 @@ class Protocol:
         seeds: of the runs that read the test part.
         tuning_seeds: the first is that of every trial; the best few of a pair are tried with all.
         few_users: whether trials are done on a fifth of the users, and two of each pair, these few, again on all.
-        tune_parts: whether what lacks a part of the method has trials of its own; else it is run with what the whole
-            chose from the same start.
+        tune_parts: whether what has a part of the method changed has trials of its own; else it is run with what the
+            whole chose from the same start.
         settings_of: data set and density of the cell whose trials choose the settings of all pairs, each its own; None
             for trials in each cell.
         longer: whether pairs are run again with more epochs where one from their start was still rising at its end.

@@ -53,8 +53,9 @@ def paper_command(
         list[str] | None,
         typer.Option(
             "--mover",
-            help="fixed, SET, RigL, DSL, SparseRec; 'SparseRec, last batch', 'SparseRec, all rows' and "
-            "'SparseRec, random mask', which lack one part of it, are run where they are asked for; may be repeated.",
+            help="fixed, SET, RigL, DSL, SparseRec; 'SparseRec, last batch', 'SparseRec, all rows', 'SparseRec, 4 "
+            "samples' and 'SparseRec, random mask', in which one part of it is another, are run where they are asked "
+            "for; may be repeated.",
         ),
     ] = None,
     seeds: _Seeds = None,
@@ -73,7 +74,8 @@ def paper_command(
         bool,
         typer.Option(
             "--tune-parts/--whole-settings",
-            help="Trials of its own for what lacks a part of SparseRec; else the settings that the whole has chosen.",
+            help="Trials of its own for what has a part of SparseRec changed; else the settings that the whole has "
+            "chosen.",
         ),
     ] = True,
     settings_of: Annotated[

@@ -193,6 +193,53 @@ def largest_growable(scores: Sequence[np.ndarray], count: int) -> list[tuple[np.
     return growth
 
 
+@dataclass(frozen=True)
+class Growth:
+    """Inactive coordinates of one table that are to grow, or may.
+
+    Attributes:
+        rows: (K,) int64.
+        columns: (K,) int32.
+        scores: (K,) float32, > 0; what is to grow for certain needs none.
+    """
+
+    rows: np.ndarray
+    columns: np.ndarray
+    scores: np.ndarray
+
+    def ordered(self) -> Growth:
+        """The same by row, then column."""
+        order = np.lexsort((self.columns, self.rows))
+        return Growth(self.rows[order], self.columns[order], self.scores[order])
+
+
+def best_growth(known: Sequence[Growth], more: Sequence[Growth], count: int) -> list[Growth]:
+    """The `count` coordinates with the largest scores of two choices over several tables, none in both.
+
+    Args:
+        known: a choice, for each table.
+        more: another.
+        count: how many are left at most.
+
+    Returns:
+        for each table what is left of both, those of the first before the others; among equal scores the first.
+    """
+    both = [Growth(*map(np.concatenate, _fields(a, b))) for a, b in zip(known, more, strict=True)]
+    chosen = largest_of_blocks((part.scores for part in both), count)
+    ends = np.cumsum([len(part.scores) for part in both])
+    places = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
+    starts = [0, *ends[:-1]]
+    return [
+        Growth(part.rows[own - start], part.columns[own - start], part.scores[own - start])
+        for part, own, start in zip(both, places, starts, strict=True)
+    ]
+
+
+def _fields(*parts: Growth) -> list[list[np.ndarray]]:
+    """Their rows, their columns, their scores."""
+    return [[part.rows for part in parts], [part.columns for part in parts], [part.scores for part in parts]]
+
+
 def pointers(counts: np.ndarray) -> np.ndarray:
     """Row pointers (n + 1,) int64 from row lengths (n,)."""
     out = np.zeros(len(counts) + 1, dtype=np.int64)

@@ -122,6 +122,7 @@ def build_explorer(config: RunConfig, model: Recommender, split: Split, steps: i
         importance=settings.importance,
         alpha=settings.alpha,
         accumulate=settings.accumulate,
+        samples=settings.samples,
     )
     degrees = {"users": split.train.user_degrees(), "items": split.train.item_degrees()}
     sides = RECOMMENDERS[config.model].tables

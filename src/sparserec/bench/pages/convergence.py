@@ -52,7 +52,7 @@ METHOD = (
     "Means over seeds with standard deviations. A gain is told with its standard errors where both sides have three "
     f"seeds; it is clear from {CLEAR} of them on, with every seed on one side. Seeds are those of the "
     "training: all share one cut of the data, whose chance they don't show.",
-    'What lacks a part of the method and has settings "of the whole" was not tuned itself, which favours the whole; '
+    'What has a part of the method changed and settings "of the whole" was not tuned itself, which favours the whole; '
     "where a start was run in this way alone, so are its curves.",
     "gowalla-again and yelp2018-again hold the interactions of gowalla and yelp2018: settings that trials on those "
     "chose were judged by interactions of which some are in the test part here.",
@@ -118,7 +118,7 @@ def page(entries: Sequence[Entry], command: str) -> str:
         lines += ["", "![Validation NDCG@20 by epoch, a line a start](paper_curves.png)"]
     for title, section in (
         ("Beside other methods", _gains(entries)),
-        ("With one part taken away", _parts(entries, cells)),
+        ("With one part changed", _parts(entries, cells)),
         ("Beside a dense table", _of_dense(cells)),
     ):
         if section:
@@ -349,7 +349,7 @@ def _gains(entries: Sequence[Entry]) -> list[str]:
 
 
 def _parts(entries: Sequence[Entry], cells: Mapping[Cell, Lines]) -> list[str]:
-    """Ours with a claim of the paper taken away, each beside the whole from the same start, and NMF's mask beside a
+    """Ours with one part changed, each beside the whole from the same start, and NMF's mask beside a
     random one; and whether settings were chosen for it or are those of the whole."""
     pairs = [(OURS, start, part, start) for start in STARTS for part in PARTS]
     pairs.append((OURS, "NMF mask", OURS, "random"))
@@ -365,7 +365,7 @@ def _parts(entries: Sequence[Entry], cells: Mapping[Cell, Lines]) -> list[str]:
         row = [data, base, f"{density:g}", name_of(ours, start), title_of(name_of(part, other)), settings]
         row += [spread(less), gain, f"{apart.errors:+.1f}" if apart else "-", seeds]
         rows.append([*row, VERDICTS[apart.clear] if apart else "-"])
-    head = ["data", "base", "density", "the whole", "with one part taken away", "settings", "test NDCG@20"]
+    head = ["data", "base", "density", "the whole", "with one part changed", "settings", "test NDCG@20"]
     return table([*head, "to the whole", "standard errors", "seeds", "so it is"], rows) if rows else []
 
 
@@ -509,7 +509,7 @@ def _plain(candidate: Mapping[str, Any]) -> dict[str, float]:
 def curves(entries: Sequence[Entry]) -> dict[Cell, dict[str, list[Sequence[float]]]]:
     """Validation NDCG@20 by epoch of ours from each start, a curve a seed, by cell.
 
-    Where a start was run as a part taken away alone, those are its curves.
+    Where a start was run as a part changed alone, those are its curves.
     """
     named = {settings["init"]: start for start, settings in STARTS.items()}
     every: dict[Cell, dict[str, list[Sequence[float]]]] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -19,7 +19,7 @@ from torch import Tensor
 from sparserec.section import NoSettings, Settings
 from sparserec.sparsity.evidence import Accumulation, accumulate
 from sparserec.sparsity.explorers.scores import magnitudes
-from sparserec.sparsity.masks import forget_active, largest_growable, smallest_droppable
+from sparserec.sparsity.masks import Growth, best_growth, forget_active, largest_growable, smallest_droppable
 from sparserec.sparsity.sampling import sample_rows
 from sparserec.sparsity.schedules import drop_fraction, is_due
 from sparserec.sparsity.seam import Revisable
@@ -39,6 +39,7 @@ class ExplorerConfig:
             it showed lately, or nothing ("uniform").
         alpha: exponent of the interactions.
         accumulate: how gradients add up, see `evidence.accumulate`.
+        samples: how many samples are watched one after the other between two explorations, no row in two of them.
     """
 
     interval: int
@@ -48,6 +49,7 @@ class ExplorerConfig:
     importance: Literal["interactions", "gradient", "uniform"] = "interactions"
     alpha: float = 0.5
     accumulate: Accumulation = "signed"
+    samples: int = 1
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ class Policy:
     """What tells one method from another.
 
     Attributes:
-        watches: "sample" watches a sample of rows through the whole window, "all" every row in the last step of a
-            window, "none" nothing.
+        watches: "sample" watches a sample of rows through the whole window, or several through a part of it each,
+            "all" every row in the last step of a window, "none" nothing.
         grow_scores: evidence (S, dim), watched rows (S,) and a generator -> scores (S, dim) >= 0; the largest grow. May
             write over the evidence.
         drop_scores: a table, the interactions of its rows (n_rows,) and a generator -> scores (nnz,) float32, finite,
@@ -127,23 +129,36 @@ class Explorer:
         self._interactions = [np.asarray(part, dtype=np.float64) for part in importance]
         self._activity = [np.zeros(table.n_rows, dtype=np.float32) for table in self._tables]
         self._round = 0
+        self._part = 0
+        """Which of a window's samples is watched."""
+        self._shown: list[np.ndarray] | None = None
+        """The activity at the beginning of a window, where several samples are drawn by it; else that of now counts."""
         self._watched: list[np.ndarray] | None = None
         self._evidence: list[Tensor] = []
+        self._kept: list[Growth] = []
+        """For each table, the best of what the window's earlier samples showed; nothing before there are any."""
 
     def watch(self, step: int) -> None:
         """Before the forward pass of a step: tell the tables which rows to keep full gradients of."""
         if self._policy.watches == "none" or step >= self._config.end:
             if self._watched is not None:
                 self._look_at([np.zeros(0, dtype=np.int64)] * len(self._tables))
-                self._watched = None
+                self._watched, self._shown, self._kept = None, None, []
             return
         if self._policy.watches == "all":
             last = is_due(step + 1, self._config.interval, self._config.end)
             rows = [np.arange(table.n_rows if last else 0) for table in self._tables]
             if self._watched is None or len(rows[0]) != len(self._watched[0]):
                 self._look_at(rows)
-        elif self._watched is None:
-            self._look_at(self._draw())
+        else:
+            since = step % self._config.interval
+            part = since * self._config.samples // self._config.interval
+            if self._watched is not None and part != self._part:
+                self._harvest(step - since + self._config.interval)
+                self._watched = None
+            if self._watched is None:
+                self._part = part
+                self._look_at(self._draw())
 
     def observe(self) -> None:
         """After the backward pass: add what the watched rows showed to the evidence."""
@@ -179,6 +194,11 @@ class Explorer:
         if self._watched is not None:
             for number, (rows, evidence) in enumerate(zip(self._watched, self._evidence, strict=True)):
                 state |= {f"watched.{number}": rows, f"evidence.{number}": evidence.cpu().numpy()}
+            state["part"] = np.array([self._part], dtype=np.int64)
+        if self._watched is not None and self._shown is not None:
+            state |= {f"shown.{number}": shown for number, shown in enumerate(self._shown)}
+        for number, kept in enumerate(self._kept):
+            state |= {f"kept.{number}.{name}": array for name, array in asdict(kept).items()}
         return state
 
     def load(self, state: dict[str, np.ndarray]) -> None:
@@ -190,28 +210,76 @@ class Explorer:
             self._look_at([state[f"watched.{number}"].copy() for number in range(len(self._tables))])
             for number, evidence in enumerate(self._evidence):
                 evidence.copy_(torch.from_numpy(state[f"evidence.{number}"]))
+            self._part = int(state["part"][0]) if "part" in state else 0
+        self._shown, self._kept = None, []
+        if "shown.0" in state:
+            self._shown = [state[f"shown.{number}"].copy() for number in range(len(self._tables))]
+        if "kept.0.rows" in state:
+            for number in range(len(self._tables)):
+                parts = {field.name: state[f"kept.{number}.{field.name}"].copy() for field in fields(Growth)}
+                self._kept.append(Growth(**parts))
 
     def _exchange(self, step: int) -> int:
         """Choose what grows and what is dropped, and revise the tables; how many were grown, and as many dropped."""
-        rows, grow = self._rows(), self._take_growth(step)
+        self._harvest(step)
+        grow, self._kept = self._kept, []
+        if self._config.samples > 1:
+            grow = [part.ordered() for part in grow]
         generator = np.random.default_rng([self._seed, 12, self._round])
-        grown = [len(positions) for positions, _ in grow]
         for group in self._groups():
             tables = [self._tables[number] for number in group]
             scores = (
                 self._policy.drop_scores(self._tables[number], self._interactions[number], generator)
                 for number in group
             )
-            count = sum(grown[number] for number in group)
+            count = sum(len(grow[number].rows) for number in group)
             drop = smallest_droppable([table.structure()[0] for table in tables], scores, count)
             for number, table, dropped in zip(group, tables, drop, strict=True):
-                positions, columns = grow[number]
-                table.revise(np.logical_not(dropped, out=dropped), rows[number][positions], columns)
-        return sum(grown)
+                table.revise(np.logical_not(dropped, out=dropped), grow[number].rows, grow[number].columns)
+        return sum(len(part.rows) for part in grow)
 
-    def _take_growth(self, step: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """What is to grow, for each table; the evidence, the largest part of the memory, is gone afterwards."""
-        generator = np.random.default_rng([self._seed, 5, self._round])
+    def _harvest(self, due: int) -> None:
+        """Keep what may grow of what the watched rows showed, beside what is kept already: as much as the exploration
+        after `due` steps moves. The evidence, the largest part of the memory, is gone afterwards."""
+        rows, counts = self._rows(), self._counts(due)
+        found = self._best_shown(counts)
+        fresh = [
+            Growth(own[positions], columns, scores)
+            for own, (positions, columns, scores) in zip(rows, found, strict=True)
+        ]
+        kept, self._kept = self._kept, fresh
+        if kept:
+            self._kept = []
+            for group, count in zip(self._groups(), counts, strict=True):
+                self._kept += best_growth(
+                    [kept[number] for number in group], [fresh[number] for number in group], count
+                )
+
+    def _counts(self, due: int) -> list[int]:
+        """How many parameters the exploration after `due` steps moves at most, for each group of tables."""
+        share = drop_fraction(due, self._config.end, self._config.drop_fraction)
+        tables = [[self._tables[number] for number in group] for group in self._groups()]
+        return [int(share * sum(table.nnz - table.n_rows for table in group)) for group in tables]
+
+    def _best_shown(self, counts: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Positions among the watched rows, columns and scores of what shows most for growing, for each table.
+
+        Args:
+            counts: how many, for each group of tables.
+        """
+        generator = np.random.default_rng([self._seed, 5, self._round, *([self._part] if self._part else [])])
+        scores = self._grow_scores(generator)
+        found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        for group, count in zip(self._groups(), counts, strict=True):  # in the order of the tables
+            own = [scores[number] for number in group]
+            for part, (positions, columns) in zip(own, largest_growable(own, count), strict=True):
+                # One sample has nothing that its scores would be compared with.
+                best = part[positions, columns] if self._config.samples > 1 else np.zeros(0, np.float32)
+                found.append((positions, columns, best))
+        return found
+
+    def _grow_scores(self, generator: np.random.Generator) -> list[np.ndarray]:
+        """The scores of the watched rows (S, dim) of each table, -1 where a coordinate is active; over the evidence."""
         rows = self._rows()
         empty = [np.zeros((0, table.dim), np.float32) for table in self._tables]
         evidence = [part.cpu().numpy() for part in self._evidence] if self._watched is not None else empty
@@ -221,13 +289,7 @@ class Explorer:
         ]
         for part, watched, table in zip(scores, rows, self._tables, strict=True):
             forget_active(part, watched, *table.structure())
-        share = drop_fraction(step, self._config.end, self._config.drop_fraction)
-        grow: list[tuple[np.ndarray, np.ndarray]] = []
-        for group in self._groups():  # in the order of the tables
-            budget = sum(self._tables[number].nnz for number in group)
-            spare = budget - sum(self._tables[number].n_rows for number in group)
-            grow += largest_growable([scores[number] for number in group], int(share * spare))
-        return grow
+        return scores
 
     def _groups(self) -> list[list[int]]:
         """The tables, by number, that share a budget."""
@@ -248,11 +310,15 @@ class Explorer:
         ]
 
     def _draw(self) -> list[np.ndarray]:
-        """The watched rows of this window: one sample over the rows of all tables."""
+        """The watched rows of this part of the window: one sample over the rows of all tables."""
         generator = np.random.default_rng([self._seed, 4, self._round])
         sizes = [table.n_rows for table in self._tables]
         count = max(1, round(self._config.sample_fraction * sum(sizes)))
-        chosen = sample_rows(np.concatenate(self._importance()), count, generator)
+        count = min(count, -(-sum(sizes) // self._config.samples))
+        if self._part == 0:
+            several = self._config.importance == "gradient" and self._config.samples > 1
+            self._shown = [part.copy() for part in self._activity] if several else None
+        chosen = sample_rows(np.concatenate(self._importance()), count, generator, self._part * count)
         bounds = np.concatenate(([0], np.cumsum(sizes)))
         return [chosen[(chosen >= a) & (chosen < b)] - a for a, b in itertools.pairwise(bounds)]
 
@@ -261,8 +327,9 @@ class Explorer:
             return [np.ones(table.n_rows) for table in self._tables]
         if self._config.importance == "gradient" and self._round > 0:
             # A row never watched counts as an average one, so that it is looked at some day.
-            typical = [float(part[part > 0].mean()) if (part > 0).any() else 1.0 for part in self._activity]
-            return [np.where(part > 0, part, mean) for part, mean in zip(self._activity, typical, strict=True)]
+            shown = self._shown or self._activity
+            typical = [float(part[part > 0].mean()) if (part > 0).any() else 1.0 for part in shown]
+            return [np.where(part > 0, part, mean) for part, mean in zip(shown, typical, strict=True)]
         return [part**self._config.alpha for part in self._interactions]
 
 
