@@ -17,6 +17,7 @@ from sparserec.bench.convergence import (
     FIXED,
     LONGER,
     MOVERS,
+    MOVERS_AND_PARTS,
     OURS,
     PARTS,
     STARTS,
@@ -377,14 +378,14 @@ def _of_dense(cells: Mapping[Cell, Lines]) -> list[str]:
         enough: dict[str, list[float]] = {"ndcg@20": [], "valid": []}
         known = False
         for density, lines in ((c[2], lines) for c, lines in cells.items() if c[:2] == (data, base) and c[2]):
-            pairs = [pair for pair in itertools.product(MOVERS, STARTS) if name_of(*pair) in lines]
+            pairs = [pair for pair in itertools.product(MOVERS_AND_PARTS, STARTS) if name_of(*pair) in lines]
             if not pairs:
                 continue
             best = max(pairs, key=lambda pair: statistics.mean(_values(lines, *pair, "valid")))
             runs, known = lines[name_of(*best)], True
             kept, on_valid, size = (_share(runs, dense, figure) for figure in ("ndcg@20", "valid", "bytes"))
             accuracy = [spread([run.figures["ndcg@20"] for run in each]) for each in (runs, dense)]
-            row = [data, base, f"{density:g}", name_of(*best), *accuracy, f"{100 * kept:.1f} %"]
+            row = [data, base, f"{density:g}", title_of(name_of(*best)), *accuracy, f"{100 * kept:.1f} %"]
             rows.append([*row, f"{100 * on_valid:.1f} %", f"{100 * size:.0f} %" if size else "-"])
             for figure, share in (("ndcg@20", kept), ("valid", on_valid)):
                 enough[figure] += [density] if share >= KEPT else []
