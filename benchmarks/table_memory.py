@@ -41,6 +41,8 @@ def dense(rows: int, steps: int) -> int:
 def sparse(rows: int, steps: int, sample: str) -> tuple[int, float]:
     """Bytes of SparseTable, RowAdam and a SparseRec explorer that watches a share `sample` of the rows, or "default".
 
+    With " x 5" after it five such samples are watched one after the other between two explorations.
+
     Returns:
         the bytes and the share.
     """
@@ -54,9 +56,11 @@ def sparse(rows: int, steps: int, sample: str) -> tuple[int, float]:
     def train(n_rows: int) -> tuple[int, float]:
         """Parameters that explorations moved, and the share of rows that was watched."""
         table, moved = random_table(n_rows, DIM, DENSITY, np.random.default_rng(0)), 0
-        share = default_sample([table]) if sample == "default" else float(sample)
+        of_one, _, samples = sample.partition(" x ")
+        share = default_sample([table]) if of_one == "default" else float(of_one)
         window = {"interval": max(1, steps // 4), "end": 10 * steps}
-        config = ExplorerConfig(**window, drop_fraction=drop_fraction, sample_fraction=share)
+        several = {"sample_fraction": share, "samples": int(samples or 1)}
+        config = ExplorerConfig(**window, drop_fraction=drop_fraction, **several)
         explorer = make_explorer("sparserec", [table], config, [np.ones(n_rows)], 0)
         step = Step(explorer, [RowAdam(table, lr=0.01)])
         for number, chosen in enumerate(batches(n_rows, steps)):
@@ -82,12 +86,12 @@ def batches(rows: int, steps: int) -> Iterator[torch.Tensor]:
 def main(
     rows: int = 200_000,
     steps: int = 40,
-    samples: Annotated[Sequence[str], "shares of rows to watch"] = ("default", "0.1", "0.4"),
+    samples: Annotated[Sequence[str], "shares of rows to watch"] = ("default", "default x 5", "0.1", "0.4", "1"),
 ) -> dict:
     whole, measured = fresh(dense, rows=rows, steps=steps), []
     for sample in samples:
         size, share = fresh(sparse, rows=rows, steps=steps, sample=sample)
-        name = f"default ({share:g})" if sample == "default" else sample
+        name = sample.replace("default", f"default ({share:g})")
         figures = {"sparse bytes": size, "share of dense": round(size / whole, 4)}
         measured.append({"watched share of rows": name, **figures})
     facts = {"table rows": rows, "dim": DIM, "density": DENSITY, "steps": steps, "dense Adam bytes": whole}
