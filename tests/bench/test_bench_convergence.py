@@ -15,6 +15,7 @@ from sparserec.bench.convergence import (
     COMMON,
     DENSE,
     FINALISTS,
+    IN_TURN,
     LONGER,
     MOVERS,
     OURS,
@@ -42,6 +43,7 @@ from sparserec.bench.pages.convergence import (
     from_equal_starts,
     page,
     whose,
+    with_several,
 )
 from sparserec.bench.results import Entry, Results
 from sparserec.errors import SparserecError
@@ -371,6 +373,37 @@ def test_parts_taken_away_may_have_the_settings_of_the_whole():
     assert "| SparseRec from NMF mask | SparseRec, last batch from NMF mask | of the whole | 0.1100" in text
     chosen = next(line for line in text.splitlines() if "rounds 200" in line and part in line)
     assert "| - | - | 0 |" in chosen
+
+
+def test_a_part_has_the_settings_that_the_whole_chose_in_another_cell():
+    """Also where the part itself was run there, after the whole."""
+    at_home = Protocol(("gowalla",), ("mf",), (0.1,), ("NMF mask",), (OURS, IN_TURN), tune_parts=False, dense=False)
+    carried = replace(at_home, movers=(IN_TURN,), densities=(0.05,), settings_of=("gowalla", 0.1))
+    entries = done(at_home, lambda job: 0.1)
+    entries.sort(key=lambda entry: pair_of(entry.job.method)[0] == IN_TURN)
+    runs = [job for job in next_jobs(carried, entries) if job.phase == "run"]
+    assert len(runs) == 3
+    assert all(job.settings["exploration"]["samples"] == 4 for job in runs)
+    assert {whose(entries, job) for job in runs} == {"of gowalla, 0.1"}
+
+
+def test_several_samples_are_compared_apart():
+    figures = {"RigL": 0.1, "fixed": 0.05, OURS: 0.1, IN_TURN: 0.2}
+    protocol = replace(SMALL, starts=("NMF mask",), movers=("fixed", "RigL", OURS, IN_TURN), dense=False)
+
+    def worth(job):
+        return figures[pair_of(job.method)[0]] + job.settings["seed"] / 1000 * (job.phase == "run")
+
+    entries = done(protocol, worth)
+    assert [one.words for _, one in from_equal_starts(entries)] == ["all from NMF mask"]
+    assert [(one.words, one.best, one.others) for _, one in with_several(entries)] == [
+        ("with 4 samples, all from NMF mask", "RigL", 2)
+    ]
+    text = page(entries, "do it")
+    assert "| with 4 samples, all from NMF mask | RigL | 2 | +99.01 % | +99.01 % | +122.5 | 3 | ahead |" in text
+    assert "is clearly ahead in 0, clearly behind in 0; 1 are not clear." in " ".join(text.split())
+    beside_fixed = [entry for entry in entries if "RigL" not in entry.job.method]
+    assert with_several(beside_fixed) == []
 
 
 def test_moving_masks_as_published_are_compared_without_the_fixed_one():

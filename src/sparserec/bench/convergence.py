@@ -31,6 +31,8 @@ STARTS: dict[str, dict[str, Any]] = {
 """Where masks start: by chance; where the factors of NMF are largest, with normal numbers or with those factors for
 values; the rotated singular vectors."""
 FIXED, OURS, DENSE = "fixed", "SparseRec", "dense"
+IN_TURN = "SparseRec, 4 samples"
+"""Ours, with four samples one after the other between two moves."""
 MOVERS: dict[str, dict[str, Any]] = {
     FIXED: {"method": "static"},
     "SET": {"method": "set"},
@@ -42,7 +44,7 @@ MOVERS: dict[str, dict[str, Any]] = {
 PARTS: dict[str, dict[str, Any]] = {
     "SparseRec, last batch": {"method": "sparserec", "exploration": {"accumulate": "last"}},
     "SparseRec, all rows": {"method": "sparserec", "exploration": {"sample_fraction": 1.0}},
-    "SparseRec, 4 samples": {"method": "sparserec", "exploration": {"samples": 4}},
+    IN_TURN: {"method": "sparserec", "exploration": {"samples": 4}},
     "SparseRec, random mask": {"method": "sparserec", "init": "random"},
 }
 """SparseRec with one part changed: by the gradients of the last batch instead of all since the mask moved; with

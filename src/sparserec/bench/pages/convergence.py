@@ -15,6 +15,7 @@ from sparserec.bench.convergence import (
     DENSE,
     FINALISTS,
     FIXED,
+    IN_TURN,
     LONGER,
     MOVERS,
     MOVERS_AND_PARTS,
@@ -74,6 +75,8 @@ OWN, WHOLE, GIVEN = "its own", "of the whole", "given"
 VERDICTS = {1: "ahead", -1: "behind", 0: "not clear"}
 """What a difference says that is clear or not."""
 PUBLISHED = "each as published"
+WITH_SEVERAL = "with 4 samples"
+"""Comparisons of ours with several samples between two moves, which stand apart: they are one more try of ours."""
 PUBLISHED_MOVING = "each as published, moving masks"
 Cell = tuple[str, str, float | None]
 Lines = Mapping[str, Sequence[Entry]]
@@ -204,8 +207,8 @@ def whose(entries: Sequence[Entry], job: Job) -> str:
     if mover in PARTS and _chose(entries, replace(job, method=name_of(OURS, start)), job):
         return WHOLE
     kin = (job.method, name_of(OURS, start)) if mover in PARTS else (job.method,)
-    others = {(e.job.dataset, e.job.density): e.job for e in entries if e.job.base == job.base and e.job.method in kin}
-    for (data, density), other in others.items():
+    alike = [e.job for e in entries if e.job.base == job.base and e.job.method in kin]
+    for (data, density, _), other in {(each.dataset, each.density, each.method): each for each in alike}.items():
         if data.endswith(FEW_USERS) or (data, density) == (job.dataset, job.density):
             continue
         if _chose(entries, other, job) or _chose_first(entries, other, job):
@@ -256,8 +259,9 @@ def _crossed(lines: Lines, figure: str) -> list[str]:
 
 
 def gains(lines: Lines, longest: Lines) -> list[Compared]:
-    """Ours against the best other mover from the same start, and last each as it was published: beside all others, and
-    beside those that move, since the fixed mask of NMF is half of what ours was published with.
+    """Ours against the best other mover from the same start, and each as it was published: beside all others, and
+    beside those that move, since the fixed mask of NMF is half of what ours was published with. Last, from the same
+    start, ours with several samples between two moves.
 
     Args:
         lines: a cell of `cells_of`.
@@ -268,16 +272,18 @@ def gains(lines: Lines, longest: Lines) -> list[Compared]:
     published = {mover: AS_PUBLISHED[mover] for mover in others}
     moving = {mover: start for mover, start in published.items() if mover != FIXED}
     each += [(PUBLISHED, AS_PUBLISHED[OURS], published), (PUBLISHED_MOVING, AS_PUBLISHED[OURS], moving)]
+    every = [(words, OURS, start, theirs) for words, start, theirs in each]
+    every += [(f"{WITH_SEVERAL}, {words}", IN_TURN, start, theirs) for words, start, theirs in each[: len(STARTS)]]
     found = []
-    for words, start, theirs in each:
-        ours = _values(lines, OURS, start)
+    for words, mover, start, theirs in every:
+        ours = _values(lines, mover, start)
         known = {mover: values for mover, other in theirs.items() if (values := _values(lines, mover, other))}
         if not ours or not known:
             continue
         best = max(known, key=lambda mover: statistics.mean(known[mover]))
         seeds = min(len(ours), len(known[best]))
         apart = difference(ours, known[best]) if seeds >= FEWEST_SEEDS else None
-        pair = name_of(OURS, start), name_of(best, theirs[best])
+        pair = name_of(mover, start), name_of(best, theirs[best])
         more, on_valid = (_more(lines, *pair, figure) for figure in ("ndcg@20", "valid"))
         still = rising(longest[pair[1]])
         found.append(Compared(words, best, more, on_valid, apart, seeds, len(known), still))
@@ -298,12 +304,17 @@ def compared(entries: Sequence[Entry]) -> list[tuple[Cell, Compared]]:
 
 def from_equal_starts(entries: Sequence[Entry]) -> list[tuple[Cell, Compared]]:
     """Those of `compared` in which all have one start and enough seeds, and another mask moves too: beside a fixed one
-    alone nothing is said of how masks move."""
-    return [
-        (cell, one)
-        for cell, one in compared(entries)
-        if one.words not in (PUBLISHED, PUBLISHED_MOVING) and one.apart and (one.others > 1 or one.best != FIXED)
-    ]
+    alone nothing is said of how masks move. Without those of several samples."""
+    return [(cell, one) for cell, one in compared(entries) if one.words.startswith("all from") and _tells(one)]
+
+
+def with_several(entries: Sequence[Entry]) -> list[tuple[Cell, Compared]]:
+    """The same of ours with several samples between two moves."""
+    return [(cell, one) for cell, one in compared(entries) if one.words.startswith(WITH_SEVERAL) and _tells(one)]
+
+
+def _tells(one: Compared) -> bool:
+    return one.apart is not None and (one.others > 1 or one.best != FIXED)
 
 
 def by_verdict(found: Sequence[tuple[Cell, Compared]], verdict: str) -> list[tuple[Cell, Compared]]:

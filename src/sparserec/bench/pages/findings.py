@@ -103,6 +103,9 @@ def _ended(folder: Path) -> str:
     words += f"in {len(behind)}{_where(behind)}"
     if rest:
         words += f"; {len(rest)} are not clear, {' to '.join(dict.fromkeys(_percent(one) for _, one in _ends(rest)))}"
+    several = [each for each in convergence.with_several(entries) if convergence.verdict_of(each[1]) == "ahead"]
+    if several:
+        words += f". With four samples of rows in turn between two moves clearly ahead by more{_where(several)}"
     return words + _published(entries)
 
 
