@@ -349,7 +349,7 @@ def _gains(entries: Sequence[Entry]) -> list[str]:
         for (data, base, density), one in every
     ]
     head = ["data", "base", "density", "compared", f"best other than {OURS}", "of", "gain in NDCG@20", "on validation"]
-    head += ["standard errors", "seeds", "so it is", "the other's gain in its last tenth"]
+    head += ["standard errors", "seeds", "verdict", "the other's gain in its last tenth"]
     words = f"The paper's abstract claims up to {PUBLISHED_GAIN} % over earlier methods, each as published."
     if equal:
         ahead, behind, rest = (len(by_verdict(equal, verdict)) for verdict in VERDICTS.values())
@@ -378,7 +378,7 @@ def _parts(entries: Sequence[Entry], cells: Mapping[Cell, Lines]) -> list[str]:
         row += [spread(less), gain, f"{apart.errors:+.1f}" if apart else "-", seeds]
         rows.append([*row, VERDICTS[apart.clear] if apart else "-"])
     head = ["data", "base", "density", "the whole", "with one part changed", "settings", "test NDCG@20"]
-    return table([*head, "to the whole", "standard errors", "seeds", "so it is"], rows) if rows else []
+    return table([*head, "to the whole", "standard errors", "seeds", "verdict"], rows) if rows else []
 
 
 def _of_dense(cells: Mapping[Cell, Lines]) -> list[str]:

@@ -103,10 +103,18 @@ def _ended(folder: Path) -> str:
     words += f"in {len(behind)}{_where(behind)}"
     if rest:
         words += f"; {len(rest)} are not clear, {' to '.join(dict.fromkeys(_percent(one) for _, one in _ends(rest)))}"
-    several = [each for each in convergence.with_several(entries) if convergence.verdict_of(each[1]) == "ahead"]
-    if several:
-        words += f". With four samples of rows in turn between two moves clearly ahead by more{_where(several)}"
-    return words + _published(entries)
+    return words + _several(entries) + _published(entries)
+
+
+def _several(entries: Sequence[Entry]) -> str:
+    """What ours is worth from equal starts with several samples between two moves: a sentence, or nothing."""
+    every = convergence.with_several(entries)
+    ahead, behind, _ = (convergence.by_verdict(every, verdict) for verdict in convergence.VERDICTS.values())
+    if not ahead:
+        return ""
+    words = ". With four samples of rows in turn between two moves (`exploration.samples=4`) clearly ahead in "
+    words += f"{len(ahead)} of {len(every)}{_where(ahead)}, clearly behind in {len(behind)}{_where(behind)}"
+    return words
 
 
 def _published(entries: Sequence[Entry]) -> str:
