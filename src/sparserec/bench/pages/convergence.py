@@ -97,6 +97,7 @@ class Compared:
         others: how many other movers were measured.
         rising: by what share of its validation NDCG@20 the best other was still rising in the last tenth of the epochs
             of its longest runs.
+        job: one of the runs of ours.
     """
 
     words: str
@@ -107,6 +108,7 @@ class Compared:
     seeds: int
     others: int
     rising: float
+    job: Job
 
 
 def page(entries: Sequence[Entry], command: str) -> str:
@@ -285,8 +287,8 @@ def gains(lines: Lines, longest: Lines) -> list[Compared]:
         apart = difference(ours, known[best]) if seeds >= FEWEST_SEEDS else None
         pair = name_of(mover, start), name_of(best, theirs[best])
         more, on_valid = (_more(lines, *pair, figure) for figure in ("ndcg@20", "valid"))
-        still = rising(longest[pair[1]])
-        found.append(Compared(words, best, more, on_valid, apart, seeds, len(known), still))
+        still, job = rising(longest[pair[1]]), lines[pair[0]][0].job
+        found.append(Compared(words, best, more, on_valid, apart, seeds, len(known), still, job))
     return found
 
 

@@ -97,10 +97,8 @@ def _ended(folder: Path) -> str:
     entries = Results(folder / "paper.jsonl").entries()
     equal = convergence.from_equal_starts(entries)
     ahead, behind, rest = (convergence.by_verdict(equal, verdict) for verdict in convergence.VERDICTS.values())
-    words = (
-        f"from equal starts clearly ahead in {len(ahead)} of {len(equal)} comparisons{_where(ahead)}, clearly behind "
-    )
-    words += f"in {len(behind)}{_where(behind)}"
+    words = f"from equal starts clearly ahead in {len(ahead)} of {len(equal)} comparisons{_where(ahead, entries)}, "
+    words += f"clearly behind in {len(behind)}{_where(behind, entries)}"
     if rest:
         words += f"; {len(rest)} are not clear, {' to '.join(dict.fromkeys(_percent(one) for _, one in _ends(rest)))}"
     return words + _several(entries) + _published(entries)
@@ -113,8 +111,8 @@ def _several(entries: Sequence[Entry]) -> str:
     if not ahead:
         return ""
     words = ". With four samples of rows in turn between two moves (`exploration.samples=4`) clearly ahead in "
-    words += f"{len(ahead)} of {len(every)}{_where(ahead)}, clearly behind in {len(behind)}{_where(behind)}"
-    return words
+    words += f"{len(ahead)} of {len(every)}{_where(ahead, entries)}, "
+    return f"{words}clearly behind in {len(behind)}{_where(behind, entries)}"
 
 
 def _published(entries: Sequence[Entry]) -> str:
@@ -147,10 +145,14 @@ def _ends(found: Sequence[Found]) -> tuple[Found, Found]:
     return min(found, key=share), max(found, key=share)
 
 
-def _where(found: Sequence[Found]) -> str:
-    """The gain of each and its data."""
-    each = ", ".join(f"{_percent(one)} on {_plain(data)} at density {density:g}" for (data, _, density), one in found)
-    return f" (NDCG@20 {each})" if each else ""
+def _where(found: Sequence[Found], entries: Sequence[Entry]) -> str:
+    """The gain of each, its data, and whose settings where they are those of another cell."""
+    gains = []
+    for (data, _, density), one in found:
+        settings = convergence.whose(entries, one.job)
+        elsewhere = "" if settings in (convergence.OWN, convergence.WHOLE) else f" with settings {settings}"
+        gains.append(f"{_percent(one)} on {_plain(data)} at density {density:g}{elsewhere}")
+    return f" (NDCG@20 {', '.join(gains)})" if gains else ""
 
 
 def _plain(data: str) -> str:
