@@ -10,6 +10,16 @@ import pytest
 
 from sparserec.bench import data as data_module
 from sparserec.bench import work as work_module
+from sparserec.bench.comparisons import (
+    OWN,
+    VERDICTS,
+    by_verdict,
+    cells_of,
+    compared,
+    from_equal_starts,
+    whose,
+    with_several,
+)
 from sparserec.bench.convergence import (
     AS_PUBLISHED,
     COMMON,
@@ -34,17 +44,7 @@ from sparserec.bench.convergence import (
     trained,
     valid_of_candidates,
 )
-from sparserec.bench.pages.convergence import (
-    OWN,
-    VERDICTS,
-    by_verdict,
-    cells_of,
-    curves,
-    from_equal_starts,
-    page,
-    whose,
-    with_several,
-)
+from sparserec.bench.pages.convergence import curves, page
 from sparserec.bench.results import Entry, Results
 from sparserec.errors import SparserecError
 from sparserec.interactions import Dataset, Interactions
@@ -317,7 +317,7 @@ def test_verdicts_are_counted_where_another_mask_moves():
         return random + job.settings["seed"] / 1000 * (job.phase == "run") + 0.01
 
     entries = done(replace(SMALL, starts=("random", "NMF mask", "NMF"), movers=("fixed", "RigL", OURS)), worth)
-    equal = from_equal_starts(entries)
+    equal = from_equal_starts(compared(entries))
     assert [(one.words, one.best) for _, one in equal] == [
         ("all from random", "RigL"),
         ("all from NMF mask", "fixed"),
@@ -395,15 +395,15 @@ def test_several_samples_are_compared_apart():
         return figures[pair_of(job.method)[0]] + job.settings["seed"] / 1000 * (job.phase == "run")
 
     entries = done(protocol, worth)
-    assert [one.words for _, one in from_equal_starts(entries)] == ["all from NMF mask"]
-    assert [(one.words, one.best, one.others) for _, one in with_several(entries)] == [
+    assert [one.words for _, one in from_equal_starts(compared(entries))] == ["all from NMF mask"]
+    assert [(one.words, one.best, one.others) for _, one in with_several(compared(entries))] == [
         ("with 4 samples, all from NMF mask", "RigL", 2)
     ]
     text = page(entries, "do it")
     assert "| with 4 samples, all from NMF mask | RigL | 2 | +99.01 % | +99.01 % | +122.5 | 3 | ahead |" in text
     assert "is clearly ahead in 0, clearly behind in 0; 1 are not clear." in " ".join(text.split())
     beside_fixed = [entry for entry in entries if "RigL" not in entry.job.method]
-    assert with_several(beside_fixed) == []
+    assert with_several(compared(beside_fixed)) == []
 
 
 def test_moving_masks_as_published_are_compared_without_the_fixed_one():

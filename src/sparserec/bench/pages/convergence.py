@@ -5,17 +5,34 @@ from __future__ import annotations
 import itertools
 import statistics
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
+from sparserec.bench.comparisons import (
+    FEWEST_SEEDS,
+    OWN,
+    VERDICTS,
+    WHOLE,
+    Cell,
+    Lines,
+    by_verdict,
+    cells_of,
+    compared,
+    counted,
+    ends,
+    from_equal_starts,
+    means,
+    share,
+    tried,
+    values_of,
+    verdict_of,
+    ways_of,
+    whose,
+)
 from sparserec.bench.convergence import (
-    AS_PUBLISHED,
     COMMON,
     DECAYS,
     DENSE,
     FINALISTS,
-    FIXED,
-    IN_TURN,
     LONGER,
     MOVERS,
     MOVERS_AND_PARTS,
@@ -34,11 +51,9 @@ from sparserec.bench.convergence import (
 from sparserec.bench.data import FEW_USERS
 from sparserec.bench.pages.markdown import percent, table, wrap
 from sparserec.bench.pages.paper import KEPT, PUBLISHED_GAIN
-from sparserec.bench.results import Entry, Job
-from sparserec.bench.statistics import CLEAR, Difference, difference, spread
+from sparserec.bench.results import Entry
+from sparserec.bench.statistics import CLEAR, difference, spread
 
-FEWEST_SEEDS = 3
-"""Of both sides of a comparison, for it to be more than a figure."""
 METHOD = (
     "Each pair of start and mover has settings of its own from as many trials (step size, decay, how often and how "
     'much the mask moves; a fixed mask has more of the first two), by mean validation NDCG@20; or, where "settings" '
@@ -70,45 +85,6 @@ ELSEWHERE = (
     "another cell, over the seeds that both have. A line that chose the same in both is left out; of both, those count "
     "that have more seeds, then those that are better."
 )
-OWN, WHOLE, GIVEN = "its own", "of the whole", "given"
-"""Whose settings a line was run with."""
-VERDICTS = {1: "ahead", -1: "behind", 0: "not clear"}
-"""What a difference says that is clear or not."""
-PUBLISHED = "each as published"
-WITH_SEVERAL = "with 4 samples"
-"""Comparisons of ours with several samples between two moves, which stand apart: they are one more try of ours."""
-PUBLISHED_MOVING = "each as published, moving masks"
-Cell = tuple[str, str, float | None]
-Lines = Mapping[str, Sequence[Entry]]
-"""Runs that differ in their seed alone, by method."""
-
-
-@dataclass(frozen=True)
-class Compared:
-    """Ours beside the best of the other movers.
-
-    Attributes:
-        words: what is compared.
-        best: the best other mover.
-        share: of its NDCG@20 that ours has more.
-        valid: the same on validation.
-        apart: the difference over seeds; None where either side has too few of them.
-        seeds: the fewest of both.
-        others: how many other movers were measured.
-        rising: by what share of its validation NDCG@20 the best other was still rising in the last tenth of the epochs
-            of its longest runs.
-        job: one of the runs of ours.
-    """
-
-    words: str
-    best: str
-    share: float
-    valid: float
-    apart: Difference | None
-    seeds: int
-    others: int
-    rising: float
-    job: Job
 
 
 def page(entries: Sequence[Entry], command: str) -> str:
@@ -151,186 +127,19 @@ def page(entries: Sequence[Entry], command: str) -> str:
     return "\n".join([*lines, *(line for note in METHOD for line in wrap(f"- {note}"))]) + "\n"
 
 
-def cells_of(entries: Sequence[Entry]) -> dict[Cell, dict[str, list[Entry]]]:
-    """Runs of the run phase by data set, base and density, and there by method; dense tables in a cell of their own.
-
-    Of a method that was run in several ways, those count whose settings came of trials, here or in another cell, of
-    these the ones of most seeds, of these the best by mean validation NDCG@20, of these the last: settings of another
-    cell are one more trial, and harm no rival. Data sets stand in the order in which
-    they were first run, bases likewise, dense tables and high densities before low ones.
-    """
-    cells: dict[Cell, dict[str, list[Entry]]] = {}
-    for (cell, method), ways in _ways(entries).items():
-        cells.setdefault(cell, {})[method] = _counted(entries, ways)
-    data, bases = ([*dict.fromkeys(cell[part] for cell in cells)] for part in (0, 1))
-    order = sorted(cells, key=lambda cell: (data.index(cell[0]), bases.index(cell[1]), -(cell[2] or 1)))
-    return {cell: cells[cell] for cell in order}
-
-
-def _ways(entries: Sequence[Entry]) -> dict[tuple[Cell, str], list[list[Entry]]]:
-    """Runs by cell and method, and there a list for all settings but the seed."""
-    ways: dict[tuple[Cell, str], dict[str, list[Entry]]] = {}
-    for entry in entries:
-        job = entry.job
-        if job.phase == "run":
-            alike = repr(sorted((name, value) for name, value in job.settings.items() if name != "seed"))
-            of_method = ways.setdefault(((job.dataset, job.base, job.density), job.method), {})
-            of_method.setdefault(alike, []).append(entry)
-    return {key: list(of_method.values()) for key, of_method in ways.items()}
-
-
-def _counted(entries: Sequence[Entry], ways: Sequence[list[Entry]]) -> list[Entry]:
-    """Of several ways in which a line was run the one that counts, see `cells_of`."""
-
-    def worth(way: list[Entry]) -> tuple[bool, int, float, int]:
-        valid = statistics.mean(run.figures["valid"] for run in way)
-        return whose(entries, way[0].job) != GIVEN, len(way), valid, entries.index(way[-1])
-
-    return max(ways, key=worth)
-
-
-def ends(entries: Sequence[Entry]) -> dict[Cell, dict[str, list[Entry]]]:
-    """The longest runs that were made with the settings of those in `cells_of`, by cell and method there."""
-    ways = _ways(entries)
-    found: dict[Cell, dict[str, list[Entry]]] = {}
-    for cell, known in cells_of(entries).items():
-        for method, runs in known.items():
-            alike = [way for way in ways[cell, method] if candidate_of(way[0].job) == candidate_of(runs[0].job)]
-            full = [way for way in alike if len(way) >= len(runs)]
-            found.setdefault(cell, {})[method] = max(full, key=lambda way: way[0].job.settings.get("epochs", 0))
-    return found
-
-
-def whose(entries: Sequence[Entry], job: Job) -> str:
-    """Whose trials chose the settings of a run: its own, those of the whole of which it is a part, of another cell."""
-    if _chose(entries, job, job) or _chose_first(entries, job, job):
-        return OWN
-    mover, start = pair_of(job.method)
-    if mover in PARTS and _chose(entries, replace(job, method=name_of(OURS, start)), job):
-        return WHOLE
-    kin = (job.method, name_of(OURS, start)) if mover in PARTS else (job.method,)
-    alike = [e.job for e in entries if e.job.base == job.base and e.job.method in kin]
-    for (data, density, _), other in {(each.dataset, each.density, each.method): each for each in alike}.items():
-        if data.endswith(FEW_USERS) or (data, density) == (job.dataset, job.density):
-            continue
-        if _chose(entries, other, job) or _chose_first(entries, other, job):
-            return f"of {data}" + ("" if density is None else f", {density:g}")
-    return GIVEN
-
-
-def _chose(entries: Sequence[Entry], line: Job, job: Job) -> bool:
-    """Whether the trials of this job's line chose the settings of that one: those on all users where there are such."""
-    return _is_best(job, _tried(entries, line) or _tried(entries, line, FEW_USERS))
-
-
-def _chose_first(entries: Sequence[Entry], line: Job, job: Job) -> bool:
-    """The same of what these trials chose with the first seed alone: what was run with it stays one of its own."""
-    trials = _tried(entries, line)
-    return _is_best(job, [entry for entry in trials if entry.job.settings["seed"] == trials[0].job.settings["seed"]])
-
-
-def _is_best(job: Job, trials: Sequence[Entry]) -> bool:
-    tried = _means(trials)
-    best = max((valid for _, valid in tried), default=0.0)
-    return (candidate_of(job), best) in tried
-
-
-def _means(trials: Sequence[Entry]) -> list[tuple[dict[str, Any], float]]:
-    return [(candidate, statistics.mean(values)) for candidate, values in valid_of_candidates(trials)]
-
-
-def _values(lines: Lines, mover: str, start: str, figure: str = "ndcg@20") -> list[float]:
-    return [entry.figures[figure] for entry in lines.get(name_of(mover, start), ())]
-
-
-def beside_fixed(lines: Lines) -> list[tuple[str, Difference]]:
-    """Ours against a fixed mask from the same start, by start, where both have as many seeds as a comparison needs."""
-    pairs = [(start, _values(lines, OURS, start), _values(lines, FIXED, start)) for start in STARTS]
-    known = [(start, ours, fixed) for start, ours, fixed in pairs if min(len(ours), len(fixed)) >= FEWEST_SEEDS]
-    return [(start, difference(ours, fixed)) for start, ours, fixed in known]
-
-
 def _crossed(lines: Lines, figure: str) -> list[str]:
     """A row a start, a column a mover."""
     rows = []
     for start in STARTS:
-        cells = [_values(lines, mover, start, figure) for mover in MOVERS]
+        cells = [values_of(lines, mover, start, figure) for mover in MOVERS]
         if any(cells):
             rows.append([start, *(spread(cell) if cell else "-" for cell in cells)])
     return table(["start", *MOVERS], rows)
 
 
-def gains(lines: Lines, longest: Lines) -> list[Compared]:
-    """Ours against the best other mover from the same start, and each as it was published: beside all others, and
-    beside those that move, since the fixed mask of NMF is half of what ours was published with. Last, from the same
-    start, ours with several samples between two moves.
-
-    Args:
-        lines: a cell of `cells_of`.
-        longest: the same cell of `ends`.
-    """
-    others = [mover for mover in MOVERS if mover != OURS]
-    each = [(f"all from {start}", start, dict.fromkeys(others, start)) for start in STARTS]
-    published = {mover: AS_PUBLISHED[mover] for mover in others}
-    moving = {mover: start for mover, start in published.items() if mover != FIXED}
-    each += [(PUBLISHED, AS_PUBLISHED[OURS], published), (PUBLISHED_MOVING, AS_PUBLISHED[OURS], moving)]
-    every = [(words, OURS, start, theirs) for words, start, theirs in each]
-    every += [(f"{WITH_SEVERAL}, {words}", IN_TURN, start, theirs) for words, start, theirs in each[: len(STARTS)]]
-    found = []
-    for words, mover, start, theirs in every:
-        ours = _values(lines, mover, start)
-        known = {mover: values for mover, other in theirs.items() if (values := _values(lines, mover, other))}
-        if not ours or not known:
-            continue
-        best = max(known, key=lambda mover: statistics.mean(known[mover]))
-        seeds = min(len(ours), len(known[best]))
-        apart = difference(ours, known[best]) if seeds >= FEWEST_SEEDS else None
-        pair = name_of(mover, start), name_of(best, theirs[best])
-        more, on_valid = (_more(lines, *pair, figure) for figure in ("ndcg@20", "valid"))
-        still, job = rising(longest[pair[1]]), lines[pair[0]][0].job
-        found.append(Compared(words, best, more, on_valid, apart, seeds, len(known), still, job))
-    return found
-
-
-def _more(lines: Lines, ours: str, theirs: str, figure: str) -> float:
-    """By what share the mean of a figure is higher for one method than for another."""
-    one, other = (statistics.mean(run.figures[figure] for run in lines[method]) for method in (ours, theirs))
-    return one / other - 1
-
-
-def compared(entries: Sequence[Entry]) -> list[tuple[Cell, Compared]]:
-    """The comparisons of `gains` of all cells."""
-    longest = ends(entries)
-    return [(cell, one) for cell, known in cells_of(entries).items() for one in gains(known, longest[cell])]
-
-
-def from_equal_starts(entries: Sequence[Entry]) -> list[tuple[Cell, Compared]]:
-    """Those of `compared` in which all have one start and enough seeds, and another mask moves too: beside a fixed one
-    alone nothing is said of how masks move. Without those of several samples."""
-    return [(cell, one) for cell, one in compared(entries) if one.words.startswith("all from") and _tells(one)]
-
-
-def with_several(entries: Sequence[Entry]) -> list[tuple[Cell, Compared]]:
-    """The same of ours with several samples between two moves."""
-    return [(cell, one) for cell, one in compared(entries) if one.words.startswith(WITH_SEVERAL) and _tells(one)]
-
-
-def _tells(one: Compared) -> bool:
-    return one.apart is not None and (one.others > 1 or one.best != FIXED)
-
-
-def by_verdict(found: Sequence[tuple[Cell, Compared]], verdict: str) -> list[tuple[Cell, Compared]]:
-    """Those of these comparisons of which `verdict_of` says this."""
-    return [(cell, one) for cell, one in found if verdict_of(one) == verdict]
-
-
-def verdict_of(one: Compared) -> str:
-    """What a comparison says: ahead or behind where it is clear; "-" where there are too few seeds."""
-    return VERDICTS[one.apart.clear] if one.apart else "-"
-
-
 def _gains(entries: Sequence[Entry]) -> list[str]:
-    every, equal = compared(entries), from_equal_starts(entries)
+    every = compared(entries)
+    equal = from_equal_starts(every)
     if not every:
         return []
     rows = [
@@ -369,7 +178,7 @@ def _parts(entries: Sequence[Entry], cells: Mapping[Cell, Lines]) -> list[str]:
     pairs.append((OURS, "NMF mask", OURS, "random"))
     rows = []
     for ((data, base, density), lines), (ours, start, part, other) in itertools.product(cells.items(), pairs):
-        whole, less = _values(lines, ours, start), _values(lines, part, other)
+        whole, less = values_of(lines, ours, start), values_of(lines, part, other)
         if not whole or not less:
             continue
         seeds = min(len(whole), len(less))
@@ -394,14 +203,14 @@ def _of_dense(cells: Mapping[Cell, Lines]) -> list[str]:
             pairs = [pair for pair in itertools.product(MOVERS_AND_PARTS, STARTS) if name_of(*pair) in lines]
             if not pairs:
                 continue
-            best = max(pairs, key=lambda pair: statistics.mean(_values(lines, *pair, "valid")))
+            best = max(pairs, key=lambda pair: statistics.mean(values_of(lines, *pair, "valid")))
             runs, known = lines[name_of(*best)], True
-            kept, on_valid, size = (_share(runs, dense, figure) for figure in ("ndcg@20", "valid", "bytes"))
+            kept, on_valid, size = (share(runs, dense, figure) for figure in ("ndcg@20", "valid", "bytes"))
             accuracy = [spread([run.figures["ndcg@20"] for run in each]) for each in (runs, dense)]
             row = [data, base, f"{density:g}", title_of(name_of(*best)), *accuracy, f"{100 * kept:.1f} %"]
             rows.append([*row, f"{100 * on_valid:.1f} %", f"{100 * size:.0f} %" if size else "-"])
-            for figure, share in (("ndcg@20", kept), ("valid", on_valid)):
-                enough[figure] += [density] if share >= KEPT else []
+            for figure, part in (("ndcg@20", kept), ("valid", on_valid)):
+                enough[figure] += [density] if part >= KEPT else []
         if known:
             on_test, on_valid = (f"{min(each):g}" if each else "none" for each in enough.values())
             lowest.append(f"{data} with {base} {on_test} (on validation {on_valid})")
@@ -417,24 +226,16 @@ def _of_dense(cells: Mapping[Cell, Lines]) -> list[str]:
     ]
 
 
-def _share(runs: Sequence[Entry], of: Sequence[Entry], figure: str) -> float:
-    """The mean of a figure as a share of that of other runs; zero where either lack it."""
-    if not all(figure in run.figures for run in (*runs, *of)):
-        return 0.0
-    one, other = (statistics.mean(run.figures[figure] for run in each) for each in (runs, of))
-    return one / other
-
-
 def _chosen(entries: Sequence[Entry]) -> list[str]:
     """What trials chose for each line, what came next to it, and whether its training had come to an end."""
     rows, longest = [], ends(entries)
     for (data, base, density), known in cells_of(entries).items():
         for method, runs in known.items():
             job, last = runs[0].job, longest[data, base, density][method]
-            on_few, on_all = _tried(entries, job, FEW_USERS), _tried(entries, job)
+            on_few, on_all = tried(entries, job, FEW_USERS), tried(entries, job)
             source = whose(entries, job)
-            tried = valid_of_candidates(on_all) if source == OWN else []
-            best = sorted((values for _, values in tried), key=statistics.mean, reverse=True)[:2]
+            trials = valid_of_candidates(on_all) if source == OWN else []
+            best = sorted((values for _, values in trials), key=statistics.mean, reverse=True)[:2]
             settings = ", ".join(f"{name} {value:g}" for name, value in _plain(candidate_of(job)).items())
             gained = percent(rising(last), 2)
             epochs, most = (statistics.mean(len(run.figures["curve"]) for run in each) for each in (runs, last))
@@ -443,21 +244,11 @@ def _chosen(entries: Sequence[Entry]) -> list[str]:
             cells += [*(spread(values) for values in best), *["-"] * (2 - len(best))]
             several = len(best) == 2 and len(best[0]) > 1
             cells.append(f"{difference(*best).errors:.1f}" if several else "-")
-            trials = sum(len({repr(candidate_of(entry.job)) for entry in each}) for each in (on_few, on_all))
-            rows.append([*cells, trials, f"{epochs:.0f}", f"{most:.0f}", gained])
+            count = sum(len({repr(candidate_of(entry.job)) for entry in each}) for each in (on_few, on_all))
+            rows.append([*cells, count, f"{epochs:.0f}", f"{most:.0f}", gained])
     head = ["data", "base", "density", "method", "chosen", "settings", "valid NDCG@20", "of the next trial"]
     head += ["standard errors between", "trials", "epochs", "most epochs tried", "gained in the last tenth of these"]
     return table(head, rows)
-
-
-def _tried(entries: Sequence[Entry], job: Job, on: str = "") -> list[Entry]:
-    """The trials of a run's line, on this end of its data set's name."""
-    alike = "tune", job.dataset + on, job.base, job.method, job.density
-    return [
-        entry
-        for entry in entries
-        if (entry.job.phase, entry.job.dataset, entry.job.base, entry.job.method, entry.job.density) == alike
-    ]
 
 
 def _few_users(entries: Sequence[Entry]) -> list[str]:
@@ -465,7 +256,7 @@ def _few_users(entries: Sequence[Entry]) -> list[str]:
     rows = []
     for (data, base, density), known in cells_of(entries).items():
         for method, runs in known.items():
-            few, every = (_means(_tried(entries, runs[0].job, end)) for end in (FEW_USERS, ""))
+            few, every = (means(tried(entries, runs[0].job, end)) for end in (FEW_USERS, ""))
             if not few or not every:
                 continue
             best, _ = max(few, key=lambda each: each[1])
@@ -483,7 +274,7 @@ def _few_users(entries: Sequence[Entry]) -> list[str]:
 def _elsewhere(entries: Sequence[Entry]) -> list[str]:
     """What settings of another cell cost, for each line that was run with those and with its own."""
     rows = []
-    for ((data, base, density), method), ways in _ways(entries).items():
+    for ((data, base, density), method), ways in ways_of(entries).items():
         by_source: dict[str, list[list[Entry]]] = {}
         for way in ways:
             by_source.setdefault(whose(entries, way[0].job), []).append(way)
@@ -491,7 +282,7 @@ def _elsewhere(entries: Sequence[Entry]) -> list[str]:
         for source, others in by_source.items():
             if not own or not source.startswith("of ") or source == WHOLE:
                 continue
-            by_seed = [{run.job.settings["seed"]: run for run in _counted(entries, way)} for way in (own, others)]
+            by_seed = [{run.job.settings["seed"]: run for run in counted(entries, way)} for way in (own, others)]
             if shared := sorted(by_seed[0].keys() & by_seed[1].keys()):
                 valid, there = ([runs[seed].figures["valid"] for seed in shared] for runs in by_seed)
                 cost = statistics.mean(there) / statistics.mean(valid) - 1

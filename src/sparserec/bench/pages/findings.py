@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sparserec.bench import comparisons
 from sparserec.bench.convergence import AS_PUBLISHED, STILL_RISING
 from sparserec.bench.data import AGAIN
-from sparserec.bench.pages import convergence, factorisation, history
+from sparserec.bench.pages import factorisation, history
 from sparserec.bench.pages.files import result
 from sparserec.bench.pages.markdown import percent, table, wrap
 from sparserec.bench.pages.paper import PUBLISHED_GAIN, SEEDS, Gain, gains_by_part
@@ -95,8 +96,8 @@ def _method(folder: Path) -> list[tuple[str, str]]:
 def _ended(folder: Path) -> str:
     """What ours is worth where each method was trained to its end: sentences."""
     entries = Results(folder / "paper.jsonl").entries()
-    equal = convergence.from_equal_starts(entries)
-    ahead, behind, rest = (convergence.by_verdict(equal, verdict) for verdict in convergence.VERDICTS.values())
+    equal = comparisons.from_equal_starts(comparisons.compared(entries))
+    ahead, behind, rest = (comparisons.by_verdict(equal, verdict) for verdict in comparisons.VERDICTS.values())
     words = f"from equal starts clearly ahead in {len(ahead)} of {len(equal)} comparisons{_where(ahead, entries)}, "
     words += f"clearly behind in {len(behind)}{_where(behind, entries)}"
     if rest:
@@ -106,8 +107,8 @@ def _ended(folder: Path) -> str:
 
 def _several(entries: Sequence[Entry]) -> str:
     """What ours is worth from equal starts with several samples between two moves: a sentence, or nothing."""
-    every = convergence.with_several(entries)
-    ahead, behind, _ = (convergence.by_verdict(every, verdict) for verdict in convergence.VERDICTS.values())
+    every = comparisons.with_several(comparisons.compared(entries))
+    ahead, behind, _ = (comparisons.by_verdict(every, verdict) for verdict in comparisons.VERDICTS.values())
     if not ahead:
         return ""
     words = ". With four samples of rows in turn between two moves (`exploration.samples=4`) clearly ahead in "
@@ -117,8 +118,8 @@ def _several(entries: Sequence[Entry]) -> str:
 
 def _published(entries: Sequence[Entry]) -> str:
     """What ours is worth beside the best other that moves its mask, each as published: a sentence, or nothing."""
-    every = convergence.compared(entries)
-    moving = [each for each in every if each[1].words == convergence.PUBLISHED_MOVING and each[1].apart]
+    every = comparisons.compared(entries)
+    moving = [each for each in every if each[1].words == comparisons.PUBLISHED_MOVING and each[1].apart]
     if not moving:
         return ""
     (little, _, _), least = _ends(moving)[0]
@@ -128,29 +129,26 @@ def _published(entries: Sequence[Entry]) -> str:
     if most.rising >= STILL_RISING:
         words += f", still gaining {100 * most.rising:.1f} % in the last tenth of its epochs"
     words += ")"
-    if beside := dict(convergence.beside_fixed(convergence.cells_of(entries)[cell])).get(AS_PUBLISHED[OURS]):
+    if beside := dict(comparisons.beside_fixed(comparisons.cells_of(entries)[cell])).get(AS_PUBLISHED[OURS]):
         words += f", where it is {percent(beside.percent / 100, 2)} beside a fixed mask from its own start"
     return words
 
 
-Found = tuple[convergence.Cell, convergence.Compared]
-
-
-def _ends(found: Sequence[Found]) -> tuple[Found, Found]:
+def _ends(found: Sequence[comparisons.Found]) -> tuple[comparisons.Found, comparisons.Found]:
     """The least and the largest gain."""
 
-    def share(each: Found) -> float:
+    def share(each: comparisons.Found) -> float:
         return each[1].share
 
     return min(found, key=share), max(found, key=share)
 
 
-def _where(found: Sequence[Found], entries: Sequence[Entry]) -> str:
+def _where(found: Sequence[comparisons.Found], entries: Sequence[Entry]) -> str:
     """The gain of each, its data, and whose settings where they are those of another cell."""
     gains = []
     for (data, _, density), one in found:
-        settings = convergence.whose(entries, one.job)
-        elsewhere = "" if settings in (convergence.OWN, convergence.WHOLE) else f" with settings {settings}"
+        settings = comparisons.whose(entries, one.job)
+        elsewhere = "" if settings in (comparisons.OWN, comparisons.WHOLE) else f" with settings {settings}"
         gains.append(f"{_percent(one)} on {_plain(data)} at density {density:g}{elsewhere}")
     return f" (NDCG@20 {', '.join(gains)})" if gains else ""
 
@@ -160,11 +158,11 @@ def _plain(data: str) -> str:
     return data.replace(AGAIN, " cut anew")
 
 
-def _percent(one: convergence.Compared) -> str:
+def _percent(one: comparisons.Compared) -> str:
     return percent(one.share, 2)
 
 
-def _clear(one: convergence.Compared) -> str:
+def _clear(one: comparisons.Compared) -> str:
     return "clear" if one.apart and one.apart.clear else "not clear"
 
 
@@ -182,12 +180,12 @@ def _fixed(folder: Path, density: float) -> str:
 
     A random one is left out: with so few parameters a row hardly anything can be learned if it stays.
     """
-    cells = convergence.cells_of(Results(folder / "paper.jsonl").entries())
+    cells = comparisons.cells_of(Results(folder / "paper.jsonl").entries())
     found = [
         f"{percent(gap.percent / 100, 2)} from one {start} on {data}"
         for (data, base, known), lines in cells.items()
         if base == "mf" and known == density
-        for start, gap in convergence.beside_fixed(lines)
+        for start, gap in comparisons.beside_fixed(lines)
         if start != "random"
     ]
     return f", and trained to the end {', '.join(found)}" if found else ""
