@@ -20,7 +20,7 @@ import torch
 
 from sparserec import Run, train
 from sparserec.bench.data import HELD_OUT, data_path
-from sparserec.bench.paper import CANDIDATES, COMMON, all_epochs
+from sparserec.bench.paper import CANDIDATES, COMMON, short_training
 from sparserec.bench.parts import RankingTask, build_objective, build_sampler, finished
 from sparserec.bench.script import Rows, run
 from sparserec.recommenders import Recommender
@@ -72,7 +72,7 @@ def main(
     epochs: int = SETTINGS["epochs"],
     threads: int = 1,
 ) -> Rows:
-    settings = all_epochs({**SETTINGS, "epochs": epochs})
+    settings = short_training({**SETTINGS, "epochs": epochs})
     with tempfile.TemporaryDirectory(prefix="sparserec-loss-") as temporary:
         for name in data:
             for share in density:

@@ -77,6 +77,7 @@ def worth(folder: str, data: str, init: str, seed: int, epochs: int) -> dict[str
 
     _register()
     settings = {"model": "mf", "dim": 64, "density": 0.1, "epochs": epochs, "refit": False}
+    settings["exploration"] = {"samples": 1}
     known = dataset(data_root(None), data)
     trained = train(known, folder, resume=True, init=init, seed=seed, data=HELD_OUT, **settings)
     found = round(trained.valid_metrics()["ndcg@20"], 4)

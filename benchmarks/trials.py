@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sparserec.bench.data import data_path
 from sparserec.bench.one import one
-from sparserec.bench.paper import COMMON, all_epochs
+from sparserec.bench.paper import COMMON, short_training
 from sparserec.bench.results import Job, Results
 from sparserec.bench.script import run
 from sparserec.bench.work import Conditions, work
@@ -49,7 +49,7 @@ def main(
 ) -> None:
     shared = {**COMMON["mf"], "epochs": epochs, "dim": 64, "density": DENSITY, "weight_decay": DECAY, "seed": 0}
     # The phase that reads no test part is called "tune" in results files.
-    jobs = [Job("tune", dataset, "mf", name, DENSITY, all_epochs({**shared, **TRIALS[name]})) for name in trials]
+    jobs = [Job("tune", dataset, "mf", name, DENSITY, short_training({**shared, **TRIALS[name]})) for name in trials]
     conditions = Conditions(data_path(dataset).parent, runs, threads=threads, device="cpu")
     work(jobs, Results((out or runs) / "trials.jsonl"), conditions, print, one)
 

@@ -18,16 +18,15 @@ from sparserec.bench.comparisons import (
     compared,
     from_equal_starts,
     whose,
-    with_several,
 )
 from sparserec.bench.convergence import (
     AS_PUBLISHED,
     COMMON,
     DENSE,
     FINALISTS,
-    IN_TURN,
     LONGER,
     MOVERS,
+    ONE_SAMPLE,
     OURS,
     PARTS,
     Line,
@@ -377,33 +376,40 @@ def test_parts_taken_away_may_have_the_settings_of_the_whole():
 
 def test_a_part_has_the_settings_that_the_whole_chose_in_another_cell():
     """Also where the part itself was run there, after the whole."""
-    at_home = Protocol(("gowalla",), ("mf",), (0.1,), ("NMF mask",), (OURS, IN_TURN), tune_parts=False, dense=False)
-    carried = replace(at_home, movers=(IN_TURN,), densities=(0.05,), settings_of=("gowalla", 0.1))
+    at_home = Protocol(("gowalla",), ("mf",), (0.1,), ("NMF mask",), (OURS, ONE_SAMPLE), tune_parts=False, dense=False)
+    carried = replace(at_home, movers=(ONE_SAMPLE,), densities=(0.05,), settings_of=("gowalla", 0.1))
     entries = done(at_home, lambda job: 0.1)
-    entries.sort(key=lambda entry: pair_of(entry.job.method)[0] == IN_TURN)
+    entries.sort(key=lambda entry: pair_of(entry.job.method)[0] == ONE_SAMPLE)
     runs = [job for job in next_jobs(carried, entries) if job.phase == "run"]
     assert len(runs) == 3
-    assert all(job.settings["exploration"]["samples"] == 4 for job in runs)
+    assert all(job.settings["exploration"]["samples"] == 1 for job in runs)
     assert {whose(entries, job) for job in runs} == {"of gowalla, 0.1"}
 
 
-def test_several_samples_are_compared_apart():
-    figures = {"RigL": 0.1, "fixed": 0.05, OURS: 0.1, IN_TURN: 0.2}
-    protocol = replace(SMALL, starts=("NMF mask",), movers=("fixed", "RigL", OURS, IN_TURN), dense=False)
+def test_a_part_of_a_part_has_its_settings_and_stands_beside_it():
+    """Whatever the whole, with the samples that it takes by itself, has chosen."""
+    part = f"{ONE_SAMPLE}, last batch"
+    at_home = replace(SMALL, starts=("NMF mask",), movers=("RigL", OURS, ONE_SAMPLE), dense=False)
+    figures = {"RigL": 0.1, OURS: 0.3, ONE_SAMPLE: 0.2, part: 0.15}
 
     def worth(job):
-        return figures[pair_of(job.method)[0]] + job.settings["seed"] / 1000 * (job.phase == "run")
+        mover, _ = pair_of(job.method)
+        often = job.settings["exploration"]["rounds"] == {ONE_SAMPLE: 6}.get(mover, 200)
+        return figures[mover] + 0.01 * often + job.settings["seed"] / 1000 * (job.phase == "run")
 
-    entries = done(protocol, worth)
-    assert [one.words for _, one in from_equal_starts(compared(entries))] == ["all from NMF mask"]
-    assert [(one.words, one.best, one.others) for _, one in with_several(compared(entries))] == [
-        ("with 4 samples, all from NMF mask", "RigL", 2)
-    ]
+    entries = done(at_home, worth)
+    entries += [e for e in done(replace(at_home, movers=(part,), tune_parts=False), worth) if e.job.phase == "run"]
+    runs = [entry.job for entry in entries if pair_of(entry.job.method)[0] == part]
+    settings = {"rounds": 6, "drop_fraction": 0.3, "samples": 1, "accumulate": "last"}
+    assert [job.settings["exploration"] for job in runs] == [settings] * 3
+    assert {whose(entries, job) for job in runs} == {"of the whole"}
     text = page(entries, "do it")
-    assert "| with 4 samples, all from NMF mask | RigL | 2 | +99.01 % | +99.01 % | +122.5 | 3 | ahead |" in text
-    assert "is clearly ahead in 0, clearly behind in 0; 1 are not clear." in " ".join(text.split())
-    beside_fixed = [entry for entry in entries if "RigL" not in entry.job.method]
-    assert with_several(compared(beside_fixed)) == []
+    assert "| SparseRec from NMF mask | SparseRec, one sample from NMF mask | its own | 0.2110" in text
+    whole, changed = f"{ONE_SAMPLE} from NMF mask", f"{part} from NMF mask"
+    assert f"| {whole} | {changed} | of the whole | 0.1510" in text
+    assert [(one.words, one.best, one.others) for _, one in from_equal_starts(compared(entries))] == [
+        ("all from NMF mask", "RigL", 1)
+    ]  # parts of ours are no rivals, nor try again what the whole is compared in
 
 
 def test_moving_masks_as_published_are_compared_without_the_fixed_one():

@@ -1,16 +1,19 @@
-"""How many rows are watched where nobody says: by density, and never more than a quarter of a dense gradient."""
+"""How many rows are watched where nobody says: by density, never more than a quarter of a dense gradient at a time, and
+in as many samples as a window has steps for."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sparserec.interactions import split, synthetic
 from sparserec.settings import load_config
 from sparserec.sparsity import random_mask
 from sparserec.starts import Context, begin
 from sparserec.tables import SparseTable
-from sparserec.training.build import build_explorer, default_sample
+from sparserec.training.build import STEPS_OF_SAMPLE, build_explorer, default_sample, default_samples
 
 
 def table(density, rows=400, dim=32):
@@ -55,3 +58,49 @@ def test_a_share_that_is_asked_for_is_taken(tiny, tmp_path):
     explorer.watch(0)
     watched = sum(len(rows) for rows in explorer._rows())
     assert watched == round(0.8 * sum(part.n_rows for part in built.tables.values()))
+
+
+@pytest.mark.parametrize(
+    ("share", "interval", "samples"),
+    [
+        (0.25, 63, 1),  # ml-latest-small, 60 moves in 100 epochs
+        (0.25, 630, 4),  # 6 moves there
+        (0.25, 760, 4),  # gowalla, 60 moves in 100 epochs
+        (0.08, 760, 5),
+        (0.08, 10_000, 12),
+        (0.25, 255, 1),
+        (0.25, 256, 2),
+        (1.0, 10_000, 1),
+        (1e-6, 128, 1),
+    ],
+)
+def test_as_many_samples_as_see_all_rows_with_enough_steps_each(share, interval, samples):
+    assert default_samples(share, interval) == samples
+
+
+@given(st.floats(1e-4, 1.0), st.integers(1, 100_000))
+def test_samples_are_never_short_nor_more_than_rows_are_for(share, interval):
+    samples = default_samples(share, interval)
+    assert samples >= 1
+    assert samples == 1 or interval // samples >= STEPS_OF_SAMPLE
+    assert (samples - 0.5) * share <= 1.0 + 1e-9
+
+
+@pytest.mark.parametrize(("asked", "steps", "seen"), [(None, 2560, 4), (None, 500, 1), (1, 2560, 1), (2, 500, 2)])
+def test_a_long_window_sees_all_rows_with_the_evidence_of_one_sample(tiny, tmp_path, asked, steps, seen):
+    exploration = {"rounds": 2, "end": 0.5, "samples": asked}
+    config = load_config("mf", dim=16, density=0.3, init="random", exploration=exploration)
+    parts = split(tiny, kind="random")
+    built, _ = begin(Context(config, parts, tmp_path))
+    explorer = build_explorer(config, built, parts, steps)
+    rows = sum(part.n_rows for part in built.tables.values())
+    watched = []
+    for step in range(steps // 4):
+        explorer.watch(step)
+        now = [*explorer._rows()]
+        if not watched or any(a is not b for a, b in zip(now, watched[-1], strict=True)):
+            watched.append(now)
+    assert len(watched) == seen
+    assert {sum(map(len, now)) for now in watched} == {rows // 4}
+    users = np.concatenate([now[0] for now in watched])
+    assert len(np.unique(users)) == len(users)

@@ -10,7 +10,6 @@ from typing import Any
 from sparserec.bench.convergence import (
     AS_PUBLISHED,
     FIXED,
-    IN_TURN,
     MOVERS,
     OURS,
     PARTS,
@@ -20,6 +19,7 @@ from sparserec.bench.convergence import (
     pair_of,
     rising,
     valid_of_candidates,
+    whole_of,
 )
 from sparserec.bench.data import FEW_USERS
 from sparserec.bench.results import Entry, Job
@@ -32,8 +32,6 @@ OWN, WHOLE, GIVEN = "its own", "of the whole", "given"
 VERDICTS = {1: "ahead", -1: "behind", 0: "not clear"}
 """What a difference says that is clear or not."""
 PUBLISHED = "each as published"
-WITH_SEVERAL = "with 4 samples"
-"""Comparisons of ours with several samples between two moves, which stand apart: they are one more try of ours."""
 PUBLISHED_MOVING = "each as published, moving masks"
 Cell = tuple[str, str, float | None]
 Lines = Mapping[str, Sequence[Entry]]
@@ -127,9 +125,10 @@ def whose(entries: Sequence[Entry], job: Job) -> str:
     if _chose(entries, job, job) or _chose_first(entries, job, job):
         return OWN
     mover, start = pair_of(job.method)
-    if mover in PARTS and _chose(entries, replace(job, method=name_of(OURS, start)), job):
+    whole = name_of(whole_of(mover), start) if mover in PARTS else job.method
+    if _chose(entries, replace(job, method=whole), job):
         return WHOLE
-    kin = (job.method, name_of(OURS, start)) if mover in PARTS else (job.method,)
+    kin = (job.method, whole)
     alike = [e.job for e in entries if e.job.base == job.base and e.job.method in kin]
     for (data, density, _), other in {(each.dataset, each.density, each.method): each for each in alike}.items():
         if data.endswith(FEW_USERS) or (data, density) == (job.dataset, job.density):
@@ -185,8 +184,7 @@ def tried(entries: Sequence[Entry], job: Job, on: str = "") -> list[Entry]:
 
 def gains(lines: Lines, longest: Lines) -> list[Compared]:
     """Ours against the best other mover from the same start, and each as it was published: beside all others, and
-    beside those that move, since the fixed mask of NMF is half of what ours was published with. Last, from the same
-    start, ours with several samples between two moves.
+    beside those that move, since the fixed mask of NMF is half of what ours was published with.
 
     Args:
         lines: a cell of `cells_of`.
@@ -197,18 +195,16 @@ def gains(lines: Lines, longest: Lines) -> list[Compared]:
     published = {mover: AS_PUBLISHED[mover] for mover in others}
     moving = {mover: start for mover, start in published.items() if mover != FIXED}
     each += [(PUBLISHED, AS_PUBLISHED[OURS], published), (PUBLISHED_MOVING, AS_PUBLISHED[OURS], moving)]
-    every = [(words, OURS, start, theirs) for words, start, theirs in each]
-    every += [(f"{WITH_SEVERAL}, {words}", IN_TURN, start, theirs) for words, start, theirs in each[: len(STARTS)]]
     found = []
-    for words, mover, start, theirs in every:
-        ours = values_of(lines, mover, start)
+    for words, start, theirs in each:
+        ours = values_of(lines, OURS, start)
         known = {mover: values for mover, other in theirs.items() if (values := values_of(lines, mover, other))}
         if not ours or not known:
             continue
         best = max(known, key=lambda mover: statistics.mean(known[mover]))
         seeds = min(len(ours), len(known[best]))
         apart = difference(ours, known[best]) if seeds >= FEWEST_SEEDS else None
-        pair = name_of(mover, start), name_of(best, theirs[best])
+        pair = name_of(OURS, start), name_of(best, theirs[best])
         one, other = (lines[method] for method in pair)
         more, on_valid = (share(one, other, figure) - 1 for figure in ("ndcg@20", "valid"))
         still, job = rising(longest[pair[1]]), one[0].job
@@ -232,17 +228,9 @@ def compared(entries: Sequence[Entry]) -> list[Found]:
 
 def from_equal_starts(found: Sequence[Found]) -> list[Found]:
     """Those of these comparisons in which all have one start and enough seeds, and another mask moves too: beside a
-    fixed one alone nothing is said of how masks move. Without those of several samples."""
-    return [(cell, one) for cell, one in found if one.words.startswith("all from") and _tells(one)]
-
-
-def with_several(found: Sequence[Found]) -> list[Found]:
-    """The same of ours with several samples between two moves."""
-    return [(cell, one) for cell, one in found if one.words.startswith(WITH_SEVERAL) and _tells(one)]
-
-
-def _tells(one: Compared) -> bool:
-    return one.apart is not None and (one.others > 1 or one.best != FIXED)
+    fixed one alone nothing is said of how masks move."""
+    equal = [(cell, one) for cell, one in found if one.words.startswith("all from") and one.apart]
+    return [(cell, one) for cell, one in equal if one.others > 1 or one.best != FIXED]
 
 
 def by_verdict(found: Sequence[Found], verdict: str) -> list[Found]:

@@ -31,8 +31,8 @@ STARTS: dict[str, dict[str, Any]] = {
 """Where masks start: by chance; where the factors of NMF are largest, with normal numbers or with those factors for
 values; the rotated singular vectors."""
 FIXED, OURS, DENSE = "fixed", "SparseRec", "dense"
-IN_TURN = "SparseRec, 4 samples"
-"""Ours, with four samples one after the other between two moves."""
+ONE_SAMPLE = "SparseRec, one sample"
+"""Ours as it is published: one sample of rows between two moves, however long that is."""
 MOVERS: dict[str, dict[str, Any]] = {
     FIXED: {"method": "static"},
     "SET": {"method": "set"},
@@ -44,13 +44,16 @@ MOVERS: dict[str, dict[str, Any]] = {
 PARTS: dict[str, dict[str, Any]] = {
     "SparseRec, last batch": {"method": "sparserec", "exploration": {"accumulate": "last"}},
     "SparseRec, all rows": {"method": "sparserec", "exploration": {"sample_fraction": 1.0}},
-    IN_TURN: {"method": "sparserec", "exploration": {"samples": 4}},
+    ONE_SAMPLE: {"method": "sparserec", "exploration": {"samples": 1}},
+    "SparseRec, 4 samples": {"method": "sparserec", "exploration": {"samples": 4}},
     "SparseRec, random mask": {"method": "sparserec", "init": "random"},
+    f"{ONE_SAMPLE}, last batch": {"method": "sparserec", "exploration": {"samples": 1, "accumulate": "last"}},
+    f"{ONE_SAMPLE}, random mask": {"method": "sparserec", "exploration": {"samples": 1}, "init": "random"},
 }
 """SparseRec with one part changed: by the gradients of the last batch instead of all since the mask moved; with
-gradients of all rows instead of a sample; with those of four samples, one after the other, of rows that differ; from a
-random mask, whatever the start of the whole. Run where they are asked for, with settings of their own or those of the
-whole."""
+gradients of all rows instead of samples; with those of one sample between two moves, or of four however short, instead
+of as many as there are steps for; from a random mask, whatever the start of the whole. What follows the last comma of a
+name is changed of what is before it. Run where they are asked for, with settings of their own or those of the whole."""
 MOVERS_AND_PARTS = MOVERS | PARTS
 AS_PUBLISHED = {FIXED: "NMF mask", "SET": "random", "RigL": "random", "DSL": "random", OURS: "NMF mask"}
 """The start that each mover was published with; a fixed one with what the paper compares itself to."""
@@ -178,6 +181,11 @@ def pair_of(method: str) -> tuple[str, str]:
     return mover, start
 
 
+def whole_of(part: str) -> str:
+    """The mover, or part, of which this part is another."""
+    return part.rpartition(", ")[0]
+
+
 def title_of(method: str) -> str:
     """A method as people read it: of a part that has a start of its own, without that of the whole."""
     part, _ = pair_of(method)
@@ -264,7 +272,7 @@ class Line:
     def tuned_as(self) -> Line:
         """The line whose trials choose the settings of this one: itself, the whole, or that of another cell."""
         whole = self.mover in PARTS and not self.protocol.tune_parts
-        line = replace(self, mover=OURS) if whole else self
+        line = replace(self, mover=whole_of(self.mover)) if whole else self
         if self.protocol.settings_of is None:
             return line
         dataset, density = self.protocol.settings_of

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sparserec.bench.paper import CANDIDATES, COMMON, all_epochs, narrow_dim
+from sparserec.bench.paper import CANDIDATES, COMMON, narrow_dim, short_training
 from sparserec.bench.results import Entry, Flat, Job
 from sparserec.errors import SparserecError
 
@@ -62,7 +62,7 @@ def _job(phase: str, data: Path, name: str, method: str, choice: Mapping[str, An
     settings = {**SHARED, **METHODS[method], **choice, "epochs": epochs}
     if method in AS_LARGE_AS:
         settings["dim"] = narrow_dim(data, name, BASE, *AS_LARGE_AS[method])
-    return Job(phase, name, BASE, method, None, all_epochs(settings))
+    return Job(phase, name, BASE, method, None, short_training(settings))
 
 
 def _chosen(tuned: Sequence[Entry], method: str, epochs: int) -> dict[str, Any]:

@@ -216,8 +216,8 @@ def _is_chosen(job: Job, tuned: Sequence[Entry]) -> bool:
 
 
 def _shared(job: Job) -> frozenset[tuple[str, Any]]:
-    """The settings that all methods of a base have alike, as far as a job names them; epochs apart."""
-    varied = {"method", "init", "dim", "density", "seed", "epochs", "patience", *TUNED}
+    """The settings that all methods of a base have alike, as far as a job names them; epochs and what moves apart."""
+    varied = {"method", "init", "dim", "density", "seed", "epochs", "patience", "exploration", *TUNED}
     return frozenset((name, value) for name, value in job.settings.items() if name not in varied)
 
 
@@ -259,16 +259,18 @@ def _job(
         settings["dim"] = narrow_dim(data, name, base, grid.dim, density)
     else:
         settings["density"] = density
-    return Job(phase, name, base, method, density, all_epochs({**settings, **grid.extra}))
+    return Job(phase, name, base, method, density, short_training({**settings, **grid.extra}))
 
 
-def all_epochs(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """These settings, without early stopping; the best epoch is still the one that counts.
+def short_training(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """These settings without early stopping, the best epoch still the one that counts, and with one sample of rows
+    between two moves of a mask, as SparseRec is published.
 
     Validation dips in the first epochs after a spectral start. Runs that stop in the dip would be compared with ones
     that came out of it by a hair.
     """
-    return {"patience": settings["epochs"], **settings}
+    exploration = {"samples": 1, **settings.get("exploration", {})}
+    return {"patience": settings["epochs"], **settings, "exploration": exploration}
 
 
 @cache

@@ -53,9 +53,9 @@ def paper_command(
         list[str] | None,
         typer.Option(
             "--mover",
-            help="fixed, SET, RigL, DSL, SparseRec; 'SparseRec, last batch', 'SparseRec, all rows', 'SparseRec, 4 "
-            "samples' and 'SparseRec, random mask', in which one part of it is another, are run where they are asked "
-            "for; may be repeated.",
+            help="fixed, SET, RigL, DSL, SparseRec; 'SparseRec, one sample', 'SparseRec, last batch', 'SparseRec, all "
+            "rows', 'SparseRec, 4 samples' and 'SparseRec, random mask', in which one part of it is another, are run "
+            "where they are asked for; may be repeated.",
         ),
     ] = None,
     seeds: _Seeds = None,

@@ -152,13 +152,11 @@ class RunConfig(Settings):
         return self.model_copy(update={"data": data, "refit": not held_out if self.refit is None else self.refit})
 
     def as_recipe(self) -> dict[str, Any]:
-        """The settings as a file has them in its model card: what is not set is left out, and so are a test part that
-        was held out and a single sample of rows, as they were in files from before there was a choice."""
+        """The settings as a file has them in its model card: what is not set is left out, and so is a test part that
+        was held out, as it was in files from before there was a choice."""
         settings = self.model_dump(exclude_none=True)
         if settings["data"].get("holdout"):
             del settings["data"]["holdout"]
-        if settings["exploration"]["samples"] == 1:
-            del settings["exploration"]["samples"]
         return settings
 
     def of(self, settings: type[S]) -> S:

@@ -29,6 +29,7 @@ class ExplorationConfig(Settings):
     """Exponent of the number of interactions."""
     accumulate: Literal["signed", "absolute", "decay", "last"] = "signed"
     """How gradients add up over the window; "last" keeps those of its last batch alone."""
-    samples: int = Field(default=1, ge=1)
+    samples: int | None = Field(default=None, ge=1)
     """Samples that are watched one after the other between two explorations, no row in two of them: with four of a
-    quarter each all rows are seen, with the memory of one."""
+    quarter each all rows are seen, with the memory of one. None takes as many as see all rows, or fewer where each
+    would have fewer than 128 steps."""

@@ -26,6 +26,8 @@ EVIDENCE_BYTES = 128_000_000
 """Memory that the evidence of watched rows may take: very wide tables watch fewer rows."""
 MOST_WATCHED = 0.25
 """Share of the rows that are watched at most where none is asked for: evidence of a quarter of a dense gradient."""
+STEPS_OF_SAMPLE = 128
+"""Steps that a sample is watched for at least, where more than one would be between two explorations."""
 SMALLEST_ROW = 0.02
 """Root mean square that a row counts as at least where steps are relative; the whole table's starts at 0.2."""
 
@@ -114,15 +116,17 @@ def build_explorer(config: RunConfig, model: Recommender, split: Split, steps: i
     settings, kind = config.exploration, EXPLORERS[config.method]
     end = max(1, int(steps * settings.end))
     tables = {name: table for name, table in model.tables.items() if isinstance(table, SparseTable)}
+    interval = max(1, end // max(1, settings.rounds))
+    watched = _affordable(settings.sample_fraction or default_sample([*tables.values()]), [*tables.values()])
     explorer = ExplorerConfig(
-        interval=max(1, end // max(1, settings.rounds)),
+        interval=interval,
         end=end if settings.rounds else 0,
         drop_fraction=settings.drop_fraction,
-        sample_fraction=_affordable(settings.sample_fraction or default_sample([*tables.values()]), [*tables.values()]),
+        sample_fraction=watched,
         importance=settings.importance,
         alpha=settings.alpha,
         accumulate=settings.accumulate,
-        samples=settings.samples,
+        samples=settings.samples or default_samples(watched, interval),
     )
     degrees = {"users": split.train.user_degrees(), "items": split.train.item_degrees()}
     sides = RECOMMENDERS[config.model].tables
@@ -138,6 +142,17 @@ def default_sample(tables: Sequence[SparseTable]) -> float:
     """
     cells = sum(table.n_rows * table.dim for table in tables)
     return min(MOST_WATCHED, 4 * sum(table.nnz for table in tables) / cells) if cells else MOST_WATCHED
+
+
+def default_samples(fraction: float, interval: int) -> int:
+    """How many samples to watch one after the other between two explorations: as many as see all rows, where each has
+    `STEPS_OF_SAMPLE` steps; else as many as have them, one at least.
+
+    Args:
+        fraction: share of the rows in a sample.
+        interval: steps between two explorations.
+    """
+    return max(1, min(round(1 / fraction), interval // STEPS_OF_SAMPLE))
 
 
 def _affordable(fraction: float, tables: Sequence[SparseTable]) -> float:

@@ -47,6 +47,7 @@ from sparserec.bench.convergence import (
     rising,
     title_of,
     valid_of_candidates,
+    whole_of,
 )
 from sparserec.bench.data import FEW_USERS
 from sparserec.bench.pages.markdown import percent, table, wrap
@@ -174,7 +175,7 @@ def _gains(entries: Sequence[Entry]) -> list[str]:
 def _parts(entries: Sequence[Entry], cells: Mapping[Cell, Lines]) -> list[str]:
     """Ours with one part changed, each beside the whole from the same start, and NMF's mask beside a
     random one; and whether settings were chosen for it or are those of the whole."""
-    pairs = [(OURS, start, part, start) for start in STARTS for part in PARTS]
+    pairs = [(whole_of(part), start, part, start) for start in STARTS for part in PARTS]
     pairs.append((OURS, "NMF mask", OURS, "random"))
     rows = []
     for ((data, base, density), lines), (ours, start, part, other) in itertools.product(cells.items(), pairs):

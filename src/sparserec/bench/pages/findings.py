@@ -102,18 +102,7 @@ def _ended(folder: Path) -> str:
     words += f"clearly behind in {len(behind)}{_where(behind, entries)}"
     if rest:
         words += f"; {len(rest)} are not clear, {' to '.join(dict.fromkeys(_percent(one) for _, one in _ends(rest)))}"
-    return words + _several(entries) + _published(entries)
-
-
-def _several(entries: Sequence[Entry]) -> str:
-    """What ours is worth from equal starts with several samples between two moves: a sentence, or nothing."""
-    every = comparisons.with_several(comparisons.compared(entries))
-    ahead, behind, _ = (comparisons.by_verdict(every, verdict) for verdict in comparisons.VERDICTS.values())
-    if not ahead:
-        return ""
-    words = ". With four samples of rows in turn between two moves (`exploration.samples=4`) clearly ahead in "
-    words += f"{len(ahead)} of {len(every)}{_where(ahead, entries)}, "
-    return f"{words}clearly behind in {len(behind)}{_where(behind, entries)}"
+    return words + _published(entries)
 
 
 def _published(entries: Sequence[Entry]) -> str:
