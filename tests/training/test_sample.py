@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparserec.interactions import split, synthetic
-from sparserec.settings import load_config
+from sparserec.settings import STEPS_OF_SAMPLE, load_config
 from sparserec.sparsity import random_mask
 from sparserec.starts import Context, begin
 from sparserec.tables import SparseTable
-from sparserec.training.build import STEPS_OF_SAMPLE, build_explorer, default_sample, default_samples
+from sparserec.training.build import build_explorer, default_sample, default_samples
 
 
 def table(density, rows=400, dim=32):

@@ -8,6 +8,9 @@ from pydantic import Field
 
 from sparserec.section import Settings
 
+STEPS_OF_SAMPLE = 128
+"""Steps that a sample of rows is watched for at least, where there are several between two explorations."""
+
 
 class ExplorationConfig(Settings):
     """When and where the mask moves; see docs/guide/sparsity.md."""
@@ -32,4 +35,4 @@ class ExplorationConfig(Settings):
     samples: int | None = Field(default=None, ge=1)
     """Samples that are watched one after the other between two explorations, no row in two of them: with four of a
     quarter each all rows are seen, with the memory of one. None takes as many as see all rows, or fewer where each
-    would have fewer than 128 steps."""
+    would have fewer than `STEPS_OF_SAMPLE` steps."""

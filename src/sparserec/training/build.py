@@ -13,7 +13,7 @@ from sparserec.errors import SparserecError
 from sparserec.interactions import Split
 from sparserec.objectives import NegativeSampler
 from sparserec.recommenders import Histories, Recommender
-from sparserec.settings import RunConfig
+from sparserec.settings import STEPS_OF_SAMPLE, RunConfig
 from sparserec.sparsity import Explorer, ExplorerConfig, make_explorer
 from sparserec.tables import CPU, RowAdam, SparseTable, Table
 from sparserec.teachers import TeacherLists
@@ -26,8 +26,6 @@ EVIDENCE_BYTES = 128_000_000
 """Memory that the evidence of watched rows may take: very wide tables watch fewer rows."""
 MOST_WATCHED = 0.25
 """Share of the rows that are watched at most where none is asked for: evidence of a quarter of a dense gradient."""
-STEPS_OF_SAMPLE = 128
-"""Steps that a sample is watched for at least, where more than one would be between two explorations."""
 SMALLEST_ROW = 0.02
 """Root mean square that a row counts as at least where steps are relative; the whole table's starts at 0.2."""
 

@@ -54,6 +54,7 @@ from sparserec.bench.pages.markdown import percent, table, wrap
 from sparserec.bench.pages.paper import KEPT, PUBLISHED_GAIN
 from sparserec.bench.results import Entry
 from sparserec.bench.statistics import CLEAR, difference, spread
+from sparserec.settings import STEPS_OF_SAMPLE
 
 METHOD = (
     "Each pair of start and mover has settings of its own from as many trials (step size, decay, how often and how "
@@ -70,6 +71,10 @@ METHOD = (
     "Means over seeds with standard deviations. A gain is told with its standard errors where both sides have three "
     f"seeds; it is clear from {CLEAR} of them on, with every seed on one side. Seeds are those of the "
     "training: all share one cut of the data, whose chance they don't show.",
+    f"{OURS} watches as many samples of rows one after the other between two moves as see all rows, with at least "
+    f"{STEPS_OF_SAMPLE} steps each: one where a mask moves more often than that. That became the default when figures "
+    "of ml-latest-small, gowalla and gowalla-again were known, and before any of yelp2018 "
+    "([decision 49](../decisions/0049-several-samples.md)).",
     'What has a part of the method changed and settings "of the whole" was not tuned itself, which favours the whole; '
     "where a start was run in this way alone, so are its curves.",
     "gowalla-again and yelp2018-again hold the interactions of gowalla and yelp2018: settings that trials on those "
