@@ -33,8 +33,8 @@ from sparserec.bench.convergence import (
     Protocol,
     candidate_of,
     first_round,
+    for_all_users,
     last_tenth,
-    less_decay,
     name_of,
     next_jobs,
     pair_of,
@@ -185,13 +185,23 @@ def test_trials_may_have_a_fifth_of_the_users():
     assert {entry.job.settings["weight_decay"] for entry in entries if entry.job.phase == "run"} == {3e-4}
 
 
-def test_less_decay_is_the_next_smaller_one():
-    assert less_decay("mf", {"lr": 0.1, "weight_decay": 3e-4}) == [
+def test_on_all_users_less_decay_is_tried_and_the_moves_of_the_first_round():
+    assert for_all_users("mf", {"lr": 0.1, "weight_decay": 3e-4}) == [
         {"lr": 0.1, "weight_decay": 3e-4},
         {"lr": 0.1, "weight_decay": 1e-4},
     ]
-    assert less_decay("mf", {"lr": 0.1, "weight_decay": 3e-5}) == [{"lr": 0.1, "weight_decay": 3e-5}]
-    assert [each["l2"] for each in less_decay("lightgcn", {"l2": 0.3})] == [0.3, 0.1]
+    assert for_all_users("mf", {"lr": 0.1, "weight_decay": 3e-5}) == [{"lr": 0.1, "weight_decay": 3e-5}]
+    assert [each["l2"] for each in for_all_users("lightgcn", {"l2": 0.3})] == [0.3, 0.1]
+    often, first = {"rounds": 200, "drop_fraction": 0.3}, {"rounds": 60, "drop_fraction": 0.3}
+    assert for_all_users("mf", {"lr": 0.1, "weight_decay": 3e-4, "exploration": often}) == [
+        {"lr": 0.1, "weight_decay": 3e-4, "exploration": often},
+        {"lr": 0.1, "weight_decay": 1e-4, "exploration": often},
+        {"lr": 0.1, "weight_decay": 1e-4, "exploration": first},
+    ]
+    assert for_all_users("mf", {"lr": 0.1, "weight_decay": 3e-5, "exploration": often})[1:] == [
+        {"lr": 0.1, "weight_decay": 3e-5, "exploration": first}
+    ]
+    assert len(for_all_users("mf", {"lr": 0.1, "weight_decay": 3e-4, "exploration": first})) == 2
 
 
 def test_the_page_tells_what_a_choice_on_few_users_would_have_cost():
@@ -203,7 +213,8 @@ def test_the_page_tells_what_a_choice_on_few_users_would_have_cost():
         return 0.2 if job.settings["weight_decay"] == decay[job.dataset] else 0.15
 
     text = page(done(few, worth), "a command")
-    assert "| gowalla | mf | 0.1 | fixed from random | 0.0003 | 0.1500 | 0.0001 | 0.2000 | -25.0 % |" in text
+    of_fifth, of_all = "lr 0.003, weight_decay 0.0003 | 0.1500", "lr 0.003, weight_decay 0.0001 | 0.2000"
+    assert f"| gowalla | mf | 0.1 | fixed from random | {of_fifth} | {of_all} | -25.0 % |" in text
     chosen = next(line for line in text.splitlines() if "lr 0.003, weight_decay 0.0001" in line)
     assert "| 0.2000 | 0.1500 | - | 12 |" in chosen
     assert "fifth" not in page(done(replace(few, few_users=False), worth), "a command")

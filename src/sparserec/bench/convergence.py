@@ -4,7 +4,8 @@ A job's method is "MOVER from START". Trials come in two rounds: the first varie
 on from the best of them and varies what the mover has of its own, how often and how much the mask moves, or where
 nothing moves decay and step size again. So all pairs have the same number of trials. Mean validation NDCG@20 over the
 seeds decides; the test part is read by the runs that follow alone. Where trials have a fifth of the users, who need
-more decay than all, the best of them and the same with the next smaller decay are tried on all users: these two decide.
+more decay than all, the best of them and the same with the next smaller decay are tried on all users, and where the
+mask of these moves otherwise than in the first round, also with the moves of that: these decide.
 Or there are no trials, and each pair has the settings that its own trials chose in another cell. Where a pair's runs
 were still rising at their end, all pairs from that start are run again for longer, and validation says which length
 counts.
@@ -103,7 +104,7 @@ class Protocol:
         starts, movers: the pairs.
         seeds: of the runs that read the test part.
         tuning_seeds: the first is that of every trial; the best few of a pair are tried with all.
-        few_users: whether trials are done on a fifth of the users, and two of each pair, these few, again on all.
+        few_users: whether trials are done on a fifth of the users, and two or three of each pair again on all.
         tune_parts: whether what has a part of the method changed has trials of its own; else it is run with what the
             whole chose from the same start.
         settings_of: data set and density of the cell whose trials choose the settings of all pairs, each its own; None
@@ -247,11 +248,15 @@ def second_round(base: str, mover: str, best: Mapping[str, Any]) -> list[dict[st
     return [{**best, name: decay} for decay in others] + [{**best, "lr": best["lr"] * times} for times in OTHER_STEPS]
 
 
-def less_decay(base: str, best: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What was best on few users, and the same with the next smaller decay; alone where there is none."""
+def for_all_users(base: str, best: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What was best on few users; the same with the next smaller decay, where there is one; and, where its mask moves
+    otherwise than in the first round, that with the moves of the first round."""
     name, first, others = DECAYS[base]
     smaller = [decay for decay in (*first, *others) if decay < best[name]]
-    return [dict(best), *([{**best, name: max(smaller)}] if smaller else [])]
+    found = [dict(best), *([{**best, name: max(smaller)}] if smaller else [])]
+    if best.get("exploration", MOVES) != MOVES:
+        found.append({**found[-1], "exploration": dict(MOVES)})
+    return found
 
 
 def _stands(mover: str) -> bool:
@@ -321,7 +326,7 @@ class Line:
         if ranked is None:
             return jobs, None
         few = self.protocol.few_users
-        finalists = less_decay(self.base, ranked[0]) if few else ranked[:FINALISTS]
+        finalists = for_all_users(self.base, ranked[0]) if few else ranked[:FINALISTS]
         last = [self.job("tune", self.dataset, each, seed) for each in finalists for seed in self.protocol.tuning_seeds]
         ranked = self.ranked(entries, last)
         return jobs + last, ranked[0] if ranked else None

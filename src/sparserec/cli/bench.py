@@ -68,7 +68,8 @@ def paper_command(
         ),
     ] = None,
     few_users: Annotated[
-        bool, typer.Option("--few-users", help="Trials on a fifth of the users, two of each pair again on all.")
+        bool,
+        typer.Option("--few-users", help="Trials on a fifth of the users, two or three of each pair again on all."),
     ] = False,
     tune_parts: Annotated[
         bool,

@@ -30,7 +30,6 @@ from sparserec.bench.comparisons import (
 )
 from sparserec.bench.convergence import (
     COMMON,
-    DECAYS,
     DENSE,
     FINALISTS,
     LONGER,
@@ -84,7 +83,8 @@ METHOD = (
 )
 ON_FEW = (
     "Where trials had a fifth of the users, the best of them and the same with the next smaller decay were tried on "
-    "all users, and these two decided. The cost is what the choice on a fifth alone would have lost."
+    "all users, and where its mask moves otherwise than in the first trials, with the moves of those too: these "
+    "decided. The cost is what the choice on a fifth alone would have lost."
 )
 ELSEWHERE = (
     "Each line with the settings that its own trials chose, and with those that the trials of the same line chose in "
@@ -242,11 +242,10 @@ def _chosen(entries: Sequence[Entry]) -> list[str]:
             source = whose(entries, job)
             trials = valid_of_candidates(on_all) if source == OWN else []
             best = sorted((values for _, values in trials), key=statistics.mean, reverse=True)[:2]
-            settings = ", ".join(f"{name} {value:g}" for name, value in _plain(candidate_of(job)).items())
             gained = percent(rising(last), 2)
             epochs, most = (statistics.mean(len(run.figures["curve"]) for run in each) for each in (runs, last))
             cells = [data, base, "-" if density is None else f"{density:g}", title_of(method)]
-            cells += [settings, source]
+            cells += [_told(candidate_of(job)), source]
             cells += [*(spread(values) for values in best), *["-"] * (2 - len(best))]
             several = len(best) == 2 and len(best[0]) > 1
             cells.append(f"{difference(*best).errors:.1f}" if several else "-")
@@ -270,11 +269,10 @@ def _few_users(entries: Sequence[Entry]) -> list[str]:
             valid = next((valid for candidate, valid in every if candidate == best), None)
             if valid is None:  # its trials on a fifth are not at their end
                 continue
-            name = DECAYS[base][0]
-            cells = [data, base, f"{density:g}" if density else "-", title_of(method), f"{best[name]:g}"]
-            rows.append([*cells, f"{valid:.4f}", f"{top[name]:g}", f"{highest:.4f}", percent(valid / highest - 1, 1)])
-    head = ["data", "base", "density", "method", "decay chosen on a fifth", "valid NDCG@20 on all users"]
-    return table([*head, "decay chosen on all", "valid NDCG@20", "cost"], rows) if rows else []
+            cells = [data, base, f"{density:g}" if density else "-", title_of(method), _told(best)]
+            rows.append([*cells, f"{valid:.4f}", _told(top), f"{highest:.4f}", percent(valid / highest - 1, 1)])
+    head = ["data", "base", "density", "method", "chosen on a fifth", "valid NDCG@20 on all users"]
+    return table([*head, "chosen on all", "valid NDCG@20", "cost"], rows) if rows else []
 
 
 def _elsewhere(entries: Sequence[Entry]) -> list[str]:
@@ -311,10 +309,11 @@ def _not_run(cells: Collection[Cell]) -> str:
     return " ".join([*words, *(f"With options: {base} on any data." for base in bases)])
 
 
-def _plain(candidate: Mapping[str, Any]) -> dict[str, float]:
-    """A candidate with what its section holds."""
+def _told(candidate: Mapping[str, Any]) -> str:
+    """A candidate, with what its section holds, in words."""
     moves = candidate.get("exploration", {})
-    return {name: value for name, value in candidate.items() if name != "exploration"} | moves
+    plain = {name: value for name, value in candidate.items() if name != "exploration"} | moves
+    return ", ".join(f"{name} {value:g}" for name, value in plain.items())
 
 
 def curves(entries: Sequence[Entry]) -> dict[Cell, dict[str, list[Sequence[float]]]]:
