@@ -355,9 +355,12 @@ def test_parts_taken_away_have_trials_of_their_own_and_a_table():
         {"rounds": 6, "drop_fraction": 0.3, "accumulate": "last"}
     ] * 3
     text = page(entries, "do it")
-    row = "| SparseRec from NMF mask | SparseRec, last batch from NMF mask | its own | 0.1110 ± 0.0010 | -47.39 % | "
+    row = (
+        "| SparseRec from NMF mask | SparseRec, last batch from NMF mask | its own | 0.2110 ± 0.0010 | 0.1110 ± 0.0010 "
+    )
+    row += "| -47.39 % | "
     assert row + "-122.5 | 3 | behind |" in text
-    assert "| SparseRec from random | its own | 0.2110 ± 0.0010 | +0.00 % | +0.0 | 3 |" in text
+    assert "| SparseRec from random | its own | 0.2110 ± 0.0010 | 0.2110 ± 0.0010 | +0.00 % | +0.0 | 3 |" in text
     assert "| all from" not in text  # a part of ours is no rival
 
 
@@ -380,7 +383,7 @@ def test_parts_taken_away_may_have_the_settings_of_the_whole():
     jobs = next_jobs(both, trials)
     assert len({job.key for job in jobs}) == len(jobs)  # trials of the whole are asked for once
     text = page(done(both, worth), "do it")
-    assert "| SparseRec from NMF mask | SparseRec, last batch from NMF mask | of the whole | 0.1100" in text
+    assert "| SparseRec from NMF mask | SparseRec, last batch from NMF mask | of the whole | 0.2100 " in text
     chosen = next(line for line in text.splitlines() if "rounds 200" in line and part in line)
     assert "| - | - | 0 |" in chosen
 
@@ -415,12 +418,38 @@ def test_a_part_of_a_part_has_its_settings_and_stands_beside_it():
     assert [job.settings["exploration"] for job in runs] == [settings] * 3
     assert {whose(entries, job) for job in runs} == {"of the whole"}
     text = page(entries, "do it")
-    assert "| SparseRec from NMF mask | SparseRec, one sample from NMF mask | its own | 0.2110" in text
+    assert "| SparseRec from NMF mask | SparseRec, one sample from NMF mask | its own | 0.3110" in text
     whole, changed = f"{ONE_SAMPLE} from NMF mask", f"{part} from NMF mask"
-    assert f"| {whole} | {changed} | of the whole | 0.1510" in text
+    assert f"| {whole} | {changed} | of the whole | 0.2110 ± 0.0010 | 0.1510" in text
     assert [(one.words, one.best, one.others) for _, one in from_equal_starts(compared(entries))] == [
         ("all from NMF mask", "RigL", 1)
     ]  # parts of ours are no rivals, nor try again what the whole is compared in
+
+
+def test_a_part_that_was_not_tuned_stands_beside_the_whole_with_the_same_settings():
+    part = "SparseRec, all rows"
+    protocol = replace(SMALL, starts=("NMF mask",), movers=(OURS, part), tune_parts=False, dense=False)
+
+    def worth(job):
+        often = job.settings["exploration"]["rounds"] == 200
+        return (0.2 if pair_of(job.method)[0] == part else 0.1) + 0.1 * often + job.settings["seed"] / 1000
+
+    entries = done(protocol, worth)
+    assert "| of the whole | 0.2010 ± 0.0010 | 0.3010 ± 0.0010 | +49.75 % |" in page(entries, "do it")
+
+    def with_rounds(entry, rounds):
+        exploration = {**entry.job.settings["exploration"], "rounds": rounds}
+        job = replace(entry.job, settings={**entry.job.settings, "exploration": exploration})
+        return Entry(job, {**entry.figures, "valid": 0.05, "ndcg@20": worth(job)})
+
+    trials, runs = ([e for e in entries if e.job.phase == phase] for phase in ("tune", "run"))
+    whole = [run for run in runs if pair_of(run.job.method)[0] == OURS]
+    earlier = [with_rounds(run, 6) for run in runs]
+    changed = [run for run in earlier if pair_of(run.job.method)[0] == part]
+    alone = page([*trials, *whole, *changed], "do it")  # the whole was not run so
+    assert "| given | 0.2010 ± 0.0010 | 0.2010 ± 0.0010 | +0.00 % |" in alone
+    both = page([*trials, *whole, *earlier], "do it")
+    assert "| given | 0.1010 ± 0.0010 | 0.2010 ± 0.0010 | +99.01 % |" in both
 
 
 def test_moving_masks_as_published_are_compared_without_the_fixed_one():
@@ -439,7 +468,7 @@ def test_a_part_may_have_a_start_of_its_own():
     protocol = replace(SMALL, movers=(OURS, part), starts=("NMF mask",), tune_parts=False, dense=False)
     entries = done(protocol, lambda job: {"random": 0.1, "nmf-mask": 0.2}[job.settings["init"]])
     text = page(entries, "do it")
-    assert "| SparseRec from NMF mask | SparseRec, random mask | of the whole | 0.1000" in text
+    assert "| SparseRec from NMF mask | SparseRec, random mask | of the whole | 0.2000 ± 0.0000 | 0.1000" in text
     assert "random mask from NMF mask" not in text
     (found,) = curves(entries).values()
     assert found == {"NMF mask": [[0.2] * 100] * 3, "random": [[0.1] * 100] * 3}

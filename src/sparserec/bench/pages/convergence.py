@@ -51,7 +51,7 @@ from sparserec.bench.convergence import (
 from sparserec.bench.data import FEW_USERS
 from sparserec.bench.pages.markdown import percent, table, wrap
 from sparserec.bench.pages.paper import KEPT, PUBLISHED_GAIN
-from sparserec.bench.results import Entry
+from sparserec.bench.results import Entry, Job
 from sparserec.bench.statistics import CLEAR, difference, spread
 from sparserec.settings import STEPS_OF_SAMPLE
 
@@ -74,8 +74,9 @@ METHOD = (
     f"{STEPS_OF_SAMPLE} steps each: one where a mask moves more often than that. That became the default when figures "
     "of ml-latest-small, gowalla and gowalla-again were known, and before any of yelp2018 "
     "([decision 49](../decisions/0049-several-samples.md)).",
-    'What has a part of the method changed and settings "of the whole" was not tuned itself, which favours the whole; '
-    "where a start was run in this way alone, so are its curves.",
+    "What has a part of the method changed and settings that are not its own was not tuned itself, which favours the "
+    "whole; it stands beside the whole with the same settings where that was run too. Where a start was run in this "
+    "way alone, so are its curves.",
     "gowalla-again and yelp2018-again hold the interactions of gowalla and yelp2018: settings that trials on those "
     "chose were judged by interactions of which some are in the test part here.",
     "mf is measured from the exported file; of lightgcn the tables of layer 0 and the graph are what a device needs.",
@@ -178,24 +179,41 @@ def _gains(entries: Sequence[Entry]) -> list[str]:
 
 
 def _parts(entries: Sequence[Entry], cells: Mapping[Cell, Lines]) -> list[str]:
-    """Ours with one part changed, each beside the whole from the same start, and NMF's mask beside a
-    random one; and whether settings were chosen for it or are those of the whole."""
+    """Ours with one part changed, each beside the whole from the same start, and NMF's mask beside a random one.
+
+    What has no trials of its own is set beside the whole with the same settings where that was run, else beside the
+    whole as it counts; the table says whose settings they are.
+    """
+    ways = ways_of(entries)
     pairs = [(whole_of(part), start, part, start) for start in STARTS for part in PARTS]
     pairs.append((OURS, "NMF mask", OURS, "random"))
     rows = []
     for ((data, base, density), lines), (ours, start, part, other) in itertools.product(cells.items(), pairs):
-        whole, less = values_of(lines, ours, start), values_of(lines, part, other)
+        whole, less = lines.get(name_of(ours, start)), lines.get(name_of(part, other))
         if not whole or not less:
             continue
-        seeds = min(len(whole), len(less))
-        apart = difference(less, whole) if seeds >= FEWEST_SEEDS else None
-        gain = percent(statistics.mean(less) / statistics.mean(whole) - 1, 2)
-        settings = whose(entries, lines[name_of(part, other)][0].job)
+        settings = whose(entries, less[0].job)
+        if settings != OWN:
+            whole = _with_settings_of(less, ways[(data, base, density), name_of(ours, start)]) or whole
+        values = [[run.figures["ndcg@20"] for run in runs] for runs in (whole, less)]
+        seeds = min(map(len, values))
+        apart = difference(values[1], values[0]) if seeds >= FEWEST_SEEDS else None
+        gain = percent(statistics.mean(values[1]) / statistics.mean(values[0]) - 1, 2)
         row = [data, base, f"{density:g}", name_of(ours, start), title_of(name_of(part, other)), settings]
-        row += [spread(less), gain, f"{apart.errors:+.1f}" if apart else "-", seeds]
+        row += [*map(spread, values), gain, f"{apart.errors:+.1f}" if apart else "-", seeds]
         rows.append([*row, VERDICTS[apart.clear] if apart else "-"])
-    head = ["data", "base", "density", "the whole", "with one part changed", "settings", "test NDCG@20"]
-    return table([*head, "to the whole", "standard errors", "seeds", "verdict"], rows) if rows else []
+    head = ["data", "base", "density", "the whole", "with one part changed", "settings", "NDCG@20 of the whole"]
+    return table([*head, "of the changed", "to the whole", "standard errors", "seeds", "verdict"], rows) if rows else []
+
+
+def _with_settings_of(runs: Sequence[Entry], ways: Sequence[Sequence[Entry]]) -> Sequence[Entry] | None:
+    """Of these ways the one that has the settings and epochs of these runs and as many seeds; None where none has."""
+
+    def settings(job: Job) -> tuple[Any, ...]:
+        return candidate_of(job), job.settings["epochs"]
+
+    alike = (way for way in ways if settings(way[0].job) == settings(runs[0].job) and len(way) >= len(runs))
+    return next(alike, None)
 
 
 def _of_dense(cells: Mapping[Cell, Lines]) -> list[str]:
