@@ -474,6 +474,22 @@ def test_a_part_may_have_a_start_of_its_own():
     assert found == {"NMF mask": [[0.2] * 100] * 3, "random": [[0.1] * 100] * 3}
 
 
+def test_curves_are_of_one_method_with_the_same_settings():
+    part = f"{ONE_SAMPLE}, random mask"
+    protocol = replace(SMALL, starts=("NMF mask",), movers=(OURS, ONE_SAMPLE), dense=False)
+    worth = {OURS: 0.4, ONE_SAMPLE: 0.2, part: 0.1}
+
+    def entries_of(**given):
+        return done(replace(protocol, **given), lambda job: worth[pair_of(job.method)[0]])
+
+    entries = entries_of()
+    cell = ("synthetic", "mf", 0.25)
+    assert curves(entries) == {(cell, OURS): {"NMF mask": [[0.4] * 100] * 3}}
+    entries += [entry for entry in entries_of(movers=(part,), tune_parts=False) if entry.job.phase == "run"]
+    both = {"random": [[0.1] * 100] * 3, "NMF mask": [[0.2] * 100] * 3}
+    assert curves(entries) == {(cell, ONE_SAMPLE): both}
+
+
 def test_of_several_ways_those_of_trials_count_then_most_seeds_then_validation():
     runs = [entry for entry in done(SMALL, lambda job: 0.1) if entry.job.phase == "run"]
     method = runs[-1].job.method
@@ -611,7 +627,7 @@ def test_a_cell_that_makes_no_sense_is_refused(sparserec, tmp_path, given):
 def test_curves_are_those_of_ours():
     entries = done(SMALL, lambda job: 0.1)
     assert set(cells_of(entries)) == {("synthetic", "mf", 0.25), ("synthetic", "mf", None)}
-    assert curves(entries) == {("synthetic", "mf", 0.25): {start: [[0.1] * 100] * 3 for start in SMALL.starts}}
+    assert curves(entries) == {(("synthetic", "mf", 0.25), OURS): {start: [[0.1] * 100] * 3 for start in SMALL.starts}}
 
 
 def test_a_cell_without_ours_has_a_page_and_no_picture(sparserec, tmp_path):

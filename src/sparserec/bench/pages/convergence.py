@@ -334,18 +334,30 @@ def _told(candidate: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in plain.items())
 
 
-def curves(entries: Sequence[Entry]) -> dict[Cell, dict[str, list[Sequence[float]]]]:
-    """Validation NDCG@20 by epoch of ours from each start, a curve a seed, by cell.
+Curves = dict[str, list[Sequence[float]]]
 
-    Where a start was run as a part changed alone, those are its curves.
+
+def curves(entries: Sequence[Entry]) -> dict[tuple[Cell, str], Curves]:
+    """Validation NDCG@20 by epoch of ours from each start, a curve a seed, by cell and what of ours it is.
+
+    Where a start was run as a part changed alone, those are its curves, beside those of the whole of which it is a part
+    and with its settings.
     """
     named = {settings["init"]: start for start, settings in STARTS.items()}
-    every: dict[Cell, dict[str, list[Sequence[float]]]] = {}
+    every: dict[tuple[Cell, str], Curves] = {}
     for cell, known in cells_of(entries).items():
+        mover = OURS
         found = {pair_of(method)[1]: runs for method, runs in known.items() if pair_of(method)[0] == OURS}
         for method, runs in known.items():
-            if init := PARTS.get(pair_of(method)[0], {}).get("init"):
-                found.setdefault(named[init], runs)
+            part, start = pair_of(method)
+            init = PARTS.get(part, {}).get("init")
+            if init is None or named[init] in found:
+                continue
+            mover = whole_of(part)
+            whole = known.get(name_of(mover, start), [])
+            alike = _with_settings_of(runs, ways_of(entries).get((cell, name_of(mover, start)), ()))
+            found |= {start: list(alike or whole), named[init]: runs}
         if found:
-            every[cell] = {start: [run.figures["curve"] for run in runs] for start, runs in found.items()}
+            of_start = {start: found[start] for start in STARTS if found.get(start)}
+            every[cell, mover] = {start: [run.figures["curve"] for run in runs] for start, runs in of_start.items()}
     return every

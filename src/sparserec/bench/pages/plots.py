@@ -125,12 +125,13 @@ def plot_curves(entries: Sequence[Entry], path: Path) -> None:
     plt, panels = _pyplot(), convergence.curves(entries)
     figure, axes = _panels(plt, len(panels))
     colours = {start: plt.get_cmap("tab10")(number) for number, start in enumerate(STARTS)}
-    for axis, ((data, base, density), starts) in zip(axes, panels.items(), strict=True):
+    for axis, (((data, base, density), mover), starts) in zip(axes, panels.items(), strict=True):
         for start, colour in colours.items():
             for seed, curve in enumerate(starts.get(start, ())):
                 label = start if seed == 0 else None
                 axis.plot(range(1, len(curve) + 1), curve, color=colour, linewidth=1.2, alpha=0.8, label=label)
-        axis.set(title=f"{data}, {base}, {density:g}", xlabel="epoch", ylabel="validation NDCG@20")
+        title = f"{data}, {base}, {density:g}{mover.removeprefix(OURS)}"
+        axis.set(title=title, xlabel="epoch", ylabel="validation NDCG@20")
         axis.grid(alpha=0.3)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncols=len(STARTS), title="SparseRec from", frameon=False)
